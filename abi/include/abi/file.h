@@ -1,0 +1,35 @@
+/*
+ * file: constants and records of the file operations (abi/proto/file.txt).
+ */
+#pragma once
+#include <abi/types.h>
+
+enum open_flags { OPEN_READ = 1, OPEN_WRITE = 2, OPEN_DIRECTORY = 4, OPEN_CREATE = 8, OPEN_EXCL = 16, OPEN_TRUNC = 32, OPEN_APPEND = 64 };
+enum file_type { FILE_REGULAR = 1, FILE_DIRECTORY = 2, FILE_STREAM = 3, FILE_LINK = 4, FILE_DEVICE = 5 };
+enum write_flags { WRITE_APPEND = 1 };
+enum unlink_flags { UNLINK_DIR = 1 };
+enum poll_events { POLL_IN = 1, POLL_OUT = 2, POLL_HUP = 4 };
+
+#define NAME_MAX_BYTES 255
+
+/* READDIR's entries: 8-byte aligned, name zero-terminated; `size` leads to the next. */
+struct dirent {
+	uint64_t ino;
+	uint64_t file_size;
+	uint16_t size;              /* of this record */
+	uint8_t  type;              /* enum file_type */
+	uint8_t  name_len;
+	char     name[];
+};
+
+/* CTL codes that several services share. */
+enum ctl_code {
+	CTL_TTY_GET_MODE = 1,       /* -> value0: enum tty_mode bits */
+	CTL_TTY_SET_MODE = 2,       /* arg0: bits */
+	CTL_TTY_GET_SIZE = 3,       /* -> columns, rows */
+	CTL_TTY_SIGNAL = 4,         /* handle[0]: Notify (RIGHT_SIGNAL); arg0 = bit set on Ctrl-C; no handle: no more */
+	CTL_SVC_STOP = 16, CTL_SVC_START = 17, CTL_SVC_RESTART = 18, CTL_SVC_KILL = 19,   /* svc://NAME */
+	CTL_SVC_POWEROFF = 20, CTL_SVC_REBOOT = 21,                                      /* svc:// */
+	CTL_PROC_KILL = 32,         /* proc://PID */
+};
+enum tty_mode { TTY_CANONICAL = 1, TTY_ECHO = 2, TTY_SIGNALS = 4, TTY_CR_TO_NL = 8, TTY_NL_TO_CRNL = 16, TTY_DEFAULT = 31 };

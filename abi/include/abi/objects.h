@@ -1,0 +1,144 @@
+/*
+ * objects: types, flags and records that cross the system call boundary.
+ */
+#pragma once
+#include <abi/types.h>
+
+enum object_type {
+	OBJ_NONE, OBJ_PROCESS, OBJ_THREAD, OBJ_VMEM, OBJ_FRAME, OBJ_PORT, OBJ_SESSION, OBJ_NAMESPACE,
+	OBJ_NOTIFY, OBJ_IRQ, OBJ_IOPORTS, OBJ_RESOURCE, OBJ_BUDGET, OBJ_TABLE, OBJ_TYPES,
+};
+
+/* ---- handles ---- */
+#define HANDLE_INDEX_BITS 14
+#define HANDLES_MAX       (1u << HANDLE_INDEX_BITS)
+/* In a fresh table the i-th handle installed (from 0) has this value: generation 1, slot i. */
+#define HANDLE_FIRST(i)   ((handle_t)((1u << HANDLE_INDEX_BITS) | (uint32_t)(i)))
+
+struct handle_info {
+	handle_t handle;
+	uint32_t type;              /* enum object_type */
+	uint32_t rights;
+	uint32_t tag;               /* free for the owner's use */
+	uint64_t object_id;         /* unique for ever; two handles to one object agree */
+};
+
+/* ---- Vmem and Frame ---- */
+#define USER_MIN        0x0000000100000000ull   /* native code stays out of the low 4 GiB */
+#define USER_TOP        0x00007ffffffff000ull   /* the last canonical page stays unmapped */
+
+enum { PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4 };
+enum { MAP_FIXED = 1 << 8, MAP_REPLACE = 1 << 9, MAP_LOW = 1 << 10 };  /* with vmem_map's prot */
+enum { FRAME_CONTIGUOUS = 1 };                  /* frame_create */
+enum { CACHE_WRITE_BACK, CACHE_UNCACHED, CACHE_WRITE_COMBINING };       /* frame_device */
+
+struct frame_info { uint64_t size, committed, phys; };  /* phys: contiguous and device Frames, with a right; else 0 */
+struct mapping_info { uint64_t va, size, offset, frame_id; uint32_t prot, reserved; };
+
+/* ---- Process ---- */
+#define PROCESS_NAME_MAX 32
+#define EXEC_SEGMENTS_MAX 16
+#define EXEC_HANDLES_MAX 64
+
+struct exec_segment {
+	handle_t frame;             /* 0: fresh zero memory, charged to the new process */
+	uint32_t prot;              /* PROT_*, never W and X together */
+	uint64_t offset;            /* bytes into the frame, page aligned */
+	uint64_t va;                /* page aligned, >= USER_MIN */
+	uint64_t size;              /* bytes, page aligned */
+};
+
+struct exec_handle {
+	handle_t handle;            /* duplicated into slot i of the new table; 0 leaves the slot free */
+	uint32_t rights;            /* masked with the handle's own */
+	uint32_t tag;
+	uint32_t reserved;
+};
+
+/* process_exec: one call makes a running process. All arrays are read once. */
+struct exec_args {
+	char     name[PROCESS_NAME_MAX];
+	uint64_t segments;          /* struct exec_segment[n_segments] */
+	uint64_t handles;           /* struct exec_handle[n_handles] */
+	uint32_t n_segments;
+	uint32_t n_handles;
+	uint64_t entry;             /* first instruction */
+	uint64_t stack;             /* initial rsp; 16-byte aligned */
+	uint64_t arg;               /* rdi at entry: by convention the start page (abi/start.h) */
+	handle_t budget;            /* 0: the caller's */
+	handle_t ns;                /* 0: the caller's Namespace */
+	uint32_t priority;          /* 0..PRIORITY_MAX; may not exceed the caller's */
+	uint32_t level;             /* place in the call order (docs/services.md) */
+	uint32_t flags;             /* none yet: 0 */
+	uint32_t reserved;
+};
+
+enum { PRIORITY_IDLE = 0, PRIORITY_NORMAL = 12, PRIORITY_SERVICE = 18, PRIORITY_DRIVER = 24, PRIORITY_MAX = 31 };
+
+/* How a process ended. */
+enum exit_kind { EXIT_RUNNING, EXIT_NORMAL, EXIT_KILLED, EXIT_FAULT };
+enum kill_reason { KILL_PLAIN, KILL_HEARTBEAT };
+
+struct process_info {
+	uint64_t pid;
+	char     name[PROCESS_NAME_MAX];
+	uint32_t exit_kind;         /* enum exit_kind */
+	uint32_t threads;
+	int64_t  exit_status;       /* NORMAL: the status given; FAULT: exception vector; KILLED: reason */
+	uint64_t fault_rip, fault_address;
+	uint64_t cpu_time_ns;
+	uint64_t memory_pages;      /* charged to its Vmem: anonymous pages and page tables */
+	uint64_t mapped_pages;      /* sum of its mappings */
+	uint32_t handles;
+	uint32_t level;
+	uint32_t priority;
+	uint32_t state;             /* enum process_state */
+	uint64_t parent_pid;
+	uint64_t start_time_ns;
+};
+enum process_state { PROC_RUNNING, PROC_READY, PROC_WAITING, PROC_DYING, PROC_DEAD };
+
+/* ---- Port, Session, commands ---- */
+enum { PORT_STATELESS = 1 };
+enum { THREAD_FS_BASE, THREAD_GS_BASE };
+
+/* ---- Namespace ---- */
+#define SCHEME_MAX 15
+#define NS_ENTRIES_MAX 64
+struct ns_entry { char scheme[SCHEME_MAX + 1]; };
+
+/* ---- Resource ---- */
+enum resource_kind {
+	RES_ROOT,                   /* everything below, unlimited; only the first process starts with it */
+	RES_IRQ,                    /* global system interrupts [base, base + count) */
+	RES_IOPORTS,                /* I/O ports */
+	RES_PHYS,                   /* physical address range, bytes */
+	RES_INFO,                   /* kstat, the log, all processes (read); with RIGHT_MANAGE: process_open for killing */
+};
+enum { IRQ_DEFAULT = 0, IRQ_LEVEL = 1, IRQ_ACTIVE_LOW = 2, IRQ_ISA = 4 };  /* ISA: base is an ISA irq; MADT overrides apply */
+
+/* ---- Budget ---- */
+struct budget_limits { uint64_t pages, kernel_bytes; uint32_t handles, threads, commands, processes; };
+struct budget_info { struct budget_limits limit, used; };
+
+/* ---- kstat: the exact account; "nothing leaked" is equality of all but the fields marked (*) ---- */
+struct kstat {
+	uint64_t size;                      /* sizeof(struct kstat) */
+	uint64_t objects[16];               /* live, by enum object_type */
+	uint64_t handles;                   /* open handles over all tables */
+	uint64_t mappings;
+	uint64_t timers;                    /* armed */
+	uint64_t commands_queued, commands_accepted;
+	uint64_t bindings;                  /* notify bindings */
+	uint64_t pages_frames;              /* in Frames */
+	uint64_t pages_tables;              /* page tables of Vmems */
+	uint64_t pages_kernel;              /* fixed at boot: page array, kernel, stacks */
+	uint64_t slab_bytes;                /* live bytes from the object allocator */
+	uint64_t pages_slab;                /* (*) held by the object allocator, with its free slots */
+	uint64_t pages_free;                /* (*) */
+	uint64_t pages_total;               /* managed by the page allocator */
+	uint64_t time_ns, idle_ns;          /* (*) since boot */
+	uint64_t switches, syscalls, interrupts, page_faults;  /* (*) counts since boot; syscalls: only in test builds */
+	uint64_t irq_off_max_ns;            /* (*) longest stretch in the kernel, test builds */
+	uint64_t cpus;
+};

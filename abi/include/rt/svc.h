@@ -1,0 +1,69 @@
+/*
+ * svc: the one loop that every service shares. It accepts commands and events on the service's
+ * Port, lets the generated dispatcher check a command against its table (abi/proto), calls
+ * the handler, and returns the answer. A missing handler answers ERR_NOT_SUPPORTED.
+ *
+ * A handler has three ways out: a status < 0 (the error), OK (the reply struct is the answer), or
+ * SVC_LATER: it keeps `c->cmd` and somebody calls svc_reply later, exactly once.
+ * Handles received (c->handles) are closed by the loop unless the handler sets the slot to 0.
+ * Reply handles are duplicated to the caller; with `c->reply_close` the loop closes ours after.
+ */
+#pragma once
+#include <rt/ipc.h>
+
+#define SVC_LATER ((status_t)0x7fffffff)
+
+struct svc_cmd {
+	cmd_id_t cmd;
+	uint64_t badge;                 /* of the Session; 0 is by convention the root directory */
+	uint32_t op, rights;            /* rights: RIGHT_READ and RIGHT_WRITE of the Session */
+	uint32_t in_len, out_len;
+	uint32_t n_handles;
+	handle_t handles[IPC_HANDLES];
+	const char *path;               /* zero-terminated copy, or NULL; may hold no zero byte except RENAME's middle one */
+	size_t   path_len;
+	bool     redelivered;
+	/* filled by the handler */
+	handle_t reply_handle;          /* handle[0] of the answer */
+	bool     reply_close;           /* close reply_handle after the return */
+	bool     mint;                  /* answer with a Session (mint_badge, mint_rights) */
+	uint64_t mint_badge;
+	uint32_t mint_rights;
+};
+
+struct svc;
+
+/* Made by abigen for each protocol: checks the event, calls the op, puts results into r. */
+struct svc_proto {
+	const char *name;
+	status_t (*dispatch)(const void *ops, void *self, struct svc_cmd *c, const struct event *e, struct reply *r);
+};
+
+struct svc {
+	handle_t port;
+	const struct svc_proto *proto;
+	const void *ops;                /* struct file_ops * or the like */
+	void *self;
+	void (*on_close)(void *self, uint64_t badge);                   /* last handle of a badge is gone */
+	void (*on_notify)(void *self, uint64_t badge, uint64_t bits);   /* interrupts, timers, exits */
+	void (*on_cancel)(void *self, cmd_id_t cmd);                    /* answer it now, with ERR_CANCELLED if not done */
+	void (*on_stop)(void *self);                                    /* initd asks for an orderly end */
+	void (*on_idle)(void *self);                                    /* after each event; may be NULL */
+};
+
+/* Fills in the Port handed over at the start ("port"); ops, self and hooks are the caller's to set. */
+must_use status_t svc_init(struct svc *s, const struct svc_proto *proto, const void *ops, void *self);
+/* Serves for ever; returns only when accept fails for good. */
+status_t svc_run(struct svc *s);
+/* Answers a command that a handler kept with SVC_LATER. */
+void svc_reply(cmd_id_t cmd, const struct reply *r);
+/* A command's windows: copies exactly `len` bytes at `offset` or fails. ERR_GONE: the caller has left. */
+must_use status_t svc_read_in(cmd_id_t cmd, uint64_t offset, void *buf, size_t len);
+must_use status_t svc_write_out(cmd_id_t cmd, uint64_t offset, const void *buf, size_t len);
+/* A Notify bound to the service's Port under `badge` (events reach on_notify). */
+must_use status_t svc_notify(struct svc *s, uint64_t badge, handle_t *notify);
+
+/* Appends one directory entry to buf; returns its size or 0 if it does not fit. */
+size_t dirent_put(void *buf, size_t room, uint64_t ino, uint64_t size, int type, const char *name);
+/* Serves a READ at `offset` from a block of memory: copies into the out window, result = bytes. */
+status_t svc_read_from(const struct svc_cmd *c, uint64_t offset, const void *data, size_t size, uint64_t *done);

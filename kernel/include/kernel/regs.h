@@ -1,0 +1,15 @@
+/*
+ * regs: the registers of a stopped user thread, or of a trap inside the kernel. Laid out so that
+ * the CPU's own interrupt frame (Intel SDM 3A 6.14.2) lands on the last five words when TSS.RSP0
+ * points at its end; entry.S knows every offset.
+ */
+#pragma once
+#include <abi/types.h>
+
+struct regs {
+	uint64_t r15, r14, r13, r12, rbp, rbx;              /* kept by C functions */
+	uint64_t r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
+	uint64_t vector, error;
+	uint64_t rip, cs, rflags, rsp, ss;
+} aligned(16);
+_Static_assert(sizeof(struct regs) == 22 * 8, "entry.S");
