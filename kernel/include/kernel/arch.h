@@ -55,3 +55,5 @@ void serial_write(const char *text, size_t len);        /* polled, bounded wait;
 /* fb: copied; virt: its mapping. Draws with the built-in 8x16 font, scaled on very large screens. */
 void fbcon_init(const struct boot_framebuffer *fb, void *virt);
 void fbcon_write(const char *text, size_t len);
+/* Forgets what is on the screen: somebody else drew there. The next write clears it and starts at the top. */
+void fbcon_reset(void);
