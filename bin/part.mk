@@ -1,0 +1,25 @@
+# bin/part.mk: programs. Every folder sbin/NAME or bin/NAME that holds C files is one static PIE:
+# OUT/user/NAME with symbols, OUT/strip/NAME as it is installed. NAME/part.mk may set
+#
+#   LIBS_NAME   := zlib       libraries to link (lib/part.mk)
+#   CFLAGS_NAME := -DX=1      flags for its files
+
+-include $(wildcard sbin/*/part.mk bin/*/part.mk)
+
+PROGRAM_DIRS := $(sort $(foreach d,$(wildcard sbin/*/ bin/*/),$(if $(call sources,$(d:/=)),$(d:/=))))
+SBIN_PROGRAMS := $(notdir $(filter sbin/%,$(PROGRAM_DIRS)))
+BIN_PROGRAMS  := $(notdir $(filter bin/%,$(PROGRAM_DIRS)))
+
+# $(1): folder, $(2): name
+define PROGRAM
+CFLAGS_$(2) += $(foreach l,$(LIBS_$(2)),$(CFLAGS_$(l)))
+OBJS_$(2) := $(call objects,$(call sources,$(1)))
+$(OUT)/user/$(2): $$(OBJS_$(2)) $(call lib_files,$(LIBS_$(2))) $(OUT)/lib/rt.a
+	$$(call say,LD,$$@)
+	$$(Q)mkdir -p $$(@D) && $(LD) $(USER_LDFLAGS) -o $$@ $$(OBJS_$(2)) \
+		--start-group $(call lib_files,$(LIBS_$(2))) $(OUT)/lib/rt.a --end-group
+endef
+$(foreach d,$(PROGRAM_DIRS),$(eval $(call PROGRAM,$(d),$(notdir $(d)))))
+
+$(OUT)/strip/%: $(OUT)/user/%
+	$(Q)mkdir -p $(@D) && $(STRIP) --strip-all -o $@ $<

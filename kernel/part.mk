@@ -1,0 +1,36 @@
+# kernel/part.mk: build/kernel.elf, a static PIE linked twice: the first link tells tools/mksyms.py where
+# every function is, the second carries that table at the end of its read-only data, behind all code.
+
+KERNEL_FILES   := $(filter-out %_test.c %_fuzz.c,$(sort $(shell find kernel -name '*.c' -o -name '*.S')))
+KERNEL_OBJS    := $(call objects,$(KERNEL_FILES)) $(GEN_KERNEL:build/%.c=$(OUT)/obj/%.o)
+KERNEL_LDFLAGS := -pie --no-dynamic-linker -z separate-code -z max-page-size=4096 -z norelro -z noexecstack \
+	--build-id=none -T kernel/kernel.ld
+MKSYMS         := $(wildcard tools/mksyms.py)
+KERNEL_LINES_MAX := 12000
+
+$(OUT)/obj/kernel/%.o: kernel/%.c $(OUT)/flags.kernel
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && $(CC) $(KERNEL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(OUT)/obj/kernel/%.o: kernel/%.S $(OUT)/flags.kernel
+	$(call say,AS,$<)
+	$(Q)mkdir -p $(@D) && $(CC) $(KERNEL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(OUT)/obj/gen/kernel/%.o: build/gen/kernel/%.c $(OUT)/flags.kernel
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && $(CC) $(KERNEL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(OUT)/kernel.pass1.elf: $(KERNEL_OBJS) kernel/kernel.ld
+	$(call say,LD,$@)
+	$(Q)$(LD) $(KERNEL_LDFLAGS) -o $@ $(KERNEL_OBJS)
+
+$(OUT)/obj/symbols.S: $(OUT)/kernel.pass1.elf $(MKSYMS)
+	$(call say,GEN,$@)
+	$(Q)$(if $(MKSYMS),$(PYTHON) $(MKSYMS) $< >$@,: >$@)
+
+$(OUT)/obj/symbols.o: $(OUT)/obj/symbols.S
+	$(Q)$(CC) $(KERNEL_CFLAGS) -c -o $@ $<
+
+$(OUT)/kernel.elf: $(OUT)/obj/symbols.o kernel/kernel.ld
+	$(call say,LD,$@)
+	$(Q)$(LD) $(KERNEL_LDFLAGS) -o $@ $(KERNEL_OBJS) $<

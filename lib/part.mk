@@ -1,0 +1,69 @@
+# lib/part.mk: libraries for programs. A program says LIBS_name := zlib bearssl NAME in its part.mk.
+#
+#   build/lib/zlib.a      inflate, crc32 and adler32 of zlib (Z_SOLO: the caller gives zalloc and zfree)
+#   build/lib/bearssl.a   hashes, MACs, DRBG and ChaCha20 of BearSSL, the constant-time C versions
+#   OUT/lib/NAME.a        our own: every folder lib/NAME
+#   OUT/lib/rt.a          the run-time: abi/rt, the generated entries, the files of musl that
+#                         abi/rt/part.mk names (MUSL_FILES, relative to musl's source)
+
+-include abi/rt/part.mk
+-include $(wildcard lib/*/part.mk)
+
+# --- zlib ------------------------------------------------------------------------------------------
+ZLIB_FILES := $(addprefix $(ZLIB_SRC)/,adler32.c crc32.c inffast.c inflate.c inftrees.c zutil.c)
+ZLIB_OBJS  := $(ZLIB_FILES:build/src/%.c=build/lib/obj/%.o)
+$(ZLIB_OBJS): LIB_FLAGS := -DZ_SOLO -w
+build/lib/zlib.a: $(ZLIB_OBJS)
+CFLAGS_zlib := -isystem $(ZLIB_SRC) -DZ_SOLO
+
+# --- BearSSL ---------------------------------------------------------------------------------------
+# aes_x86ni*, chacha20_sse2, ghash_pclmul and *_pwr8 need registers or processors that we leave alone.
+BEARSSL_FILES := $(filter-out %sse2.c %_x86ni.c %_x86ni_ctr.c %_x86ni_ctrcbc.c %_x86ni_cbcdec.c %_x86ni_cbcenc.c \
+	%pclmul.c %_pwr8.c %_pwr8_ctr.c %_pwr8_ctrcbc.c %_pwr8_cbcdec.c %_pwr8_cbcenc.c %sysrng.c,\
+	$(foreach d,hash mac rand symcipher codec kdf,$(wildcard $(BEARSSL_SRC)/src/$(d)/*.c)))
+BEARSSL_OBJS  := $(BEARSSL_FILES:build/src/%.c=build/lib/obj/%.o)
+$(BEARSSL_OBJS): LIB_FLAGS := -I$(BEARSSL_SRC)/inc -I$(BEARSSL_SRC)/src -w -DBR_AES_X86NI=0 -DBR_SSE2=0 \
+	-DBR_RDRAND=0 -DBR_USE_UNIX_TIME=0 -DBR_USE_URANDOM=0 -DBR_USE_GETENTROPY=0 -DBR_INT128=1
+build/lib/bearssl.a: $(BEARSSL_OBJS)
+CFLAGS_bearssl := -isystem $(BEARSSL_SRC)/inc
+
+build/lib/obj/%.o: build/src/%.c build/src/sources.mk build/flags.lib
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && $(CC) $(filter-out -DTEST_BUILD,$(USER_CFLAGS)) $(LIB_FLAGS) -c -o $@ $<
+
+build/lib/%.a:
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcsD $@ $^
+
+# --- ours ------------------------------------------------------------------------------------------
+OWN_LIBS := $(foreach d,$(wildcard lib/*/),$(if $(call sources,$(d:/=)),$(notdir $(d:/=))))
+define OWN_LIB
+$(OUT)/lib/$(1).a: $(call objects,$(call sources,lib/$(1)))
+	$$(call say,AR,$$@)
+	$$(Q)mkdir -p $$(@D) && rm -f $$@ && $(AR) rcsD $$@ $$^
+endef
+$(foreach l,$(OWN_LIBS),$(eval $(call OWN_LIB,$(l))))
+
+# $(call lib_files,zlib usb): the archives of these libraries.
+lib_files = $(foreach l,$(1),$(if $(filter zlib bearssl,$(l)),build/lib/$(l).a,$(OUT)/lib/$(l).a))
+
+# --- the run-time ----------------------------------------------------------------------------------
+RT_OBJS := $(call objects,$(call sources,abi/rt))
+GEN_RT_OBJS := $(GEN_RT:build/%.c=$(OUT)/obj/%.o)
+MUSL_OBJS := $(patsubst %,$(OUT)/obj/musl/%.o,$(basename $(MUSL_FILES)))
+
+$(OUT)/obj/gen/rt/%.o: build/gen/rt/%.c $(OUT)/flags.user
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && $(CC) $(USER_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(OUT)/obj/musl/%.o: $(MUSL_SRC)/%.c build/src/sources.mk $(OUT)/flags.user
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && $(CC) $(MUSL_CFLAGS) -c -o $@ $<
+
+$(OUT)/obj/musl/%.o: $(MUSL_SRC)/%.s build/src/sources.mk $(OUT)/flags.user
+	$(call say,AS,$<)
+	$(Q)mkdir -p $(@D) && $(CC) $(MUSL_CFLAGS) -c -o $@ $<
+
+$(OUT)/lib/rt.a: $(RT_OBJS) $(GEN_RT_OBJS) $(MUSL_OBJS)
+	$(call say,AR,$@)
+	$(Q)mkdir -p $(@D) && rm -f $@ && $(AR) rcsD $@ $^

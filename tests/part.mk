@@ -1,0 +1,51 @@
+# tests/part.mk: every *_test.c beside the code is one program for this machine; it includes the C file it
+# tests and is built with cmocka, ASan and UBSan. Every *_fuzz.c is a libFuzzer target with its corpus in
+# tests/fuzz/corpus/NAME. Whole-machine tests are in tests/boot (pytest).
+
+FUZZ_SECONDS ?= 5
+SOAK_MINUTES ?= 60
+export FUZZ_SECONDS SOAK_MINUTES
+
+TEST_ROOMS  := $(wildcard abi kernel efiloader sbin bin lib tests tools)
+HOST_TESTS  := $(sort $(shell find $(TEST_ROOMS) -name '*_test.c'))
+HOST_FUZZ   := $(sort $(shell find $(TEST_ROOMS) -name '*_fuzz.c'))
+TEST_BINS   := $(HOST_TESTS:%.c=$(OUT)/host/%)
+FUZZ_BINS   := $(HOST_FUZZ:%.c=$(OUT)/host/%)
+
+HOST_CFLAGS := -std=gnu17 -O1 -g -Wall -Wextra -fno-omit-frame-pointer -fno-sanitize-recover=all \
+	-DHOST_TEST -Iabi/include -Ibuild/gen/include -Ikernel/include -Ilib
+
+$(OUT)/host/%_test: %_test.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && $(CC) $(HOST_CFLAGS) -fsanitize=address,undefined $(HOST_CFLAGS_$(call room,$<)) \
+		-MMD -MP -MF $@.d -o $@ $< -lcmocka $(HOST_LIBS_$(call room,$<))
+
+$(OUT)/host/%_fuzz: %_fuzz.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && $(CC) $(HOST_CFLAGS) -fsanitize=fuzzer,address,undefined $(HOST_CFLAGS_$(call room,$<)) \
+		-MMD -MP -MF $@.d -o $@ $< $(HOST_LIBS_$(call room,$<))
+
+check: $(TEST_BINS)
+	@$(PYTHON) tools/runtests --host $(TEST_BINS)
+
+fuzz: $(FUZZ_BINS)
+	@$(PYTHON) tools/runtests --fuzz $(FUZZ_BINS)
+
+# The machine tests boot both builds; the recursive make shares this one's job slots.
+test: all $(TEST_BINS) $(FUZZ_BINS)
+	$(Q)$(if $(TEST),:,$(MAKE) --no-print-directory TEST=1 all)
+	@$(PYTHON) tools/runtests --host $(TEST_BINS) --fuzz $(FUZZ_BINS) --boot tests/boot
+
+bench: all
+	@$(PYTHON) tools/runtests --boot tests/bench
+
+soak: all
+	@$(PYTHON) tools/runtests --boot tests/soak
+
+OUR_C   := $(sort $(shell find $(TEST_ROOMS) -name '*.[ch]'))
+OUR_PY  := $(sort $(shell grep -lE '^\#!.*python3' tools/* 2>/dev/null; find tests tools -name '*.py'))
+lint:
+	@tools/lint $(OUR_PY)
+
+format:
+	clang-format -i $(OUR_C)
