@@ -213,7 +213,7 @@ static bool extended(struct ustar *u, uint8_t type, uint64_t size)
 
 	set_data(u, size);
 	if (size > sizeof(buf)) {
-		u->why = "an extended header is larger than 64 KiB";
+		u->why = "an extended header is larger than 16 KiB";
 		return false;
 	}
 	if (ustar_data(u, buf, size) != size) {

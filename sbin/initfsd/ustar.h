@@ -16,7 +16,7 @@
 
 #define USTAR_BLOCK    512
 #define USTAR_PATH_MAX 4096     /* bytes with the final zero */
-#define USTAR_PAX_MAX  (64 * KiB)
+#define USTAR_PAX_MAX  (16 * KiB)
 
 enum ustar_result { USTAR_ENTRY, USTAR_END, USTAR_BROKEN };
 enum ustar_type { USTAR_FILE, USTAR_DIRECTORY, USTAR_BAD };

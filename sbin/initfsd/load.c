@@ -1,0 +1,177 @@
+/*
+ * load: see load.h. File data is inflated straight to where it stays: the Frame is mapped, filled,
+ * and from then on mapped read-only; readers get one copy out of it, and MAP gives the Frame away.
+ */
+#include "load.h"
+#include "gunzip.h"
+#include "ustar.h"
+#include <abi/file.h>
+#include <rt/io.h>
+#include <rt/ipc.h>
+#include <rt/start.h>
+
+/* So that an archive of nothing but mistakes does not wash everything else out of the log. */
+#define COMPLAINTS_MAX 20
+
+struct load {
+	struct tree  *tree;
+	struct gunzip gz;
+	struct ustar  tar;
+	struct ustar_entry entry;
+	uint32_t      files, complaints;
+	uint64_t      bytes;
+};
+
+static void complain(struct load *l, const char *why)
+{
+	if (l->complaints++ < COMPLAINTS_MAX)
+		log_print("initfs: /%s: %s; it is left out (header before byte %llu, unpacked)", l->entry.path, why,
+		          (unsigned long long)l->tar.offset);
+	else if (l->complaints == COMPLAINTS_MAX + 1)
+		log_print("initfs: more entries are left out");
+}
+
+static const char *add_error(status_t st)
+{
+	switch (st) {
+	case ERR_EXISTS:        return "a file and a directory have the same name";
+	case ERR_NOT_DIRECTORY: return "it lies below a file";
+	case ERR_NO_SPACE:      return "there are too many files";
+	default:                return error_text(st);
+	}
+}
+
+/*
+ * A Frame with the entry's data, mapped at *data. ERR_IO: the archive ended before the data did.
+ * On error nothing is left behind.
+ */
+static status_t take_content(struct load *l, handle_t *frame, const void **data)
+{
+	uint64_t size = ALIGN_UP(l->entry.size, PAGE_SIZE), va;
+	handle_t whole;
+
+	status_t st = frame_create(size, 0, &whole);
+	if (st < 0)
+		return st;
+	st = vmem_map(0, whole, 0, 0, size, PROT_READ | PROT_WRITE, &va);
+	if (st < 0)
+		goto close;
+	if (ustar_data(&l->tar, (void *)va, l->entry.size) != l->entry.size) {
+		st = ERR_IO;
+		goto unmap;
+	}
+	st = vmem_protect(0, va, size, PROT_READ);
+	if (st < 0)
+		goto unmap;
+	st = handle_dup(whole, LOAD_FRAME_RIGHTS, frame);
+	if (st < 0)
+		goto unmap;
+	*data = (const void *)va;
+	handle_close(whole);
+	return OK;
+
+unmap:
+	MUST(vmem_unmap(0, va, size));
+close:
+	handle_close(whole);
+	return st;
+}
+
+static void drop_content(struct node *n)
+{
+	if (n->frame) {
+		MUST(vmem_unmap(0, (uintptr_t)n->data, ALIGN_UP(n->size, PAGE_SIZE)));
+		handle_close(n->frame);
+	}
+	n->frame = 0;
+	n->data = NULL;
+	n->size = 0;
+}
+
+static void take_file(struct load *l)
+{
+	struct ustar_entry *e = &l->entry;
+	handle_t frame = 0;
+	const void *data = NULL;
+	uint32_t number;
+	bool existed;
+
+	if (e->size > LOAD_UNPACKED_MAX) {
+		complain(l, "it is larger than 64 MiB");
+		return;
+	}
+	status_t st = e->size ? take_content(l, &frame, &data) : OK;
+	if (st < 0) {
+		/* A broken stream is reported once, by load_archive. */
+		complain(l, st == ERR_IO ? "it is not complete" : add_error(st));
+		return;
+	}
+	st = tree_add(l->tree, e->path, FILE_REGULAR, &number, &existed);
+	if (st < 0) {
+		struct node orphan = { .frame = frame, .data = data, .size = e->size };
+		drop_content(&orphan);
+		complain(l, add_error(st));
+		return;
+	}
+	struct node *n = &l->tree->nodes[number];
+	if (existed) {
+		/* As tar itself does: what comes later in the archive replaces what came before. */
+		log_print("initfs: /%s is in the archive twice; the later one counts", e->path);
+		l->bytes -= n->size;
+		drop_content(n);
+	} else {
+		l->files++;
+	}
+	n->frame = frame;
+	n->data = data;
+	n->size = e->size;
+	n->mtime = e->mtime;
+	n->mode = e->mode & 0555;
+	l->bytes += e->size;
+}
+
+static void take_directory(struct load *l)
+{
+	uint32_t number;
+	bool existed;
+
+	status_t st = tree_add(l->tree, l->entry.path, FILE_DIRECTORY, &number, &existed);
+	if (st < 0) {
+		complain(l, add_error(st));
+		return;
+	}
+	l->tree->nodes[number].mtime = l->entry.mtime;
+	l->tree->nodes[number].mode = l->entry.mode & 0555;
+}
+
+void load_archive(struct tree *t, const void *archive, size_t size)
+{
+	static struct load l;       /* 12 KiB: too much for a stack */
+	char rest[512];
+	int r;
+
+	l.tree = t;
+	gunzip_begin(&l.gz, archive, size, LOAD_UNPACKED_MAX);
+	ustar_init(&l.tar, gunzip_read, &l.gz);
+	while ((r = ustar_next(&l.tar, &l.entry)) == USTAR_ENTRY) {
+		switch (l.entry.type) {
+		case USTAR_FILE:      take_file(&l); break;
+		case USTAR_DIRECTORY: take_directory(&l); break;
+		default:              complain(&l, l.entry.why);
+		}
+	}
+	if (r == USTAR_BROKEN && !l.gz.why)
+		log_print("initfs: the archive is damaged at byte %llu (unpacked): %s; what follows is lost",
+		          (unsigned long long)l.tar.offset, l.tar.why);
+	/* The checksum comes last: it speaks for every byte, so read up to it. */
+	while (r == USTAR_END && gunzip_read(&l.gz, rest, sizeof(rest)) > 0)
+		;
+	if (l.gz.why)
+		log_print("initfs: the archive is damaged at byte %zu of %zu (packed): %s; files that came complete are served, unverified",
+		          gunzip_offset(&l.gz), size, l.gz.why);
+	gunzip_end(&l.gz);
+	if (l.files == 0)
+		log_print("initfs: nothing could be unpacked; initfs:// is empty");
+	else
+		log_print("initfs: %u files, %llu KiB", l.files, (unsigned long long)l.bytes >> 10);
+}
