@@ -1,0 +1,67 @@
+/*
+ * manifest: what a service is and what it may have, from initfs:///etc/services/NAME. One
+ * "key = value" a line, '#' begins a comment. Pure.
+ *
+ *   exec = initfs:///sbin/rngd     the program (in the initfs: initd waits for nobody above it)
+ *   args = -v                      its arguments, separated by blanks
+ *   provides = rng                 schemes; the i-th gets the Port under badge i
+ *   opens = log null               schemes it may open; "*" is all there are
+ *   level = 20                     place in the call order, 1..100
+ *   priority = service             idle, normal, service or driver
+ *   start = boot                   boot or first-use
+ *   restart = always               always, on-fault or never
+ *   budget.memory = 2M             also .handles .threads .commands .processes .kernel; K, M, G allowed
+ *   resource = ioports:3f8+8       repeatable: ioports:HEX+N, irq:N, phys:HEX+HEX, info, info-manage, boot
+ *   tty = tty://serial             its terminal (TTY in its environment)
+ */
+#pragma once
+#include <abi/types.h>
+
+#define MANIFEST_NAME_MAX   31      /* PROCESS_NAME_MAX with the zero */
+#define MANIFEST_SCHEMES    8
+#define MANIFEST_OPENS      32
+#define MANIFEST_ARGS       16
+#define MANIFEST_RESOURCES  16
+#define MANIFEST_VALUE_MAX  255
+#define MANIFEST_SCHEME_MAX 15
+
+enum manifest_start { START_BOOT, START_FIRST_USE };
+enum manifest_restart { RESTART_ALWAYS, RESTART_ON_FAULT, RESTART_NEVER };
+enum manifest_grant { GRANT_IOPORTS, GRANT_IRQ, GRANT_PHYS, GRANT_INFO, GRANT_INFO_MANAGE, GRANT_BOOT };
+
+struct manifest_resource {
+	int      kind;              /* enum manifest_grant */
+	uint64_t base, count;
+};
+
+/* Limits that the manifest does not name are UINT64_MAX: the parent's count. */
+struct manifest_budget { uint64_t memory, kernel, handles, threads, commands, processes; };
+
+struct manifest {
+	char     name[MANIFEST_NAME_MAX + 1];
+	char     exec[MANIFEST_VALUE_MAX + 1];
+	char     args[MANIFEST_VALUE_MAX + 1];          /* each zero-terminated, behind each other */
+	uint32_t n_args;
+	char     provides[MANIFEST_SCHEMES][MANIFEST_SCHEME_MAX + 1];
+	uint32_t n_provides;
+	char     opens[MANIFEST_OPENS][MANIFEST_SCHEME_MAX + 1];
+	uint32_t n_opens;
+	bool     opens_all;
+	uint32_t level;
+	uint32_t priority;          /* enum in abi/objects.h */
+	int      start, restart;
+	struct manifest_budget budget;
+	struct manifest_resource resources[MANIFEST_RESOURCES];
+	uint32_t n_resources;
+	char     tty[MANIFEST_VALUE_MAX + 1];           /* "": none */
+};
+
+struct manifest_error {
+	uint32_t line;              /* 1..; 0: the file as a whole */
+	char     reason[96];
+};
+
+/* Whether a file name can be a service's: [a-z][a-z0-9.-]*, not longer than MANIFEST_NAME_MAX. */
+bool manifest_name_ok(const char *name);
+/* Fills m from `len` bytes of text. False: e says where and why, and m is not to be used. */
+must_use bool manifest_parse(struct manifest *m, const char *name, const char *text, size_t len, struct manifest_error *e);
