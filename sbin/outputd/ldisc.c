@@ -1,0 +1,309 @@
+/*
+ * ldisc: see ldisc.h. The editing keys are those of POSIX terminals (XBD 11.1.9) and of the BSDs
+ * (^W, ^R, ^V); tabs are counted from where the line began, since the column before is not ours to know.
+ */
+#include <string.h>
+#include <utf8/utf8.h>
+#include "ldisc.h"
+
+enum {
+	CTRL_C = 3, CTRL_D = 4, BELL = 7, BACKSPACE = 8, TAB = 9, CTRL_R = 18, CTRL_U = 21, CTRL_V = 22, CTRL_W = 23, DELETE = 127,
+};
+
+void ldisc_init(struct ldisc *l, struct tty_head *h, struct tty_state *s)
+{
+	l->h = h;
+	l->ring = s->ring;
+	l->line = s->line;
+	l->echo_put = l->echo_taken = 0;
+}
+
+/* ---- the ring ---- */
+
+static uint32_t ring_used(const struct ldisc *l)
+{
+	return l->h->put - l->h->taken;
+}
+
+static void ring_put(struct ldisc *l, uint16_t cell)
+{
+	l->ring[l->h->put++ % TTY_RING] = cell;
+}
+
+uint32_t ldisc_room(const struct ldisc *l)
+{
+	/* The line under way and an end must always fit into the ring. */
+	uint32_t kept = ring_used(l) + l->h->line_len + 1;
+	return kept < TTY_RING ? TTY_RING - kept : 0;
+}
+
+/* ---- echo ---- */
+
+static void echo_bytes(struct ldisc *l, const void *text, size_t len)
+{
+	const uint8_t *p = text;
+
+	if (ECHO_MAX - (l->echo_put - l->echo_taken) < len)
+		return;
+	for (size_t i = 0; i < len; i++)
+		l->echo[l->echo_put++ % ECHO_MAX] = p[i];
+}
+
+static void echo_newline(struct ldisc *l)
+{
+	if (l->h->mode & TTY_NL_TO_CRNL)
+		echo_bytes(l, "\r\n", 2);
+	else
+		echo_bytes(l, "\n", 1);
+}
+
+/* Columns of the first `len` bytes of the line, as echo_char shows them. */
+static size_t line_columns(const struct ldisc *l, size_t len)
+{
+	size_t columns = 0;
+
+	for (size_t i = 0; i < len;) {
+		uint32_t code;
+		i += utf8_decode(l->line + i, len - i, &code);
+		if (code == TAB)
+			columns += 8 - columns % 8;
+		else
+			columns += code < 0x20 || code == DELETE ? 2 : utf8_columns(code);
+	}
+	return columns;
+}
+
+/* Shows line[at]: a tab as spaces, a control byte as ^X, anything else as it is. */
+static void echo_char(struct ldisc *l, size_t at)
+{
+	uint8_t byte = l->line[at];
+
+	if (byte == TAB)
+		echo_bytes(l, "        ", 8 - line_columns(l, at) % 8);
+	else if (byte < 0x20 || byte == DELETE)
+		echo_bytes(l, (uint8_t[]){ '^', byte ^ 0x40 }, 2);
+	else
+		echo_bytes(l, &byte, 1);
+}
+
+static bool echoing(const struct ldisc *l)
+{
+	return l->h->mode & TTY_ECHO;
+}
+
+size_t ldisc_echo(struct ldisc *l, uint8_t *dst, size_t room)
+{
+	size_t n = MIN(room, (size_t)(l->echo_put - l->echo_taken));
+
+	for (size_t i = 0; i < n; i++)
+		dst[i] = l->echo[l->echo_taken++ % ECHO_MAX];
+	return n;
+}
+
+/* ---- editing ---- */
+
+static void line_cut(struct ldisc *l, uint32_t len)
+{
+	size_t columns = line_columns(l, l->h->line_len) - line_columns(l, len);
+
+	l->h->line_len = len;
+	if (echoing(l))
+		while (columns--)
+			echo_bytes(l, "\b \b", 3);
+}
+
+static bool is_space(uint8_t byte)
+{
+	return byte == ' ' || byte == TAB;
+}
+
+static uint32_t word_start(const struct ldisc *l)
+{
+	uint32_t at = l->h->line_len;
+
+	while (at > 0 && is_space(l->line[at - 1]))
+		at--;
+	while (at > 0 && !is_space(l->line[at - 1]))
+		at--;
+	return at;
+}
+
+/* The line under way becomes readable. */
+static void line_commit(struct ldisc *l)
+{
+	for (uint32_t i = 0; i < l->h->line_len; i++)
+		ring_put(l, l->line[i]);
+	l->h->line_len = 0;
+}
+
+static void line_reprint(struct ldisc *l)
+{
+	echo_bytes(l, "^R", 2);
+	echo_newline(l);
+	for (uint32_t i = 0; i < l->h->line_len; i++)
+		echo_char(l, i);
+}
+
+static void line_append(struct ldisc *l, uint8_t byte)
+{
+	/* A full line can still be ended: a newline and an end fit into an empty ring behind it. */
+	if (l->h->line_len >= TTY_LINE - 2) {
+		echo_bytes(l, (uint8_t[]){ BELL }, 1);
+		return;
+	}
+	l->line[l->h->line_len++] = byte;
+	if (echoing(l))
+		echo_char(l, l->h->line_len - 1);
+}
+
+static enum ldisc_result canonical_input(struct ldisc *l, uint8_t byte)
+{
+	switch (byte) {
+	case '\n':
+		l->line[l->h->line_len++] = byte;
+		line_commit(l);
+		if (echoing(l))
+			echo_newline(l);
+		return LDISC_READY;
+	case CTRL_D:
+		line_commit(l);
+		ring_put(l, TTY_END);
+		return LDISC_READY;
+	case BACKSPACE:
+	case DELETE:
+		if (l->h->line_len > 0)
+			line_cut(l, (uint32_t)utf8_back(l->line, l->h->line_len));
+		return LDISC_NOTHING;
+	case CTRL_U:
+		line_cut(l, 0);
+		return LDISC_NOTHING;
+	case CTRL_W:
+		line_cut(l, word_start(l));
+		return LDISC_NOTHING;
+	case CTRL_R:
+		if (echoing(l))
+			line_reprint(l);
+		return LDISC_NOTHING;
+	case CTRL_V:
+		l->h->literal = 1;
+		return LDISC_NOTHING;
+	default:
+		line_append(l, byte);
+		return LDISC_NOTHING;
+	}
+}
+
+static enum ldisc_result raw_input(struct ldisc *l, uint8_t byte)
+{
+	ring_put(l, byte);
+	if (echoing(l)) {
+		if (byte == '\n')
+			echo_newline(l);
+		else
+			echo_bytes(l, &byte, 1);
+	}
+	return LDISC_READY;
+}
+
+enum ldisc_result ldisc_input(struct ldisc *l, uint8_t byte)
+{
+	uint32_t mode = l->h->mode;
+
+	if (l->h->literal) {
+		l->h->literal = 0;
+		if (mode & TTY_CANONICAL) {
+			line_append(l, byte);
+			return LDISC_NOTHING;
+		}
+		return raw_input(l, byte);
+	}
+	if (byte == '\r' && mode & TTY_CR_TO_NL)
+		byte = '\n';
+	if (byte == CTRL_C && mode & TTY_SIGNALS) {
+		l->h->line_len = 0;
+		if (echoing(l)) {
+			echo_bytes(l, "^C", 2);
+			echo_newline(l);
+		}
+		return LDISC_INTERRUPT;
+	}
+	return mode & TTY_CANONICAL ? canonical_input(l, byte) : raw_input(l, byte);
+}
+
+/* ---- reading ---- */
+
+size_t ldisc_peek(const struct ldisc *l, uint8_t *buf, size_t want, uint32_t *cells)
+{
+	uint32_t used = ring_used(l), i = 0;
+	size_t n = 0;
+
+	while (i < used && n < want) {
+		/* The ring may be what a crashed instance left: any cell that is no byte counts as an end. */
+		uint16_t cell = l->ring[(l->h->taken + i) % TTY_RING];
+		if (cell > 0xff)
+			break;
+		buf[n++] = (uint8_t)cell;
+		i++;
+		if (cell == '\n' || cell == '\r') {
+			*cells = i;
+			return n;
+		}
+	}
+	/* An end right behind the data goes with it; alone it is a read of nothing. */
+	if (i < used && want > 0 && l->ring[(l->h->taken + i) % TTY_RING] > 0xff)
+		i++;
+	*cells = i;
+	return n;
+}
+
+void ldisc_take(struct ldisc *l, uint32_t cells)
+{
+	l->h->taken += MIN(cells, ring_used(l));
+}
+
+enum ldisc_result ldisc_set_mode(struct ldisc *l, uint32_t mode)
+{
+	uint32_t old = l->h->mode;
+	enum ldisc_result result = LDISC_NOTHING;
+
+	l->h->mode = mode;
+	if (old & TTY_CANONICAL && !(mode & TTY_CANONICAL)) {
+		l->h->literal = 0;
+		line_commit(l);
+		return LDISC_READY;
+	}
+	if (!(old & TTY_CANONICAL) && mode & TTY_CANONICAL) {
+		uint16_t cells[TTY_RING];
+		uint32_t n = ring_used(l);
+		for (uint32_t i = 0; i < n; i++)
+			cells[i] = l->ring[(l->h->taken + i) % TTY_RING];
+		l->h->taken = l->h->put;
+		for (uint32_t i = 0; i < n; i++) {
+			enum ldisc_result r = LDISC_READY;
+			if (cells[i] <= 0xff)
+				r = ldisc_input(l, (uint8_t)cells[i]);
+			else
+				ring_put(l, TTY_END);
+			result = MAX(result, r);
+		}
+	}
+	return result;
+}
+
+/* ---- output ---- */
+
+size_t ldisc_output(uint32_t mode, const uint8_t *src, size_t n, uint8_t *dst, size_t room, size_t *used)
+{
+	size_t i = 0, out = 0;
+
+	for (; i < n && out < room; i++) {
+		if (src[i] == '\n' && mode & TTY_NL_TO_CRNL) {
+			if (room - out < 2)
+				break;
+			dst[out++] = '\r';
+		}
+		dst[out++] = src[i];
+	}
+	*used = i;
+	return out;
+}

@@ -1,0 +1,38 @@
+/*
+ * ldisc: the line discipline, what happens to bytes between a keyboard and a program. Pure: bytes
+ * in, cells and echo out; the device and the commands are main.c's.
+ *
+ * Canonical mode collects a line that can be edited and hands it over whole; raw mode hands over each
+ * byte. Either way one READ never crosses the end of a line: a line editor takes only its own line
+ * and leaves what was typed ahead to the program it starts.
+ */
+#pragma once
+#include <abi/file.h>
+#include "tty.h"
+
+enum { ECHO_MAX = 1024 };       /* power of two */
+
+struct ldisc {
+	struct tty_head *h;         /* borrowed; main.c saves it after each event */
+	uint16_t *ring;             /* TTY_RING cells, borrowed */
+	uint8_t  *line;             /* TTY_LINE bytes, borrowed */
+	uint8_t  echo[ECHO_MAX];    /* bytes for the device, ready to send; what does not fit is not echoed */
+	uint32_t echo_put, echo_taken;
+};
+
+enum ldisc_result { LDISC_NOTHING, LDISC_READY, LDISC_INTERRUPT };
+
+void ldisc_init(struct ldisc *l, struct tty_head *h, struct tty_state *s);
+/* How many bytes may come in before some must be read. */
+uint32_t ldisc_room(const struct ldisc *l);
+/* One byte from the device. READY: there is something to read. INTERRUPT: ^C. Needs room. */
+enum ldisc_result ldisc_input(struct ldisc *l, uint8_t byte);
+/* What a READ of `want` bytes gets: its bytes in buf, its cells in *cells (0: nothing yet; an end is 1 cell, no bytes). */
+size_t ldisc_peek(const struct ldisc *l, uint8_t *buf, size_t want, uint32_t *cells);
+void ldisc_take(struct ldisc *l, uint32_t cells);
+/* Unread raw input is edited anew in canonical mode; an unfinished line becomes readable in raw mode. */
+enum ldisc_result ldisc_set_mode(struct ldisc *l, uint32_t mode);
+/* Output bytes for the device: at most `room` of them from src[0..n), *used = source bytes they stand for. room >= 2. */
+size_t ldisc_output(uint32_t mode, const uint8_t *src, size_t n, uint8_t *dst, size_t room, size_t *used);
+/* Takes up to `room` echoed bytes. */
+size_t ldisc_echo(struct ldisc *l, uint8_t *dst, size_t room);

@@ -1,0 +1,246 @@
+/*
+ * Expected: lines come out whole and edited, ends are told apart from lines, echo shows exactly what a
+ * terminal needs (UTF-8 and wide characters erased by columns), mode changes lose no byte, and the saved
+ * head survives a torn write and refuses scribbled ones.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <cmocka.h>
+#include "ldisc.c"
+#include "tty.c"
+#include <utf8/utf8.c>
+
+static struct tty_state page;
+static struct tty_head head;
+static struct ldisc l;
+
+static int fresh(void **state unused)
+{
+	memset(&page, 0, sizeof(page));
+	memset(&l, 0, sizeof(l));
+	tty_load(&page, &head);
+	ldisc_init(&l, &head, &page);
+	return 0;
+}
+
+static enum ldisc_result type(const char *text)
+{
+	enum ldisc_result last = LDISC_NOTHING;
+	for (; *text; text++) {
+		assert_true(ldisc_room(&l) > 0);
+		last = ldisc_input(&l, (uint8_t)*text);
+	}
+	return last;
+}
+
+/* Reads up to `want` bytes and compares; cells must have been there. */
+static void expect(size_t want, const char *text)
+{
+	uint8_t buf[TTY_RING];
+	uint32_t cells;
+	size_t n = ldisc_peek(&l, buf, want, &cells);
+	assert_int_equal(n, strlen(text));
+	assert_memory_equal(buf, text, n);
+	assert_true(cells > 0);
+	ldisc_take(&l, cells);
+}
+
+static void expect_nothing(void)
+{
+	uint8_t buf[8];
+	uint32_t cells = 77;
+	assert_int_equal(ldisc_peek(&l, buf, sizeof(buf), &cells), 0);
+	assert_int_equal(cells, 0);
+}
+
+static void expect_echo(const char *text)
+{
+	uint8_t buf[ECHO_MAX];
+	size_t n = ldisc_echo(&l, buf, sizeof(buf));
+	assert_int_equal(n, strlen(text));
+	assert_memory_equal(buf, text, n);
+}
+
+static void a_line_comes_whole(void **state unused)
+{
+	assert_int_equal(type("ls"), LDISC_NOTHING);
+	expect_nothing();
+	assert_int_equal(type("\r"), LDISC_READY);
+	expect_echo("ls\r\n");
+	expect(100, "ls\n");
+	expect_nothing();
+}
+
+static void reads_stop_at_lines(void **state unused)
+{
+	type("one\ntwo\n");
+	expect(2, "on");
+	expect(100, "e\n");
+	expect(4, "two\n");
+	expect_nothing();
+}
+
+static void ends(void **state unused)
+{
+	type("\x04");
+	expect(10, "");
+	type("ab\x04");
+	expect(10, "ab");
+	expect_nothing();
+	type("abc\x04");
+	expect(3, "abc");               /* the end goes with the last byte even if the read is full */
+	expect_nothing();
+}
+
+static void editing_keys(void **state unused)
+{
+	type("ab\x7f" "c\b\b\b\bxy zz  \x17q\n");
+	expect(100, "xy q\n");
+	type("gone\x15kept\n");
+	expect(100, "kept\n");
+	type("a\x16\x03" "b\n");
+	expect(100, "a\x03" "b\n");
+}
+
+static void erase_by_columns(void **state unused)
+{
+	type("\xc3\xa4\x7f");
+	expect_echo("\xc3\xa4\b \b");
+	type("\xe4\xb8\xad\x7f");
+	expect_echo("\xe4\xb8\xad\b \b\b \b");
+	type("\x01\x7f");
+	expect_echo("^A\b \b\b \b");
+	type("ab\t\x7f");
+	expect_echo("ab      \b \b\b \b\b \b\b \b\b \b\b \b");
+	type("\x15\n");
+	expect(9, "\n");
+}
+
+static void reprint(void **state unused)
+{
+	type("ab\x12");
+	expect_echo("ab^R\r\nab");
+}
+
+static void interrupt_drops_the_line(void **state unused)
+{
+	type("done\nhalf");
+	assert_int_equal(ldisc_input(&l, 3), LDISC_INTERRUPT);
+	expect_echo("done\r\nhalf^C\r\n");
+	expect(100, "done\n");
+	type("\n");
+	expect(100, "\n");
+	ldisc_set_mode(&l, TTY_DEFAULT & ~(uint32_t)TTY_SIGNALS);
+	type("\x03\n");
+	expect(100, "\x03\n");
+}
+
+static void raw_mode(void **state unused)
+{
+	ldisc_set_mode(&l, TTY_NL_TO_CRNL);
+	assert_int_equal(type("\x03"), LDISC_READY);
+	expect(1, "\x03");
+	type("\x04\x7f" "ab\rcd");
+	expect(100, "\x04\x7f" "ab\r");
+	expect(100, "cd");
+	expect_echo("");
+}
+
+static void mode_changes_keep_input(void **state unused)
+{
+	type("half");
+	assert_int_equal(ldisc_set_mode(&l, 0), LDISC_READY);
+	expect(100, "half");
+	type("ls\rne\x7fxt");
+	assert_int_equal(ldisc_set_mode(&l, TTY_DEFAULT), LDISC_READY);
+	expect(100, "ls\n");
+	expect_nothing();
+	type("\n");
+	expect(100, "nxt\n");
+	ldisc_set_mode(&l, 0);
+	type("x\x03y");
+	assert_int_equal(ldisc_set_mode(&l, TTY_DEFAULT), LDISC_INTERRUPT);
+	type("\n");
+	expect(100, "y\n");
+}
+
+static void full_line_and_full_ring(void **state unused)
+{
+	for (int i = 0; i < 3 * TTY_LINE && ldisc_room(&l); i++)
+		assert_int_equal(ldisc_input(&l, 'a'), LDISC_NOTHING);
+	assert_true(ldisc_room(&l) > 0);        /* an empty ring never blocks on the line alone */
+	assert_int_equal(ldisc_input(&l, '\n'), LDISC_READY);
+	assert_int_equal(head.put - head.taken, TTY_LINE - 1);
+	uint8_t buf[2 * TTY_LINE];
+	uint32_t cells;
+	assert_int_equal(ldisc_peek(&l, buf, sizeof(buf), &cells), TTY_LINE - 1);
+	assert_int_equal(ldisc_room(&l), 0);
+	ldisc_take(&l, cells);
+	ldisc_set_mode(&l, 0);
+	unsigned n = 0;
+	for (; ldisc_room(&l); n++)
+		ldisc_input(&l, 'b');
+	assert_int_equal(n, TTY_RING - 1);
+	ldisc_set_mode(&l, TTY_DEFAULT);        /* a ring full of raw bytes becomes the longest line */
+	assert_int_equal(head.line_len, TTY_LINE - 2);
+	assert_true(ldisc_room(&l) > 0);
+}
+
+static void output_processing(void **state unused)
+{
+	uint8_t dst[16];
+	size_t used;
+	assert_int_equal(ldisc_output(TTY_DEFAULT, (const uint8_t *)"a\nb", 3, dst, 16, &used), 4);
+	assert_memory_equal(dst, "a\r\nb", 4);
+	assert_int_equal(used, 3);
+	assert_int_equal(ldisc_output(TTY_DEFAULT, (const uint8_t *)"abc\n", 4, dst, 4, &used), 3);
+	assert_int_equal(used, 3);
+	assert_int_equal(ldisc_output(0, (const uint8_t *)"a\n\n\n", 4, dst, 4, &used), 4);
+	assert_int_equal(used, 4);
+}
+
+static void state_survives(void **state unused)
+{
+	type("one\ntw");
+	tty_save(&page, &head);
+	struct tty_head again;
+	assert_true(tty_load(&page, &again));
+	assert_memory_equal(&again, &head, sizeof(head));
+	type("o");
+	tty_save(&page, &head);
+	page.head[head.seq & 1].check ^= 1;     /* torn: the older copy counts */
+	assert_true(tty_load(&page, &again));
+	assert_int_equal(again.line_len, 2);
+	page.head[(head.seq + 1) & 1].mode ^= 1;
+	assert_false(tty_load(&page, &again));
+	assert_int_equal(again.mode, TTY_DEFAULT);
+	assert_int_equal(again.put, 0);
+}
+
+static void scribbled_heads(void **state unused)
+{
+	struct tty_head again;
+	head.line_len = TTY_LINE + 1;
+	tty_save(&page, &head);
+	assert_false(tty_load(&page, &again));  /* a good checksum over nonsense is nonsense */
+	fresh(NULL);
+	head.put = 5000;
+	tty_save(&page, &head);
+	assert_false(tty_load(&page, &again));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(a_line_comes_whole, fresh), cmocka_unit_test_setup(reads_stop_at_lines, fresh),
+		cmocka_unit_test_setup(ends, fresh), cmocka_unit_test_setup(editing_keys, fresh),
+		cmocka_unit_test_setup(erase_by_columns, fresh), cmocka_unit_test_setup(reprint, fresh),
+		cmocka_unit_test_setup(interrupt_drops_the_line, fresh), cmocka_unit_test_setup(raw_mode, fresh),
+		cmocka_unit_test_setup(mode_changes_keep_input, fresh), cmocka_unit_test_setup(full_line_and_full_ring, fresh),
+		cmocka_unit_test_setup(output_processing, fresh), cmocka_unit_test_setup(state_survives, fresh),
+		cmocka_unit_test_setup(scribbled_heads, fresh),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,48 @@
+/*
+ * tty: loading and saving a terminal's head (pure; see tty.h).
+ */
+#include <abi/file.h>
+#include <string.h>
+#include "tty.h"
+
+/* FNV-1a, 64 bits, by words: it guards against scribbling, not against malice. */
+static uint64_t head_check(const struct tty_head *h)
+{
+	uint64_t words[offsetof(struct tty_head, check) / 8], sum = 0xcbf29ce484222325ull;
+
+	memcpy(words, h, sizeof(words));
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		sum = (sum ^ words[i]) * 0x100000001b3ull;
+	return sum;
+}
+
+static bool head_valid(const struct tty_head *h)
+{
+	return h->magic == TTY_MAGIC && h->version == TTY_VERSION && h->check == head_check(h) &&
+		(h->mode & ~(uint32_t)TTY_DEFAULT) == 0 && h->put - h->taken <= TTY_RING && h->line_len <= TTY_LINE &&
+		h->read_cells <= h->put - h->taken && h->write_done <= h->write_len;
+}
+
+bool tty_load(const struct tty_state *s, struct tty_head *h)
+{
+	/* Copied before they are judged: nobody else maps the Frame, but this costs nothing. */
+	struct tty_head copy[2] = { s->head[0], s->head[1] };
+	bool valid[2] = { head_valid(&copy[0]), head_valid(&copy[1]) };
+
+	if (!valid[0] && !valid[1]) {
+		*h = (struct tty_head){ .magic = TTY_MAGIC, .version = TTY_VERSION, .mode = TTY_DEFAULT };
+		return false;
+	}
+	*h = copy[valid[1] && (!valid[0] || copy[1].seq > copy[0].seq)];
+	return true;
+}
+
+void tty_save(struct tty_state *s, struct tty_head *h)
+{
+	h->seq++;
+	h->check = head_check(h);
+	/* A kill is no crash of the machine: stores that were made stay made, in program order. */
+	__asm__ volatile("" ::: "memory");
+	s->head[h->seq & 1] = *h;
+	__asm__ volatile("" ::: "memory");
+}

@@ -1,0 +1,52 @@
+/*
+ * tty: what a terminal keeps from one instance of outputd to the next.
+ *
+ * The state Frame (one page) holds the unread input and two copies of the head that describes it. A
+ * change writes its data first, then the older copy of the head with the next sequence number and a
+ * checksum; so a kill at any instant leaves one whole head, and a crash that scribbled leaves none,
+ * which counts as a fresh terminal. One thread; nothing here needs a lock.
+ */
+#pragma once
+#include <abi/types.h>
+
+#define TTY_MAGIC   0x59545453u     /* "STTY" */
+#define TTY_VERSION 1u
+
+enum {
+	TTY_RING = 1024,                /* cells of finished input; power of two */
+	TTY_LINE = 1024,                /* bytes of the line under way */
+	TTY_END  = 0x100,               /* a cell that is no byte: here the user ended the input (^D) */
+};
+
+struct tty_head {
+	uint32_t magic, version;
+	uint64_t seq;                   /* of this copy; the higher valid one counts */
+	uint32_t mode;                  /* enum tty_mode bits (abi/file.h) */
+	uint32_t put, taken;            /* cells ever put into and taken from the ring; put - taken <= TTY_RING */
+	uint32_t line_len;              /* <= TTY_LINE */
+	/* The READ answered last: its cells stay untaken until its answer is known to have left. */
+	uint64_t read_offset;
+	uint32_t read_len, read_cells;  /* read_cells 0: none under way */
+	/* The WRITE at the head of the queue: how much of it has reached the device. */
+	uint64_t write_offset;
+	uint32_t write_len, write_done; /* write_done 0: nothing of it */
+	uint8_t  literal;               /* ^V came: the next byte is taken as it is */
+	uint8_t  had_signal;            /* somebody had asked for ^C; a new instance has lost its Notify */
+	uint8_t  interrupted;           /* ^C came while that Notify was lost */
+	uint8_t  reserved[5];
+	uint64_t check;                 /* over everything above */
+};
+
+struct tty_state {
+	struct tty_head head[2];
+	uint16_t ring[TTY_RING];
+	uint8_t  line[TTY_LINE];
+};
+
+_Static_assert(sizeof(struct tty_head) == 80, "state format");
+_Static_assert(sizeof(struct tty_state) <= PAGE_SIZE, "state format");
+
+/* The newer valid head of s into *h, else a fresh one; false: fresh. */
+bool tty_load(const struct tty_state *s, struct tty_head *h);
+/* Writes *h over the older copy and counts its seq up. */
+void tty_save(struct tty_state *s, struct tty_head *h);
