@@ -6,6 +6,8 @@ KERNEL_OBJS    := $(call objects,$(KERNEL_FILES)) $(GEN_KERNEL:build/%.c=$(OUT)/
 KERNEL_LDFLAGS := -pie --no-dynamic-linker -z separate-code -z max-page-size=4096 -z norelro -z noexecstack \
 	--build-id=none -T kernel/kernel.ld
 MKSYMS         := $(wildcard tools/mksyms.py)
+KERNEL_FONT    := /usr/share/consolefonts/Uni2-Terminus16.psf.gz
+KERNEL_OBJS    += $(OUT)/obj/font.o
 KERNEL_LINES_MAX := 12000
 
 $(OUT)/obj/kernel/%.o: kernel/%.c $(OUT)/flags.kernel
@@ -19,6 +21,13 @@ $(OUT)/obj/kernel/%.o: kernel/%.S $(OUT)/flags.kernel
 $(OUT)/obj/gen/kernel/%.o: build/gen/kernel/%.c $(OUT)/flags.kernel
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && $(CC) $(KERNEL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(OUT)/obj/font.c: tools/mkfont.py $(wildcard $(KERNEL_FONT))
+	$(call say,GEN,$@)
+	$(Q)mkdir -p $(@D) && $(PYTHON) tools/mkfont.py $(KERNEL_FONT) >$@
+
+$(OUT)/obj/font.o: $(OUT)/obj/font.c $(OUT)/flags.kernel
+	$(Q)$(CC) $(KERNEL_CFLAGS) -c -o $@ $<
 
 $(OUT)/kernel.pass1.elf: $(KERNEL_OBJS) kernel/kernel.ld
 	$(call say,LD,$@)
@@ -34,3 +43,4 @@ $(OUT)/obj/symbols.o: $(OUT)/obj/symbols.S
 $(OUT)/kernel.elf: $(OUT)/obj/symbols.o kernel/kernel.ld
 	$(call say,LD,$@)
 	$(Q)$(LD) $(KERNEL_LDFLAGS) -o $@ $(KERNEL_OBJS) $<
+	$(Q)$(if $(MKSYMS),$(PYTHON) $(MKSYMS) --check $(OUT)/kernel.pass1.elf $@)

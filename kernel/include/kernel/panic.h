@@ -8,8 +8,9 @@
 
 noreturn void panic(const char *format, ...) printf_like(1, 2);
 noreturn void panic_regs(const struct regs *r, const char *format, ...) printf_like(2, 3);
-/* Called by the NMI handler: stops this CPU for good when another one panicked; else returns. */
-void panic_nmi(void);
+/* For the NMI handler: did another CPU panic? Then it wants this one to stop. */
+bool panic_in_progress(void);
+noreturn void panic_stop_this_cpu(void);
 #define ASSERT(x) do { if (unlikely(!(x))) panic("%s:%d: assertion failed: %s", __FILE__, __LINE__, #x); } while (0)
 
 /* symbols: kernel address -> "function+offset (file:line)". Returns false when unknown. */

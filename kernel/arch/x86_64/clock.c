@@ -1,0 +1,236 @@
+/*
+ * clock: the processor's time stamp counter as the kernel's clock.
+ *
+ * Its frequency: what CPUID says (leaf 15h with the crystal's frequency in 15h or 16h), if a
+ * reference agrees to one percent; else what the HPET says; else the PIT. Both references are
+ * sampled at the two ends of one window of WINDOW_NS, so measuring twice costs no more time than
+ * measuring once, and what disagrees is named in the log. Options: nohpet, clock=hpet|pit|cpuid.
+ *
+ * Reading it is a multiplication: ns = (ticks * mult) >> 32 in 128 bits, mult = 2^32 * 10^9 / Hz.
+ * The rounding of mult is below 10^-9 for any TSC up to 4 GHz, far better than the measurement.
+ *
+ * A TSC that stops in sleep states or changes its rate (CPUID 80000007h EDX bit 8 clear) is used all
+ * the same, and said: emulators clear the bit, and processors that old have other problems.
+ */
+#include "clock_source.h"
+#include <kernel/arch.h>
+#include <kernel/cmdline.h>
+#include <kernel/log.h>
+#include <kernel/x86.h>
+
+#define WINDOW_NS  (8 * NS_PER_MS)      /* a 1 us error of sampling is then 125 ppm */
+#define HZ_MIN     100000000ull
+#define HZ_MAX     20000000000ull
+#define HZ_GUESS   1000000000ull        /* nothing to measure with: time runs, but at an unknown rate */
+
+enum { TRIES = 8, ATTEMPTS = 5, SPINS_MAX = 20000000 };
+
+uint64_t clock_tsc_hz;
+static uint64_t tsc_base;
+static uint64_t ns_mult;                /* ns per tick, 32.32 */
+static uint64_t tick_mult;              /* ticks per ns, 32.32 */
+
+struct sample { uint64_t tsc; uint32_t count; };
+
+struct reference {
+	struct clock_source source;
+	bool     there;
+	struct sample start, end;
+	uint64_t hz;                    /* 0: the counter stood still */
+};
+
+/*
+ * One reading of the counter with the TSC at its middle. Of a few tries the quickest counts: an SMI or
+ * a host that ran something else in between shows as a slow one.
+ */
+static struct sample take_sample(const struct clock_source *s)
+{
+	struct sample best = { 0 };
+	uint64_t best_gap = UINT64_MAX;
+
+	for (int i = 0; i < TRIES; i++) {
+		uint64_t before = rdtsc();
+		uint32_t count = s->read();
+		uint64_t gap = rdtsc() - before;
+		if (gap < best_gap) {
+			best_gap = gap;
+			best.tsc = before + gap / 2;
+			best.count = count;
+		}
+	}
+	return best;
+}
+
+static uint64_t elapsed_ns(const struct clock_source *s, uint32_t from, uint32_t to)
+{
+	uint32_t mask = s->bits < 32 ? (1u << s->bits) - 1 : UINT32_MAX;
+	return ((to - from) & mask) * s->period_fs / 1000000;
+}
+
+/*
+ * Waits for WINDOW_NS on the counter. False: it does not move (both TSC ticks and turns are bounded).
+ * *gap: the longest time between two looks; a host may have run others for longer than a PIT lap.
+ */
+static bool wait_window(const struct reference *r, uint64_t *gap)
+{
+	uint64_t limit = WINDOW_NS * 50, last = r->start.tsc;
+
+	*gap = 0;
+	for (uint32_t i = 0; i < SPINS_MAX; i++) {
+		bool     done = elapsed_ns(&r->source, r->start.count, r->source.read()) >= WINDOW_NS;
+		uint64_t now = rdtsc();
+		*gap = MAX(*gap, now - last);
+		last = now;
+		if (done)
+			return true;
+		if (now - r->start.tsc > limit)
+			return false;
+		cpu_pause();
+	}
+	return false;
+}
+
+static void finish(struct reference *r)
+{
+	uint64_t ns = elapsed_ns(&r->source, r->start.count, r->end.count);
+	uint64_t ticks = r->end.tsc - r->start.tsc;
+
+	/* A window that took ten times as long is no measurement, and its product would overflow. */
+	if (ns < WINDOW_NS / 2 || ns > WINDOW_NS * 10 || ticks > UINT64_MAX / NS_PER_SEC)
+		return;
+	r->hz = ticks * NS_PER_SEC / ns;
+	if (r->hz < HZ_MIN || r->hz > HZ_MAX) {
+		klog("clock: %s finds %lu Hz for the TSC, not believed", r->source.name, r->hz);
+		r->hz = 0;
+	}
+}
+
+/* Measures with what is there; false: a lap of the PIT may have been missed, try again. */
+static bool measure(struct reference *hpet, struct reference *pit)
+{
+	struct reference *lead = hpet->there ? hpet : pit;
+	uint64_t gap;
+
+	if (!lead->there)
+		return true;
+	if (hpet->there)
+		hpet->start = take_sample(&hpet->source);
+	if (pit->there)
+		pit->start = take_sample(&pit->source);
+	if (!wait_window(lead, &gap)) {
+		klog("clock: %s does not count", lead->source.name);
+		lead->there = false;
+		return false;
+	}
+	if (hpet->there) {
+		hpet->end = take_sample(&hpet->source);
+		finish(hpet);
+	}
+	if (pit->there) {
+		pit->end = take_sample(&pit->source);
+		if (gap > (pit->end.tsc - pit->start.tsc) / 4)
+			return hpet->hz != 0;
+		finish(pit);
+	}
+	return true;
+}
+
+/* Intel SDM vol. 2A, CPUID leaves 15h and 16h. 0: not told, or not believable. */
+static uint64_t cpuid_hz(void)
+{
+	if (cpuid(0, 0).a < 0x15)
+		return 0;
+	struct cpuid ratio = cpuid(0x15, 0);
+	if (ratio.a == 0 || ratio.b == 0)
+		return 0;
+	uint64_t hz = 0;
+	if (ratio.c)
+		hz = (uint64_t)ratio.c * ratio.b / ratio.a;
+	else if (cpuid(0, 0).a >= 0x16)
+		hz = (uint64_t)(cpuid(0x16, 0).a & 0xffff) * 1000000;
+	return hz >= HZ_MIN && hz <= HZ_MAX ? hz : 0;
+}
+
+static bool close_to(uint64_t a, uint64_t b)
+{
+	return (a > b ? a - b : b - a) <= b / 100;
+}
+
+static bool same(const char *a, const char *b)
+{
+	while (*a && *a == *b)
+		a++, b++;
+	return *a == *b;
+}
+
+static void set_rate(uint64_t hz)
+{
+	ns_mult = (NS_PER_SEC << 32) / hz;
+	tick_mult = ((hz / NS_PER_SEC) << 32) + ((hz % NS_PER_SEC) << 32) / NS_PER_SEC;
+	tsc_base = rdtsc();
+	clock_tsc_hz = hz;
+}
+
+static bool invariant(void)
+{
+	return cpuid(0x80000000, 0).a >= 0x80000007 && cpuid(0x80000007, 0).d & 1 << 8;
+}
+
+void clock_init(void)
+{
+	struct reference hpet = { 0 }, pit = { 0 };
+	char wanted[8] = "";
+	uint64_t told = cpuid_hz();
+
+	cmdline_get("clock", wanted, sizeof(wanted));
+	if (!cmdline_flag("nohpet", false) && !same(wanted, "pit"))
+		hpet.there = hpet_start(&hpet.source);
+	if (!same(wanted, "hpet"))
+		pit.there = pit_start(&pit.source);
+	for (int i = 0; i < ATTEMPTS && !measure(&hpet, &pit); i++)
+		;
+	if (pit.there)
+		pit_stop();
+
+	uint64_t measured = hpet.hz ? hpet.hz : pit.hz;
+	if (hpet.hz && pit.hz && !close_to(hpet.hz, pit.hz))
+		klog("clock: HPET finds %lu Hz, PIT %lu Hz; the HPET is believed", hpet.hz, pit.hz);
+	if (same(wanted, "cpuid") && told)
+		measured = 0;
+	if (told && measured && !close_to(told, measured)) {
+		klog("clock: CPUID says %lu Hz, measured %lu Hz; CPUID is not believed", told, measured);
+		told = 0;
+	}
+
+	uint64_t hz = told ? told : measured ? measured : HZ_GUESS;
+	const char *by = told ? "CPUID" : hpet.hz ? "HPET" : pit.hz ? "PIT" : "guess: nothing to measure it with";
+	set_rate(hz);
+	klog("clock: TSC %llu.%02llu GHz by %s%s", hz / NS_PER_SEC, hz % NS_PER_SEC / 10000000, by,
+	     invariant() ? "" : ", not invariant");
+}
+
+uint64_t clock_tsc_to_ns(uint64_t delta)
+{
+	return (uint64_t)((unsigned __int128)delta * ns_mult >> 32);
+}
+
+uint64_t clock_ns(void)
+{
+	return clock_tsc_to_ns(rdtsc() - tsc_base);
+}
+
+uint64_t clock_ns_to_tsc(uint64_t ns)
+{
+	unsigned __int128 ticks = ((unsigned __int128)ns * tick_mult >> 32) + 1;
+	return ticks > UINT64_MAX ? UINT64_MAX : (uint64_t)ticks;
+}
+
+void clock_delay_us(uint32_t us)
+{
+	/* Before calibration: as if the TSC were fast, so that a delay may be too long, never too short. */
+	uint64_t start = rdtsc();
+	uint64_t ticks = clock_tsc_hz ? clock_ns_to_tsc(us * NS_PER_US) : us * 4000ull;
+
+	while (rdtsc() - start < ticks)
+		cpu_pause();
+}

@@ -1,0 +1,21 @@
+/*
+ * clock_source: what clock.c asks of the counters it can measure the TSC against.
+ */
+#pragma once
+#include <abi/types.h>
+
+/* A counter that runs upwards, 2^bits wide, while it is read (bits <= 32). */
+struct clock_source {
+	const char *name;
+	uint32_t (*read)(void);
+	uint64_t period_fs;             /* femtoseconds per tick */
+	uint32_t bits;
+};
+
+/* Each starts its counter; false: not there, or not believable. */
+bool hpet_start(struct clock_source *s);
+bool pit_start(struct clock_source *s);
+void pit_stop(void);
+
+/* For the local APIC's timer: a span of time as TSC ticks, rounded up. */
+uint64_t clock_ns_to_tsc(uint64_t ns);
