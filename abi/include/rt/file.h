@@ -14,6 +14,8 @@ must_use status_t file_read(handle_t file, uint64_t offset, void *buf, size_t le
 must_use status_t file_write(handle_t file, uint64_t offset, const void *buf, size_t len, size_t *done);
 /* Loops until all is written or an error. */
 must_use status_t file_write_all(handle_t file, uint64_t offset, const void *buf, size_t len);
+/* The same at the end of the file, whoever else writes there; streams just take it. */
+must_use status_t file_append_all(handle_t file, const void *buf, size_t len);
 must_use status_t file_stat(handle_t file, struct stat *st);
 must_use status_t file_stat_uri(const char *uri, struct stat *st);
 must_use status_t file_readdir(handle_t dir, uint64_t *cookie, void *buf, size_t len, size_t *done);

@@ -12,6 +12,8 @@
 #include <rt/ipc.h>
 
 #define SVC_LATER ((status_t)0x7fffffff)
+/* A Notify that whoever started the service binds to its Port under this badge asks it to end in order. */
+#define SVC_BADGE_STOP UINT64_MAX
 
 struct svc_cmd {
 	cmd_id_t cmd;
@@ -47,13 +49,13 @@ struct svc {
 	void (*on_close)(void *self, uint64_t badge);                   /* last handle of a badge is gone */
 	void (*on_notify)(void *self, uint64_t badge, uint64_t bits);   /* interrupts, timers, exits */
 	void (*on_cancel)(void *self, cmd_id_t cmd);                    /* answer it now, with ERR_CANCELLED if not done */
-	void (*on_stop)(void *self);                                    /* initd asks for an orderly end */
+	void (*on_stop)(void *self);                                    /* initd asks for an orderly end; svc_run returns OK after it */
 	void (*on_idle)(void *self);                                    /* after each event; may be NULL */
 };
 
 /* Fills in the Port handed over at the start ("port"); ops, self and hooks are the caller's to set. */
 must_use status_t svc_init(struct svc *s, const struct svc_proto *proto, const void *ops, void *self);
-/* Serves for ever; returns only when accept fails for good. */
+/* Serves until asked to stop (OK) or the Port is lost (the error). */
 status_t svc_run(struct svc *s);
 /* Answers a command that a handler kept with SVC_LATER. */
 void svc_reply(cmd_id_t cmd, const struct reply *r);
