@@ -16,7 +16,7 @@ enum { EXIT_BAD_START = 127 };
 void (*rt_exit_hook)(void);
 
 static const struct start_info *info;
-static const char *program_name = "?";
+static const char *program_name;         /* NULL until known: no .data, nothing to copy at each start */
 
 /* Runs before any relocation: uses no table of pointers, calls nothing. */
 always_inline void relocate(uint64_t base, const Elf64_Dyn *dyn)
@@ -96,7 +96,7 @@ const struct start_info *start_info(void)
 
 const char *rt_program_name(void)
 {
-	return program_name;
+	return program_name ? program_name : "?";
 }
 
 handle_t start_handle(const char *name)

@@ -1,5 +1,5 @@
 /*
- * start: the first instructions of every program. rdi = start page (abi/start.h), rsp = top of the
+ * crt0: the first instructions of every program. rdi = start page (abi/start.h), rsp = top of the
  * stack. Nothing has been relocated yet, so all of it goes by rip.
  */
 	.section .text._start, "ax"
