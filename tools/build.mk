@@ -14,7 +14,8 @@ LD      := ld.lld
 AR      := llvm-ar
 STRIP   := llvm-strip
 PYTHON  := /usr/bin/python3
-export PYTHON PYTHONDONTWRITEBYTECODE := 1
+export PYTHON
+export PYTHONDONTWRITEBYTECODE := 1
 
 ifdef TEST
 OUT := build/test
@@ -34,7 +35,8 @@ endif
 # One moment for every time stamp inside the images, so that the same tree gives the same bytes.
 SOURCE_DATE_EPOCH := $(shell git log -1 --format=%ct 2>/dev/null || echo 1735689600)
 export SOURCE_DATE_EPOCH
-export LC_ALL := C TZ := UTC0
+export LC_ALL := C
+export TZ := UTC0
 
 # Targets that must work without any tool installed.
 BARE_GOALS := clean help setup
@@ -66,11 +68,11 @@ KERNEL_CFLAGS := $(COMMON_FLAGS) -fPIE -mcmodel=small -mno-red-zone -fno-omit-fr
 	-Ikernel/include -Iabi/include -Ibuild/gen/include
 
 # No vector registers in services: a switch between them then moves no vector state.
-USER_BASE   := $(COMMON_FLAGS) -fPIE -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
+USER_BASE   := $(COMMON_FLAGS) -fPIE -fno-omit-frame-pointer -momit-leaf-frame-pointer -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
 USER_CFLAGS := $(USER_BASE) -nostdinc -isystem $(CLANG_HEADERS) -Iabi/include -Ibuild/gen/include \
 	-Ilib -isystem $(MUSL_HEADERS)
 USER_LDFLAGS := -pie -static --no-dynamic-linker -z noexecstack -z max-page-size=4096 -z separate-code \
-	--gc-sections -z norelro --build-id=none -e _start
+	--gc-sections -z norelro -z rodynamic --build-id=none -e _start
 
 # musl's own files, compiled the way its Makefile does, into our run-time.
 MUSL_CFLAGS := $(filter-out -std=gnu17 -Wall -Wextra -Wshadow,$(USER_BASE)) -std=gnu99 -w -nostdinc \

@@ -1,0 +1,108 @@
+/*
+ * exit: leaves the firmware and enters the kernel. After a first ExitBootServices, even a failed one, only memory
+ * services may be called (UEFI 2.10 §7.4.6): the loop does nothing else, and everything it needs was allocated
+ * before. The firmware's console is gone then; only COM1 can still be told.
+ */
+#include "loader.h"
+#include "cpu.h"
+#include "memmap.h"
+
+enum { EXIT_TRIES = 8, MAP_SLACK = 64 };
+#define STACK_BYTES (64 * KiB)
+
+struct map_buffer {
+	uint8_t *efi;
+	UINTN    efi_size;
+	struct boot_mem *boot;
+	uint32_t boot_max;
+};
+
+noreturn static void stop(const char *why)
+{
+	com1_set_up();
+	com1_write(why, strlen(why));
+	for (;;)
+		__asm__ volatile("cli\n\thlt");
+}
+
+/* Room for the final map, with slack for what changes until then. */
+static struct map_buffer buffers_alloc(void)
+{
+	struct map_buffer b;
+	UINTN size = 0, key, descriptor = 0;
+	UINT32 version;
+	BS->GetMemoryMap(&size, NULL, &key, &descriptor, &version);
+	if (descriptor < sizeof(EFI_MEMORY_DESCRIPTOR))
+		fail("the firmware gives no memory map");
+	b.efi_size = ALIGN_UP(size + MAP_SLACK * descriptor, PAGE_SIZE);
+	b.efi = pages_alloc(b.efi_size, BOOT_MEM_LOADER, "memory map");
+	/* Each range added can split one entry and fill one gap; twice the entries, and our own. */
+	b.boot_max = (uint32_t)(2 * (b.efi_size / descriptor) + 4 * 64);
+	b.boot = pages_alloc(b.boot_max * sizeof(struct boot_mem), BOOT_MEM_LOADER, "memory map");
+	return b;
+}
+
+static void leave_firmware(struct map_buffer *b, UINTN *map_size, UINTN *descriptor)
+{
+	for (int tries = 0; tries < EXIT_TRIES; tries++) {
+		UINTN key = 0;
+		UINT32 version;
+		*map_size = b->efi_size;
+		if (EFI_ERROR(BS->GetMemoryMap(map_size, (EFI_MEMORY_DESCRIPTOR *)b->efi, &key, descriptor, &version))) {
+			if (tries == 0)
+				fail("the firmware gives no memory map");
+			stop("\r\nSkerry cannot start: the memory map outgrew its buffer\r\n");
+		}
+		/* The key is stale where the call itself changed the map: once more from GetMemoryMap on. */
+		if (!EFI_ERROR(BS->ExitBootServices(loader_image, key)))
+			return;
+	}
+	stop("\r\nSkerry cannot start: the firmware does not let go (ExitBootServices)\r\n");
+}
+
+static void convert_map(struct boot_info *info, const struct map_buffer *b, UINTN map_size, UINTN descriptor)
+{
+	struct boot_mem *map = b->boot;
+	uint32_t n = 0, n_ranges;
+	bool room = true;
+	for (UINTN at = 0; at + descriptor <= map_size; at += descriptor) {
+		const EFI_MEMORY_DESCRIPTOR *d = (const EFI_MEMORY_DESCRIPTOR *)(b->efi + at);
+		struct mem_range range = { d->PhysicalStart, d->NumberOfPages, memmap_type(d->Type) };
+		room = room && memmap_add(map, &n, b->boot_max, &range, false);
+	}
+	const struct mem_range *ranges = pages_ranges(&n_ranges);
+	for (uint32_t i = 0; i < n_ranges; i++)
+		room = room && memmap_add(map, &n, b->boot_max, &ranges[i], true);
+	if (!room)
+		stop("\r\nSkerry cannot start: the firmware's memory map is too ragged\r\n");
+	info->mem = (uint64_t)map;
+	info->n_mem = n;
+}
+
+void exit_to_kernel(struct boot_info *info)
+{
+	uint8_t *stack = pages_alloc(STACK_BYTES, BOOT_MEM_LOADER, "stack");
+	struct map_buffer buffers = buffers_alloc();
+	UINTN map_size, descriptor = 0;
+
+	pci_list_masters();
+	graphics_set(&info->fb);
+	leave_firmware(&buffers, &map_size, &descriptor);
+	__asm__ volatile("cli");
+	info->bus_masters_off = pci_masters_off();
+	convert_map(info, &buffers, map_size, descriptor);
+
+	if (cpuid(0x80000000, 0).a >= 0x80000001 && (cpuid(0x80000001, 0).d & CPUID_NX))
+		wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_NXE);
+	info->tsc_exit = rdtsc();
+	/* The zero at the top ends every walk up the stack. */
+	__asm__ volatile(
+		"movq %0, %%cr3\n\t"
+		"movq %1, %%rsp\n\t"
+		"xorl %%ebp, %%ebp\n\t"
+		"pushq $0\n\t"
+		"jmpq *%2"
+		: : "a"(info->page_table), "c"(BOOT_HHDM + (uint64_t)stack + STACK_BYTES - 16),
+		    "d"(info->kernel.virt_entry), "D"(BOOT_HHDM + (uint64_t)info) : "memory");
+	__builtin_unreachable();
+}
