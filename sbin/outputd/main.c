@@ -9,6 +9,7 @@
  * Killed at any instant: parked commands are delivered again; the state Frame tells how far the first
  * WRITE had come, and which input the last READ was given, should its answer not have left.
  */
+#include <abi/file.h>
 #include <gen/file.h>
 #include <rt/io.h>
 #include <rt/start.h>
