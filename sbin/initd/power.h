@@ -1,0 +1,16 @@
+/*
+ * power: switching the machine off and resetting it. Both return only if it did not work.
+ */
+#pragma once
+#include <abi/types.h>
+
+/* root: the root Resource, boot: the Frame with struct boot_info; both borrowed for ever. */
+void power_init(handle_t root, handle_t boot);
+void power_off(void);
+void power_reset(void);
+/* A line to the log, and to the first serial port too: nobody may be left to show the log. */
+void power_say(const char *text);
+#ifdef TEST_BUILD
+/* Ends QEMU by its isa-debug-exit device; its status will be (code << 1) | 1. */
+void power_exit_emulator(uint32_t code);
+#endif

@@ -1,0 +1,645 @@
+/*
+ * service: see service.h. Nothing here waits for a service: executables come from initfsd, which
+ * is below us, and are kept mapped-by-handle, so that a restart asks nobody for anything.
+ */
+#include "service.h"
+#include <rt/file.h>
+#include <rt/io.h>
+#include <rt/start.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <supervise/reason.h>
+
+#define MANIFEST_DIR   "initfs:///etc/services"
+#define MANIFEST_BYTES (64 * KiB)
+#define STATE_BYTES    (64 * KiB)   /* given page by page when touched */
+#define SESSION_RIGHTS (RIGHT_READ | RIGHT_WRITE | RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER)
+#define LEVEL_PROGRAMS 100
+
+static struct service services[SERVICES_MAX];
+static uint32_t n_services;
+
+/* Fixed after services_init. */
+static struct svc *svc;             /* borrowed */
+static handle_t root, boot, master; /* borrowed */
+static handle_t initfs;             /* owned Session of initfs:///, to bind where a manifest opens it */
+static handle_t timers;             /* owned Notify: bit i ends the back-off of service i */
+static service_settled *settled;
+static void (*shut_ended)(void);    /* not NULL: the machine goes down */
+
+static uint64_t now_ns(void)
+{
+	uint64_t ns;
+	MUST(clock_now(&ns));
+	return ns;
+}
+
+static void drop(handle_t *h)
+{
+	if (*h)
+		handle_close(*h);
+	*h = 0;
+}
+
+/* Marks a handle as belonging to a service. */
+static void mark(const struct service *s, handle_t h, enum service_kind kind)
+{
+	handle_tag(h, SERVICE_TAG(s->index, kind));
+}
+
+uint32_t services_count(void)
+{
+	return n_services;
+}
+
+struct service *service_at(uint32_t index)
+{
+	return &services[index];
+}
+
+struct service *service_find(const char *name)
+{
+	for (uint32_t i = 0; i < n_services; i++)
+		if (!strcmp(services[i].m.name, name))
+			return &services[i];
+	return NULL;
+}
+
+const char *service_state_name(const struct service *s)
+{
+	static const char *const names[] = { "broken", "running", "waiting", "stopped", "ended" };
+	return s->stopping ? "stopping" : names[s->state];
+}
+
+/* The service that provides a scheme, and the scheme's place in its list. NULL: none. */
+static struct service *provider(const char *scheme, uint32_t *place)
+{
+	for (uint32_t i = 0; i < n_services; i++)
+		for (uint32_t k = 0; services[i].state != SERVICE_BROKEN && k < services[i].m.n_provides; k++)
+			if (!strcmp(services[i].m.provides[k], scheme)) {
+				*place = k;
+				return &services[i];
+			}
+	return NULL;
+}
+
+static void give_up(struct service *s, const char *reason)
+{
+	s->state = SERVICE_BROKEN;
+	snprintf(s->reason, sizeof(s->reason), "%s", reason);
+	drop(&s->image);
+	drop(&s->budget);
+	drop(&s->state_frame);
+	drop(&s->ns);
+	log_print("%s: %s; the service is left out", s->m.name, reason);
+}
+
+/* ---- reading manifests ---- */
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct service *)a)->m.name, ((const struct service *)b)->m.name);
+}
+
+static void manifest_read(const char *name)
+{
+	char uri[sizeof(MANIFEST_DIR) + NAME_MAX_BYTES + 2], *text;
+	size_t size;
+	struct manifest_error e;
+
+	if (n_services == SERVICES_MAX) {
+		log_print("%s/%s: more than %d services; it is left out", MANIFEST_DIR, name, SERVICES_MAX);
+		return;
+	}
+	struct service *s = &services[n_services];
+	snprintf(uri, sizeof(uri), "%s/%s", MANIFEST_DIR, name);
+	status_t st = file_slurp(uri, MANIFEST_BYTES, &text, &size);
+	if (st < 0) {
+		log_print("%s: %s; the service is left out", uri, error_text(st));
+		return;
+	}
+	s->state = SERVICE_STOPPED;
+	if (!manifest_parse(&s->m, name, text, size, &e)) {
+		if (e.line)
+			log_print("%s, line %u: %s; the service is left out", uri, e.line, e.reason);
+		else
+			log_print("%s: %s; the service is left out", uri, e.reason);
+		if (s->m.name[0]) {
+			/* It stays in the list, so that svc:// shows what is missing and why. */
+			s->state = SERVICE_BROKEN;
+			snprintf(s->reason, sizeof(s->reason), "manifest, line %u: %s", e.line, e.reason);
+			n_services++;
+		}
+	} else {
+		n_services++;
+	}
+	free(text);
+}
+
+static void manifests_read(void)
+{
+	static char buf[4 * KiB] aligned(8);
+	uint64_t cookie = 0;
+	size_t done;
+	handle_t dir;
+
+	status_t st = file_open(MANIFEST_DIR, OPEN_READ | OPEN_DIRECTORY, &dir);
+	if (st < 0) {
+		log_print("%s: %s; no service will run", MANIFEST_DIR, error_text(st));
+		return;
+	}
+	while ((st = file_readdir(dir, &cookie, buf, sizeof(buf), &done)) >= 0 && done > 0) {
+		for (size_t at = 0; at + sizeof(struct dirent) <= done;) {
+			struct dirent *d = (struct dirent *)(buf + at);
+			if (d->size == 0)
+				break;
+			if (d->type == FILE_REGULAR)
+				manifest_read(d->name);
+			at += d->size;
+		}
+	}
+	if (st < 0)
+		log_print("%s: %s", MANIFEST_DIR, error_text(st));
+	file_close(dir);
+	/* The archive's order means nothing; a service's index is to be the same in every boot. */
+	qsort(services, n_services, sizeof(services[0]), by_name);
+	for (uint32_t i = 0; i < n_services; i++)
+		services[i].index = i;
+}
+
+/* ---- what a service needs, once ---- */
+
+/* A scheme has one server: ours, initfsd's, and the first claim on any other stand. */
+static void check_schemes(void)
+{
+	char text[96];
+
+	for (uint32_t i = 0; i < n_services; i++) {
+		struct service *s = &services[i];
+		for (uint32_t k = 0; s->state != SERVICE_BROKEN && k < s->m.n_provides; k++) {
+			const char *scheme = s->m.provides[k];
+			uint32_t place;
+			struct service *other = provider(scheme, &place);
+			if (!strcmp(scheme, "svc") || !strcmp(scheme, "initfs") || !strcmp(scheme, "unix"))
+				snprintf(text, sizeof(text), "scheme %s is not for services", scheme);
+			else if (other != s)
+				snprintf(text, sizeof(text), "scheme %s is already provided by %s", scheme, other->m.name);
+			else
+				continue;
+			give_up(s, text);
+		}
+	}
+}
+
+static uint32_t limit32(uint64_t v)
+{
+	return (uint32_t)MIN(v, (uint64_t)UINT32_MAX);
+}
+
+/* The executable, a state Frame, a Budget. On error the caller gives the service up. */
+static status_t make_parts(struct service *s)
+{
+	const struct manifest_budget *b = &s->m.budget;
+	const struct budget_limits limits = {
+		.pages = b->memory == UINT64_MAX ? UINT64_MAX : (b->memory + PAGE_SIZE - 1) / PAGE_SIZE,
+		.kernel_bytes = b->kernel, .handles = limit32(b->handles), .threads = limit32(b->threads),
+		.commands = limit32(b->commands), .processes = limit32(b->processes),
+	};
+	handle_t file;
+
+	status_t st = file_open(s->m.exec, OPEN_READ, &file);
+	if (st < 0)
+		return st;
+	st = file_map(file, &s->image, &s->image_size);
+	file_close(file);
+	if (st < 0)
+		return st;
+	mark(s, s->image, KIND_IMAGE);
+	st = budget_create(0, &limits, &s->budget);
+	if (st < 0)
+		return st;
+	mark(s, s->budget, KIND_BUDGET);
+	if (s->m.level < LEVEL_PROGRAMS) {
+		st = frame_create(STATE_BYTES, 0, &s->state_frame);
+		if (st < 0)
+			return st;
+		mark(s, s->state_frame, KIND_STATE);
+	}
+	if (!s->m.opens_all) {
+		st = ns_create(&s->ns);
+		if (st < 0)
+			return st;
+		mark(s, s->ns, KIND_NAMESPACE);
+	}
+	return OK;
+}
+
+/* ---- schemes ---- */
+
+static void bind(struct service *s, handle_t ns, const char *scheme, handle_t port, uint64_t badge)
+{
+	status_t st = proto_create(ns, scheme, strlen(scheme), port, badge, SESSION_RIGHTS);
+	if (st < 0)
+		log_print("%s: scheme %s cannot be bound: %s", s->m.name, scheme, error_text(st));
+}
+
+/* A new Port for s, known under its schemes to everybody who may open them. */
+static status_t plug(struct service *s)
+{
+	status_t st = port_create(0, &s->port);
+	if (st < 0)
+		return st;
+	mark(s, s->port, KIND_PORT);
+	for (uint32_t k = 0; k < s->m.n_provides; k++) {
+		const char *scheme = s->m.provides[k];
+		bind(s, master, scheme, s->port, k);
+		for (uint32_t i = 0; i < n_services; i++) {
+			struct service *client = &services[i];
+			for (uint32_t o = 0; client->ns && o < client->m.n_opens; o++)
+				if (!strcmp(client->m.opens[o], scheme))
+					bind(client, client->ns, scheme, s->port, k);
+		}
+	}
+	return OK;
+}
+
+/* The schemes of `opens` that no service provides: initfsd's, ours, and none at all. */
+static void bind_others(struct service *s)
+{
+	for (uint32_t o = 0; s->ns && o < s->m.n_opens; o++) {
+		const char *scheme = s->m.opens[o];
+		uint32_t place;
+		struct service *server = provider(scheme, &place);
+		if (!strcmp(scheme, "svc")) {
+			bind(s, s->ns, scheme, svc->port, 0);
+		} else if (!strcmp(scheme, "initfs")) {
+			status_t st = ns_bind(s->ns, scheme, strlen(scheme), initfs);
+			if (st < 0)
+				log_print("%s: scheme initfs cannot be bound: %s", s->m.name, error_text(st));
+		} else if (!server) {
+			log_print("%s opens %s, which nobody provides", s->m.name, scheme);
+		} else if (server->m.level >= s->m.level) {
+			log_print("%s (level %u) opens %s of %s (level %u): calls must go downwards", s->m.name, s->m.level, scheme,
+			          server->m.name, server->m.level);
+		}
+	}
+}
+
+/* ---- starting ---- */
+
+#define GRANTS_MAX (MANIFEST_RESOURCES + 3)
+struct grants {
+	struct spawn_handle list[GRANTS_MAX];
+	char   names[GRANTS_MAX][START_HANDLE_NAME];
+	bool   ours[GRANTS_MAX];        /* a slice made for this start: close it after */
+	size_t n;
+};
+
+static void grant(struct service *s, struct grants *g, const char *name, handle_t h, uint32_t rights, bool ours)
+{
+	snprintf(g->names[g->n], START_HANDLE_NAME, "%s", name);
+	g->ours[g->n] = ours;
+	g->list[g->n] = (struct spawn_handle){
+		.name = g->names[g->n], .handle = h, .rights = rights, .tag = SERVICE_TAG(s->index, KIND_GRANT),
+	};
+	g->n++;
+}
+
+/* The hardware and knowledge that the manifest names, each as "res:KIND"; the second of a kind is "res:KIND1". */
+static status_t grant_resources(struct service *s, struct grants *g)
+{
+	static const struct { const char *name; uint32_t kind; uint32_t rights; } kinds[] = {
+		[GRANT_IOPORTS] = { "ioports", RES_IOPORTS, RIGHT_ALL },
+		[GRANT_IRQ] = { "irq", RES_IRQ, RIGHT_ALL },
+		[GRANT_PHYS] = { "phys", RES_PHYS, RIGHT_ALL },
+		[GRANT_INFO] = { "info", RES_INFO, RIGHT_ALL & ~RIGHT_MANAGE },
+		[GRANT_INFO_MANAGE] = { "info", RES_INFO, RIGHT_ALL },
+	};
+	uint32_t seen[GRANT_BOOT] = { 0 };
+
+	for (uint32_t i = 0; i < s->m.n_resources; i++) {
+		const struct manifest_resource *r = &s->m.resources[i];
+		char name[START_HANDLE_NAME];
+		handle_t slice;
+		if (r->kind == GRANT_BOOT) {
+			grant(s, g, "boot", boot, RIGHT_READ | RIGHT_MAP, false);
+			continue;
+		}
+		bool info = r->kind == GRANT_INFO || r->kind == GRANT_INFO_MANAGE;
+		status_t st = resource_slice(root, kinds[r->kind].kind, info ? 0 : r->base, info ? 1 : r->count, &slice);
+		if (st < 0) {
+			log_print("%s: resource %u of its manifest cannot be had: %s", s->m.name, i + 1, error_text(st));
+			return st;
+		}
+		uint32_t *count = &seen[info ? GRANT_INFO : r->kind];
+		if (*count == 0)
+			snprintf(name, sizeof(name), "res:%s", kinds[r->kind].name);
+		else
+			snprintf(name, sizeof(name), "res:%s%u", kinds[r->kind].name, *count);
+		++*count;
+		grant(s, g, name, slice, kinds[r->kind].rights, true);
+	}
+	return OK;
+}
+
+/* Executes the next instance, with what it is given. */
+static status_t execute(struct service *s, struct grants *g)
+{
+	const char *argv[MANIFEST_ARGS + 1], *envp[2], *why = NULL;
+	char instance[32], tty[MANIFEST_VALUE_MAX + 8];
+	struct process_info self;
+	int argc = 0, envc = 0;
+
+	argv[argc++] = s->m.name;
+	const char *arg = s->m.args;
+	for (uint32_t i = 0; i < s->m.n_args; i++, arg += strlen(arg) + 1)
+		argv[argc++] = arg;
+	snprintf(instance, sizeof(instance), "INSTANCE=%u", s->instances + 1);
+	envp[envc++] = instance;
+	if (s->m.tty[0]) {
+		snprintf(tty, sizeof(tty), "TTY=%s", s->m.tty);
+		envp[envc++] = tty;
+	}
+	status_t st = process_info(0, &self);
+	if (st < 0)
+		return st;
+	const struct spawn spawned = {
+		.name = s->m.name, .image = s->image, .image_size = s->image_size,
+		.argc = argc, .argv = argv, .envc = envc, .envp = envp,
+		.handles = g->list, .n_handles = g->n, .budget = s->budget, .ns = s->ns,
+		.priority = MIN(s->m.priority, self.priority), .level = s->m.level,
+	};
+	st = spawn(&spawned, &s->process, &s->pid, &why);
+	if (st < 0 && why)
+		log_print("%s: %s: %s", s->m.name, s->m.exec, why);
+	return st;
+}
+
+/* A fresh Notify for each instance: a binding stays with the dead process as long as its Notify lives. */
+static status_t watch(struct service *s)
+{
+	status_t st = svc_notify(svc, BADGE_EXIT + s->index, &s->exited);
+	if (st < 0)
+		return st;
+	mark(s, s->exited, KIND_EXIT);
+	return notify_bind(s->exited, 0, s->process);
+}
+
+static status_t start_instance(struct service *s)
+{
+	struct grants g = { .n = 0 };
+
+	if (!s->port) {
+		status_t st = plug(s);
+		if (st < 0)
+			return st;
+	}
+	if (s->m.n_provides > 0 || s->m.level < LEVEL_PROGRAMS)
+		grant(s, &g, "port", s->port, RIGHT_SERVE | RIGHT_MANAGE | RIGHT_INSPECT | RIGHT_DUP, false);
+	if (s->state_frame)
+		grant(s, &g, "state", s->state_frame, RIGHT_READ | RIGHT_WRITE | RIGHT_MAP | RIGHT_DUP, false);
+	status_t st = grant_resources(s, &g);
+	if (st >= 0)
+		st = execute(s, &g);
+	for (size_t i = 0; i < g.n; i++)
+		if (g.ours[i])
+			handle_close(g.list[i].handle);
+	if (st < 0)
+		return st;
+	mark(s, s->process, KIND_PROCESS);
+	s->instances++;
+	s->started_ns = now_ns();
+	s->state = SERVICE_RUNNING;
+	s->stopping = s->restarting = false;
+	st = watch(s);
+	if (st < 0) {
+		/* Unwatched it could die unnoticed: rather not at all. Its end is then seen by nobody, so say so here. */
+		log_print("%s (pid %llu) cannot be watched: %s", s->m.name, (unsigned long long)s->pid, error_text(st));
+		drop(&s->exited);
+		if (process_kill(s->process, KILL_PLAIN) < 0)
+			log_print("%s (pid %llu) cannot be killed either", s->m.name, (unsigned long long)s->pid);
+		drop(&s->process);
+		s->state = SERVICE_WAITING;
+	}
+	return st;
+}
+
+static void unplug(struct service *s, enum service_state state)
+{
+	s->state = state;
+	s->stopping = s->restarting = false;
+	drop(&s->port);
+}
+
+/* Starts s after `wait` ns. */
+static void start_later(struct service *s, uint64_t wait)
+{
+	s->state = SERVICE_WAITING;
+	MUST(notify_timer(timers, s->index, now_ns() + wait, 0));
+}
+
+/*
+ * Starts s; what is scarce now may be there later, what is wrong with it stays wrong. An error has been
+ * told to the log and to whoever waits for it.
+ */
+static status_t start_or_wait(struct service *s)
+{
+	status_t st = start_instance(s);
+
+	if (st >= 0) {
+		settled(s, OK);
+		return OK;
+	}
+	snprintf(s->reason, sizeof(s->reason), "does not start: %s", error_text(st));
+	if (st == ERR_NO_MEMORY || st == ERR_LIMIT || st == ERR_BUSY) {
+		uint64_t now = now_ns(), wait = MAX(backoff_fault(&s->backoff, now, now), BACKOFF_FIRST_NS);
+		log_print("%s %s; next try in %llu ms", s->m.name, s->reason, (unsigned long long)(wait / NS_PER_MS));
+		start_later(s, wait);
+	} else {
+		log_print("%s %s", s->m.name, s->reason);
+		unplug(s, SERVICE_ENDED);
+	}
+	settled(s, st);
+	return st;
+}
+
+/* ---- ends ---- */
+
+static bool policy_says_restart(const struct service *s, const struct process_info *info)
+{
+	switch (s->m.restart) {
+	case RESTART_ALWAYS:   return true;
+	case RESTART_ON_FAULT: return info->exit_kind != EXIT_NORMAL || info->exit_status != 0;
+	default:               return false;
+	}
+}
+
+void service_ended(uint32_t index)
+{
+	struct service *s = &services[index];
+	struct process_info info;
+	uint64_t wait = 0;
+
+	if (index >= n_services || !s->process || process_info(s->process, &info) < 0 || info.exit_kind == EXIT_RUNNING)
+		return;
+	drop(&s->process);
+	drop(&s->exited);
+	reason_text(s->reason, sizeof(s->reason), &info);
+	unsigned long long pid = s->pid;
+	s->pid = 0;
+
+	if (s->stopping || shut_ended) {
+		log_print("%s (pid %llu) has stopped: %s", s->m.name, pid, s->reason);
+		unplug(s, SERVICE_STOPPED);
+		settled(s, OK);
+		if (shut_ended)
+			shut_ended();
+		return;
+	}
+	if (!s->restarting && !policy_says_restart(s, &info)) {
+		log_print("%s (pid %llu) ended: %s", s->m.name, pid, s->reason);
+		unplug(s, SERVICE_ENDED);
+		settled(s, OK);
+		return;
+	}
+	if (!s->restarting && reason_is_fault(&info))
+		wait = backoff_fault(&s->backoff, s->started_ns, now_ns());
+	if (wait == 0) {
+		log_print("%s (pid %llu) ended: %s; starting it again", s->m.name, pid, s->reason);
+		start_or_wait(s);
+		return;
+	}
+	log_print("%s (pid %llu) ended: %s; starting it again in %llu ms", s->m.name, pid, s->reason,
+	          (unsigned long long)(wait / NS_PER_MS));
+	start_later(s, wait);
+	settled(s, OK);
+}
+
+void service_timer(uint32_t index)
+{
+	struct service *s = &services[index];
+
+	if (index < n_services && s->state == SERVICE_WAITING && !shut_ended)
+		start_or_wait(s);
+}
+
+/* ---- requests ---- */
+
+static status_t end_instance(struct service *s)
+{
+	if (s->state != SERVICE_RUNNING)
+		return ERR_INVALID;
+	status_t st = process_kill(s->process, KILL_PLAIN);
+	return st < 0 ? st : SVC_LATER;
+}
+
+static void timer_off(struct service *s)
+{
+	if (s->state == SERVICE_WAITING)
+		MUST(notify_timer(timers, s->index, FOREVER, 0));
+}
+
+status_t service_start(struct service *s)
+{
+	if (s->state == SERVICE_BROKEN || shut_ended)
+		return ERR_INVALID;
+	if (s->state == SERVICE_RUNNING)
+		return s->stopping ? ERR_BUSY : OK;
+	timer_off(s);
+	return start_or_wait(s);
+}
+
+status_t service_stop(struct service *s)
+{
+	if (s->state == SERVICE_WAITING) {
+		timer_off(s);
+		unplug(s, SERVICE_STOPPED);
+		return OK;
+	}
+	if (s->state == SERVICE_STOPPED || s->state == SERVICE_ENDED)
+		return OK;
+	status_t st = end_instance(s);
+	if (st >= 0)
+		s->stopping = true;
+	return st;
+}
+
+status_t service_restart(struct service *s)
+{
+	if (s->state != SERVICE_RUNNING)
+		return service_start(s);
+	status_t st = end_instance(s);
+	if (st >= 0) {
+		s->restarting = true;
+		s->stopping = false;
+	}
+	return st;
+}
+
+status_t service_kill(struct service *s)
+{
+	return end_instance(s);
+}
+
+/* ---- all of them ---- */
+
+void services_init(struct svc *our_svc, handle_t root_resource, handle_t boot_frame, handle_t master_ns, service_settled *on_settled)
+{
+	svc = our_svc;
+	root = root_resource;
+	boot = boot_frame;
+	master = master_ns;
+	settled = on_settled;
+	MUST(svc_notify(svc, BADGE_TIMERS, &timers));
+	status_t st = file_open("initfs:///", OPEN_READ | OPEN_DIRECTORY, &initfs);
+	if (st < 0)
+		log_print("initfs:///: %s", error_text(st));
+}
+
+void services_begin(void)
+{
+	char text[MANIFEST_VALUE_MAX + 64];
+	uint32_t running = 0;
+
+	manifests_read();
+	check_schemes();
+	for (uint32_t i = 0; i < n_services; i++) {
+		struct service *s = &services[i];
+		if (s->state == SERVICE_BROKEN)
+			continue;
+		status_t st = make_parts(s);
+		if (st < 0) {
+			snprintf(text, sizeof(text), "%s: %s", s->m.exec, error_text(st));
+			give_up(s, text);
+		}
+	}
+	/* All Ports exist before anything runs: whoever opens a scheme first, simply waits for its service. */
+	for (uint32_t i = 0; i < n_services; i++) {
+		struct service *s = &services[i];
+		if (s->state == SERVICE_BROKEN)
+			continue;
+		bind_others(s);
+		status_t st = plug(s);
+		if (st < 0)
+			log_print("%s: its Port: %s", s->m.name, error_text(st));
+	}
+	/*
+	 * `start = first-use` starts here as well: the kernel does not yet tell that somebody waits at a
+	 * Port without a server, and a service started too early is right more often than one never started.
+	 */
+	for (uint32_t i = 0; i < n_services; i++)
+		if (services[i].state != SERVICE_BROKEN && start_or_wait(&services[i]) >= 0)
+			running++;
+	log_print("%u services of %u started", running, n_services);
+}
+
+void services_shut(void (*ended)(void))
+{
+	shut_ended = ended;
+	for (uint32_t i = 0; i < n_services; i++) {
+		timer_off(&services[i]);
+		if (services[i].state == SERVICE_WAITING)
+			unplug(&services[i], SERVICE_STOPPED);
+	}
+}

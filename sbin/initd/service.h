@@ -1,0 +1,73 @@
+/*
+ * service: what initd knows of each service, and its life.
+ *
+ * Life:  BROKEN (its manifest or executable is no good: never starts)
+ *        RUNNING -> (it ended) -> RUNNING, at once | WAITING (back-off) -> RUNNING
+ *                              -> STOPPED (on request) | ENDED (its policy says no more)
+ *        STOPPED, ENDED -> RUNNING on request.
+ *
+ * While a service runs or waits, its Port exists and commands queue there. When it is STOPPED or
+ * ENDED the Port is closed, so that callers get ERR_GONE instead of waiting for nobody.
+ *
+ * The table could be rebuilt from initd's handles alone: every handle is tagged with the service's
+ * index (the place of its name in the sorted list of manifests) and what it is to the service.
+ */
+#pragma once
+#include "manifest.h"
+#include <rt/svc.h>
+#include <supervise/backoff.h>
+
+#define SERVICES_MAX 60             /* each has a bit of the timer Notify */
+#define SERVICE_TAG(index, kind) ((uint32_t)(index) << 8 | (kind))
+enum service_kind { KIND_PORT = 1, KIND_STATE, KIND_BUDGET, KIND_NAMESPACE, KIND_IMAGE, KIND_PROCESS, KIND_EXIT, KIND_GRANT };
+
+enum service_state { SERVICE_BROKEN, SERVICE_RUNNING, SERVICE_WAITING, SERVICE_STOPPED, SERVICE_ENDED };
+
+struct service {
+	struct manifest m;
+	uint32_t index;
+	int      state;             /* enum service_state */
+	bool     stopping;          /* its next end is wanted, and final */
+	bool     restarting;        /* its next end is wanted, and it starts again whatever its policy */
+	uint32_t instances;         /* started so far; restarts are all but the first */
+	char     reason[128];       /* how the last instance ended, or why there never was one; "" */
+	struct backoff backoff;
+	uint64_t pid, started_ns;   /* of the running instance */
+	/* Handles, 0: none. All owned. */
+	handle_t port;              /* gone while STOPPED, ENDED or BROKEN */
+	handle_t state_frame, budget, image;
+	handle_t ns;                /* 0: initd's own, which has every scheme (`opens = *`) */
+	handle_t process, exited;   /* of the running instance; the Notify that its end sets */
+	uint64_t image_size;
+};
+
+/* Badges of notifications on initd's Port. */
+enum { BADGE_TIMERS = 1, BADGE_POWER = 2, BADGE_EXIT = 16 };
+
+/* Something a command waits for: answered when the service next starts, waits or stops for good. */
+typedef void service_settled(const struct service *s, status_t st);
+
+/* All borrowed for ever. `master`: the Namespace that gets every scheme, our own. */
+void services_init(struct svc *svc, handle_t root, handle_t boot, handle_t master, service_settled *settled);
+/* Reads the manifests, makes what each service needs, starts them. */
+void services_begin(void);
+uint32_t services_count(void);
+struct service *service_at(uint32_t index);
+struct service *service_find(const char *name);     /* NULL: none */
+static inline uint32_t service_restarts(const struct service *s) { return s->instances ? s->instances - 1 : 0; }
+const char *service_state_name(const struct service *s);
+
+/*
+ * Requests. OK: done. SVC_LATER: begun; `settled` will tell. ERR_INVALID: BROKEN, or it is not
+ * running (stop, kill). Errors of starting otherwise.
+ */
+must_use status_t service_start(struct service *s);
+must_use status_t service_stop(struct service *s);
+must_use status_t service_restart(struct service *s);
+must_use status_t service_kill(struct service *s);
+
+/* Notifications: an instance ended; a back-off is over. */
+void service_ended(uint32_t index);
+void service_timer(uint32_t index);
+/* From now on nothing is started again; `ended` is called after each end. */
+void services_shut(void (*ended)(void));
