@@ -66,16 +66,14 @@ static bool number(struct span s, uint32_t max, uint32_t *value)
 
 static const char *set_path(char *to, struct span value)
 {
-	char path[CONFIG_PATH_MAX + 1];
-	if (!span_copy(path, sizeof(path), value))
-		return "path too long";
-	for (char *p = path; *p; p++) {
-		if ((unsigned char)*p < ' ' || (unsigned char)*p > '~')
+	for (size_t i = 0; i < value.len; i++)
+		if ((unsigned char)value.at[i] < ' ' || (unsigned char)value.at[i] > '~')
 			return "path with other than plain ASCII";
+	if (!span_copy(to, CONFIG_PATH_MAX + 1, value))
+		return "path too long";
+	for (char *p = to; *p; p++)
 		if (*p == '/')
 			*p = '\\';
-	}
-	memcpy(to, path, sizeof(path));
 	return NULL;
 }
 
@@ -128,9 +126,9 @@ static struct config_entry *begin_entry(struct config *c, struct span line, cons
 		*why = "an entry needs a name of at most 63 bytes";
 		return NULL;
 	}
-	for (char *p = e->name; *p; p++)
-		if ((unsigned char)*p < ' ' || (unsigned char)*p > '~')
-			*p = '.';
+	for (size_t i = 0; i < name.len; i++)
+		if ((unsigned char)e->name[i] < ' ' || (unsigned char)e->name[i] > '~')
+			e->name[i] = '.';
 	c->n_entries++;
 	return e;
 }
