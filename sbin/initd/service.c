@@ -16,6 +16,7 @@
 #define STATE_BYTES    (64 * KiB)   /* given page by page when touched */
 #define SESSION_RIGHTS (RIGHT_READ | RIGHT_WRITE | RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER)
 #define LEVEL_PROGRAMS 100
+#define STOP_GRACE_NS  (500 * NS_PER_MS)
 
 static struct service services[SERVICES_MAX];
 static uint32_t n_services;
@@ -93,6 +94,12 @@ static void give_up(struct service *s, const char *reason)
 	drop(&s->state_frame);
 	drop(&s->ns);
 	log_print("%s: %s; the service is left out", s->m.name, reason);
+}
+
+/* Services have a Port and answer on it; a program that provides nothing has no use for one. */
+static bool has_loop(const struct service *s)
+{
+	return s->m.n_provides > 0 || s->m.level < LEVEL_PROGRAMS;
 }
 
 /* ---- reading manifests ---- */
@@ -220,7 +227,7 @@ static status_t make_parts(struct service *s)
 	if (st < 0)
 		return st;
 	mark(s, s->budget, KIND_BUDGET);
-	if (s->m.level < LEVEL_PROGRAMS) {
+	if (has_loop(s)) {
 		st = frame_create(STATE_BYTES, 0, &s->state_frame);
 		if (st < 0)
 			return st;
@@ -395,7 +402,7 @@ static status_t start_instance(struct service *s)
 		if (st < 0)
 			return st;
 	}
-	if (s->m.n_provides > 0 || s->m.level < LEVEL_PROGRAMS)
+	if (has_loop(s))
 		grant(s, &g, "port", s->port, RIGHT_SERVE | RIGHT_MANAGE | RIGHT_INSPECT | RIGHT_DUP, false);
 	if (s->state_frame)
 		grant(s, &g, "state", s->state_frame, RIGHT_READ | RIGHT_WRITE | RIGHT_MAP | RIGHT_DUP, false);
@@ -485,6 +492,10 @@ void service_ended(uint32_t index)
 		return;
 	drop(&s->process);
 	drop(&s->exited);
+	if (s->stop) {
+		drop(&s->stop);
+		MUST(notify_timer(timers, index, FOREVER, 0));
+	}
 	reason_text(s->reason, sizeof(s->reason), &info);
 	unsigned long long pid = s->pid;
 	s->pid = 0;
@@ -520,16 +531,45 @@ void service_timer(uint32_t index)
 {
 	struct service *s = &services[index];
 
-	if (index < n_services && s->state == SERVICE_WAITING && !shut_ended)
+	if (index >= n_services)
+		return;
+	if (s->state == SERVICE_WAITING && !shut_ended) {
 		start_or_wait(s);
+	} else if (s->state == SERVICE_RUNNING && s->stop) {
+		log_print("%s (pid %llu) does not stop by itself", s->m.name, (unsigned long long)s->pid);
+		status_t st = process_kill(s->process, KILL_PLAIN);
+		if (st < 0)
+			log_print("%s (pid %llu) cannot be killed: %s", s->m.name, (unsigned long long)s->pid, error_text(st));
+	}
 }
 
 /* ---- requests ---- */
 
-static status_t end_instance(struct service *s)
+/* Tells the service's loop to end; its timer then is the grace time. */
+static status_t ask_to_stop(struct service *s)
+{
+	status_t st = notify_create(&s->stop);
+	if (st < 0)
+		return st;
+	mark(s, s->stop, KIND_STOP);
+	st = notify_port(s->stop, s->port, SVC_BADGE_STOP);
+	if (st >= 0)
+		st = notify_signal(s->stop, 1);
+	if (st >= 0)
+		st = notify_timer(timers, s->index, now_ns() + STOP_GRACE_NS, 0);
+	if (st < 0)
+		drop(&s->stop);
+	return st;
+}
+
+static status_t end_instance(struct service *s, bool ask)
 {
 	if (s->state != SERVICE_RUNNING)
 		return ERR_INVALID;
+	if (ask && s->stop)
+		return SVC_LATER;
+	if (ask && has_loop(s) && ask_to_stop(s) >= 0)
+		return SVC_LATER;
 	status_t st = process_kill(s->process, KILL_PLAIN);
 	return st < 0 ? st : SVC_LATER;
 }
@@ -559,7 +599,7 @@ status_t service_stop(struct service *s)
 	}
 	if (s->state == SERVICE_STOPPED || s->state == SERVICE_ENDED)
 		return OK;
-	status_t st = end_instance(s);
+	status_t st = end_instance(s, true);
 	if (st >= 0)
 		s->stopping = true;
 	return st;
@@ -569,7 +609,7 @@ status_t service_restart(struct service *s)
 {
 	if (s->state != SERVICE_RUNNING)
 		return service_start(s);
-	status_t st = end_instance(s);
+	status_t st = end_instance(s, true);
 	if (st >= 0) {
 		s->restarting = true;
 		s->stopping = false;
@@ -579,7 +619,7 @@ status_t service_restart(struct service *s)
 
 status_t service_kill(struct service *s)
 {
-	return end_instance(s);
+	return end_instance(s, false);
 }
 
 /* ---- all of them ---- */

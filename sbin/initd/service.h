@@ -19,7 +19,7 @@
 
 #define SERVICES_MAX 60             /* each has a bit of the timer Notify */
 #define SERVICE_TAG(index, kind) ((uint32_t)(index) << 8 | (kind))
-enum service_kind { KIND_PORT = 1, KIND_STATE, KIND_BUDGET, KIND_NAMESPACE, KIND_IMAGE, KIND_PROCESS, KIND_EXIT, KIND_GRANT };
+enum service_kind { KIND_PORT = 1, KIND_STATE, KIND_BUDGET, KIND_NAMESPACE, KIND_IMAGE, KIND_PROCESS, KIND_EXIT, KIND_STOP, KIND_GRANT };
 
 enum service_state { SERVICE_BROKEN, SERVICE_RUNNING, SERVICE_WAITING, SERVICE_STOPPED, SERVICE_ENDED };
 
@@ -38,6 +38,7 @@ struct service {
 	handle_t state_frame, budget, image;
 	handle_t ns;                /* 0: initd's own, which has every scheme (`opens = *`) */
 	handle_t process, exited;   /* of the running instance; the Notify that its end sets */
+	handle_t stop;              /* the Notify that asks it to end in order; 0: not asked */
 	uint64_t image_size;
 };
 
@@ -59,14 +60,15 @@ const char *service_state_name(const struct service *s);
 
 /*
  * Requests. OK: done. SVC_LATER: begun; `settled` will tell. ERR_INVALID: BROKEN, or it is not
- * running (stop, kill). Errors of starting otherwise.
+ * running (kill). Errors of starting otherwise. Stop and restart ask the service's loop to end and
+ * kill after a grace time; kill does not ask.
  */
 must_use status_t service_start(struct service *s);
 must_use status_t service_stop(struct service *s);
 must_use status_t service_restart(struct service *s);
 must_use status_t service_kill(struct service *s);
 
-/* Notifications: an instance ended; a back-off is over. */
+/* Notifications: an instance ended; a back-off or the grace time of a stop is over. */
 void service_ended(uint32_t index);
 void service_timer(uint32_t index);
 /* From now on nothing is started again; `ended` is called after each end. */

@@ -82,7 +82,7 @@ static void finish(void)
 	}
 }
 
-/* Kills the running services of the highest level left; finishes when there are none. */
+/* Stops the running services of the highest level left; finishes when there are none. */
 static void next_level(void)
 {
 	uint64_t now;
@@ -103,9 +103,9 @@ static void next_level(void)
 		struct service *s = service_at(i);
 		if (!s->process || s->m.level != level)
 			continue;
-		status_t st = process_kill(s->process, KILL_PLAIN);
+		status_t st = service_stop(s);
 		if (st < 0)
-			log_print("%s cannot be killed: %s", s->m.name, error_text(st));
+			log_print("%s cannot be stopped: %s", s->m.name, error_text(st));
 	}
 	MUST(clock_now(&now));
 	MUST(notify_timer(down.timer, 0, now + LEVEL_GRACE_NS, 0));
