@@ -26,7 +26,7 @@ $(OUT)/host/%_fuzz: %_fuzz.c
 		-MMD -MP -MF $@.d -o $@ $< $(HOST_LIBS_$(call room,$<))
 
 check: $(TEST_BINS)
-	@$(PYTHON) tools/runtests --host $(TEST_BINS)
+	@$(PYTHON) tools/runtests --host $(TEST_BINS) --boot tests/host
 
 fuzz: $(FUZZ_BINS)
 	@$(PYTHON) tools/runtests --fuzz $(FUZZ_BINS)
@@ -34,7 +34,7 @@ fuzz: $(FUZZ_BINS)
 # The machine tests boot both builds; the recursive make shares this one's job slots.
 test: all $(TEST_BINS) $(FUZZ_BINS)
 	$(Q)$(if $(TEST),:,$(MAKE) --no-print-directory TEST=1 all)
-	@$(PYTHON) tools/runtests --host $(TEST_BINS) --fuzz $(FUZZ_BINS) --boot tests/boot
+	@$(PYTHON) tools/runtests --host $(TEST_BINS) --fuzz $(FUZZ_BINS) --boot tests/host tests/boot
 
 bench: all
 	@$(PYTHON) tools/runtests --boot tests/bench
