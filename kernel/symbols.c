@@ -83,7 +83,7 @@ static const char *find_file(struct cursor files, uint64_t n)
 static bool find_line(struct cursor rows, uint64_t address, uint64_t *file, int64_t *line)
 {
 	uint64_t at = 0, f = 0;
-	int64_t  l = 0;
+	uint64_t l = 0;                 /* unsigned: a broken table may overflow it */
 
 	*file = 0;
 	while (rows.p < rows.end) {
@@ -93,9 +93,9 @@ static bool find_line(struct cursor rows, uint64_t address, uint64_t *file, int6
 			break;
 		if (head & 1)
 			f = uleb(&rows);
-		l += sleb(&rows);
+		l += (uint64_t)sleb(&rows);
 		*file = f;
-		*line = l;
+		*line = (int64_t)l;
 	}
 	return *file != 0;
 }
@@ -119,19 +119,15 @@ static const char *find_function(struct cursor c, uint64_t address, uint64_t *of
 	return NULL;
 }
 
-bool symbol_format(uint64_t address, char *buf, size_t size)
+/* Looks a link address up in the table at `bytes`; at least a header's worth of it is there. */
+static bool look_up(const uint8_t *bytes, uint64_t address, char *buf, size_t size)
 {
-	const struct symbols_header *volatile table = &kernel_symbols;  /* volatile: not the empty one the compiler sees */
-	const struct symbols_header *t = table;
-	const uint8_t *bytes = (const uint8_t *)t;
+	const struct symbols_header *t = (const struct symbols_header *)bytes;
 	uint64_t offset, file;
 	int64_t  line;
 
-	if (size > 0)
-		buf[0] = 0;
-	if (t->magic != SYMBOLS_MAGIC || t->bytes <= sizeof(*t) || t->lines_at > t->bytes)
+	if (t->magic != SYMBOLS_MAGIC || t->lines_at <= sizeof(*t) || t->lines_at > t->bytes)
 		return false;
-	address -= (uint64_t)__text_start - t->text_start;
 	struct cursor files = { bytes + sizeof(*t), bytes + t->lines_at };
 	struct cursor functions = files;
 	while (*string(&functions))
@@ -145,4 +141,11 @@ bool symbol_format(uint64_t address, char *buf, size_t size)
 	else
 		kformat(buf, size, "%s+0x%lx", name, offset);
 	return true;
+}
+
+bool symbol_format(uint64_t address, char *buf, size_t size)
+{
+	const struct symbols_header *volatile table = &kernel_symbols;  /* volatile: not the empty one the compiler sees */
+
+	return look_up((const uint8_t *)table, address - ((uint64_t)__text_start - table->text_start), buf, size);
 }

@@ -18,7 +18,7 @@
 #include <kernel/log.h>
 #include <kernel/x86.h>
 
-#define WINDOW_NS  (8 * NS_PER_MS)      /* a 1 us error of sampling is then 125 ppm */
+#define WINDOW_NS  (5 * NS_PER_MS)      /* a 100 ns error of sampling is then 20 ppm */
 #define HZ_MIN     100000000ull
 #define HZ_MAX     20000000000ull
 #define HZ_GUESS   1000000000ull        /* nothing to measure with: time runs, but at an unknown rate */
@@ -41,13 +41,15 @@ struct reference {
 
 /*
  * One reading of the counter with the TSC at its middle. Of a few tries the quickest counts: an SMI or
- * a host that ran something else in between shows as a slow one.
+ * a host that ran something else in between shows as a slow one. Not unrolled: each round must run the
+ * code that the round before warmed up (an emulator needs 10 us for code it sees first).
  */
 static struct sample take_sample(const struct clock_source *s)
 {
 	struct sample best = { 0 };
 	uint64_t best_gap = UINT64_MAX;
 
+#pragma clang loop unroll(disable)
 	for (int i = 0; i < TRIES; i++) {
 		uint64_t before = rdtsc();
 		uint32_t count = s->read();
@@ -205,7 +207,8 @@ void clock_init(void)
 	uint64_t hz = told ? told : measured ? measured : HZ_GUESS;
 	const char *by = told ? "CPUID" : hpet.hz ? "HPET" : pit.hz ? "PIT" : "guess: nothing to measure it with";
 	set_rate(hz);
-	klog("clock: TSC %llu.%02llu GHz by %s%s", hz / NS_PER_SEC, hz % NS_PER_SEC / 10000000, by,
+	uint64_t mhz = (hz + 500000) / 1000000;
+	klog("clock: TSC %lu.%03lu GHz by %s%s", mhz / 1000, mhz % 1000, by,
 	     invariant() ? "" : ", not invariant");
 }
 
