@@ -13,6 +13,7 @@
  * Works from early boot on (a fixed virtual range is set aside, tables come from the page allocator).
  * NULL: no room. [paging.c]
  */
+uint64_t kernel_phys_of(const void *virt);    /* of the kernel image */
 void *mmio_map(uint64_t phys, uint64_t size, int cache);
 
 /* ---- clocks [clock.c] ---- */

@@ -1,0 +1,239 @@
+/*
+ * cpu: the boot processor's descriptor tables, control registers and per-CPU block.
+ * GDT layout is dictated by SYSRET (Intel SDM 3A 5.8.8): user data directly before user code.
+ */
+#include "offsets.h"
+#include <kernel/cpu.h>
+#include <kernel/log.h>
+#include <kernel/mm.h>
+#include <kernel/panic.h>
+#include <kernel/process.h>
+#include <kernel/x86.h>
+
+_Static_assert(offsetof(struct percpu, current) == PC_CURRENT && offsetof(struct percpu, kstack_top) == PC_KSTACK &&
+	offsetof(struct percpu, user_rsp) == PC_USER_RSP && offsetof(struct percpu, work) == PC_WORK &&
+	offsetof(struct percpu, syscalls) == PC_SYSCALLS && WORK_RESTORE == 8, "offsets.h");
+_Static_assert(offsetof(struct regs, rip) == R_RIP && offsetof(struct regs, rdi) == R_RDI &&
+	offsetof(struct regs, rax) == R_RAX && offsetof(struct regs, vector) == R_VECTOR &&
+	sizeof(struct regs) == R_SIZE && offsetof(struct thread, regs) == 0 && REGS_SYSCALL == REGS_VECTOR_SYSCALL, "offsets.h");
+
+#define MSR_EFER           0xc0000080u
+#define MSR_STAR           0xc0000081u
+#define MSR_LSTAR          0xc0000082u
+#define MSR_FMASK          0xc0000084u
+#define MSR_FS_BASE        0xc0000100u
+#define MSR_GS_BASE        0xc0000101u
+#define MSR_KERNEL_GS_BASE 0xc0000102u
+#define MSR_PAT            0x277u
+
+enum { CR0_TS = 1 << 3, CR0_WP = 1 << 16, CR0_EM = 1 << 2, CR0_MP = 1 << 1, CR0_NE = 1 << 5 };
+enum { CR4_PGE = 1 << 7, CR4_OSFXSR = 1 << 9, CR4_OSXMMEXCPT = 1 << 10, CR4_UMIP = 1 << 11, CR4_FSGSBASE = 1 << 16,
+       CR4_OSXSAVE = 1 << 18, CR4_SMEP = 1 << 20, CR4_SMAP = 1 << 21 };
+enum { EFER_SCE = 1, EFER_NXE = 1 << 11 };
+
+struct packed tss {
+	uint32_t reserved0;
+	uint64_t rsp[3], reserved1, ist[7], reserved2;
+	uint16_t reserved3, iomap;      /* past the limit: no I/O from ring 3 (SDM 1 19.5.2) */
+};
+struct packed gate { uint16_t offset0, selector; uint8_t ist, type; uint16_t offset1; uint32_t offset2, reserved; };
+struct packed descriptor_register { uint16_t limit; uint64_t base; };
+
+/* All that one CPU owns. IST stacks come first: entry.S finds their tops by alignment. */
+struct cpu_block {
+	uint8_t       ist[4][IST_STACK_SIZE];   /* NMI, #DB, #DF, #MC; the last 16 bytes hold the percpu pointer */
+	uint8_t       stack[16384];
+	struct percpu percpu;
+	uint64_t      gdt[8];
+	struct tss    tss;
+} aligned(IST_STACK_SIZE);
+
+static struct cpu_block boot_cpu;
+static struct gate idt[256];
+struct cpu_features cpu_features;
+struct percpu *percpu_all[CPUS_MAX];
+uint32_t cpu_count;
+
+extern char vector_entries[], syscall_entry[], usercopy_stac[], usercopy_clac[], usercopy_clac2[];
+
+static void gdt_init(struct cpu_block *b)
+{
+	uint64_t base = (uint64_t)&b->tss;
+	b->gdt[0] = 0;
+	b->gdt[1] = 0x00af9b000000ffff;         /* kernel code, long mode */
+	b->gdt[2] = 0x00cf93000000ffff;         /* kernel data */
+	b->gdt[3] = 0x00cff3000000ffff;         /* user data */
+	b->gdt[4] = 0x00affb000000ffff;         /* user code, long mode */
+	b->gdt[5] = (sizeof(struct tss) - 1) | (base & 0xffffff) << 16 | 0x89ull << 40 | (base >> 24 & 0xff) << 56;
+	b->gdt[6] = base >> 32;
+	b->tss.iomap = sizeof(struct tss);
+	for (unsigned i = 0; i < 4; i++) {
+		uint64_t top = (uint64_t)b->ist[i] + IST_STACK_SIZE - 16;
+		*(struct percpu **)top = &b->percpu;
+		b->tss.ist[i] = top;
+	}
+	struct descriptor_register r = { sizeof(b->gdt) - 1, (uint64_t)b->gdt };
+	asm volatile("lgdt %0" :: "m"(r));
+	asm volatile("push %0; lea 1f(%%rip), %%rax; push %%rax; lretq; 1:" :: "i"(SEL_KCODE) : "rax", "memory");
+	asm volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%ss; mov %1, %%fs; mov %1, %%gs" :: "r"(SEL_KDATA), "r"(0));
+	asm volatile("ltr %w0" :: "r"(SEL_TSS));
+}
+
+static void idt_init(void)
+{
+	for (unsigned v = 0; v < 256; v++) {
+		uint64_t at = (uint64_t)vector_entries + v * 16;
+		idt[v] = (struct gate){ .offset0 = (uint16_t)at, .selector = SEL_KCODE, .offset1 = (uint16_t)(at >> 16),
+			.offset2 = (uint32_t)(at >> 32), .type = 0x8e };
+	}
+	/* INT3 and INTO may be raised by programs; any other INT n is a #GP for them. */
+	idt[3].type = idt[4].type = 0xee;
+	idt[2].ist = 1;
+	idt[1].ist = 2;
+	idt[8].ist = 3;
+	idt[18].ist = 4;
+	struct descriptor_register r = { sizeof(idt) - 1, (uint64_t)idt };
+	asm volatile("lidt %0" :: "m"(r));
+}
+
+void cpu_early_init(void)
+{
+	struct cpu_block *b = &boot_cpu;
+	struct percpu *c = &b->percpu;
+	gdt_init(b);
+	idt_init();
+	c->self = c;
+	c->kstack_top = (uint64_t)b->stack + sizeof(b->stack);
+	c->tss_rsp0 = &b->tss.rsp[0];
+	b->tss.rsp[0] = c->kstack_top;
+	c->timer_set = FOREVER;
+	for (unsigned i = 0; i <= PRIORITY_MAX; i++)
+		list_init(&c->run[i]);
+	wrmsr(MSR_GS_BASE, (uint64_t)c);
+	wrmsr(MSR_KERNEL_GS_BASE, 0);
+	percpu_all[0] = c;
+	cpu_count = 1;
+}
+
+static void patch(char *at, uint8_t last)
+{
+	/* The loader's HHDM is still writable over the kernel's text. */
+	extern uint64_t kernel_phys_of(const void *virt);
+	uint8_t *p = HHDM(kernel_phys_of(at));
+	p[0] = 0x0f, p[1] = 0x01, p[2] = last;
+}
+
+void cpu_protect_init(void)
+{
+	struct cpu_features *f = &cpu_features;
+	struct cpuid one = cpuid(1, 0), ext = cpuid(0x80000001, 0), seven = { 0, 0, 0, 0 };
+	if (cpuid(0, 0).a >= 7)
+		seven = cpuid(7, 0);
+	f->smep = seven.b >> 7 & 1;
+	f->smap = seven.b >> 20 & 1;
+	f->umip = seven.c >> 2 & 1;
+	f->fsgsbase = seven.b & 1;
+	f->nx = ext.d >> 20 & 1;
+	f->gb_pages = ext.d >> 26 & 1;
+	f->pge = one.d >> 13 & 1;
+	f->pat = one.d >> 16 & 1;
+	f->xsave = one.c >> 26 & 1;
+	f->x2apic = one.c >> 21 & 1;
+
+	/* Gate every CR4 bit on CPUID: setting one that is not there is #GP, and under TCG a hang. */
+	uint64_t cr4 = read_cr4() & ~(uint64_t)(CR4_SMAP | CR4_SMEP | CR4_UMIP | CR4_FSGSBASE);
+	cr4 |= (f->smep ? CR4_SMEP : 0) | (f->smap ? CR4_SMAP : 0) | (f->umip ? CR4_UMIP : 0) |
+		(f->fsgsbase ? CR4_FSGSBASE : 0) | (f->pge ? CR4_PGE : 0) | CR4_OSFXSR | CR4_OSXMMEXCPT | (f->xsave ? CR4_OSXSAVE : 0);
+	if (f->smap) {
+		patch(usercopy_stac, 0xcb);
+		patch(usercopy_clac, 0xca);
+		patch(usercopy_clac2, 0xca);
+	}
+	write_cr4(cr4);
+	write_cr0((read_cr0() | CR0_WP | CR0_MP | CR0_NE | CR0_TS) & ~(uint64_t)CR0_EM);
+	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE | (f->nx ? EFER_NXE : 0));
+	/* STAR[63:48] carries RPL 3, so that SYSRET's SS has it too (pitfalls: IRETQ dies of SS.RPL 0). */
+	wrmsr(MSR_STAR, (uint64_t)(SEL_KDATA | 3) << 48 | (uint64_t)SEL_KCODE << 32);
+	wrmsr(MSR_LSTAR, (uint64_t)syscall_entry);
+	/* IF TF DF AC NT IOPL RF cleared on entry. */
+	wrmsr(MSR_FMASK, 0x200 | 0x100 | 0x400 | 0x40000 | 0x4000 | 0x3000 | 0x10000);
+	if (f->pat)     /* entry 4 = write combining, the rest as at reset (SDM 3A 12.12.4) */
+		wrmsr(MSR_PAT, 0x0007040100070406ull);
+	for (unsigned i = 0; i < SYSCALL_COUNT; i++)
+		this_cpu()->syscalls[i] = syscall_table[i];
+	fpu_init();
+	klog("cpu: %s%s%s%s%s%s%s", f->nx ? "nx " : "", f->smep ? "smep " : "", f->smap ? "smap " : "", f->umip ? "umip " : "",
+		f->fsgsbase ? "fsgsbase " : "", f->gb_pages ? "1g-pages " : "", f->xsave ? "xsave" : "fxsave");
+}
+
+void arch_save_bases(struct thread *t)
+{
+	if (cpu_features.fsgsbase) {
+		/* SWAPGS at entry moved the user's GS base to KERNEL_GS_BASE. */
+		asm volatile("rdfsbase %0" : "=r"(t->fs_base));
+		asm volatile("swapgs; rdgsbase %0; swapgs" : "=r"(t->gs_base));
+	}
+}
+
+void arch_load_bases(struct thread *t)
+{
+	if (cpu_features.fsgsbase) {
+		asm volatile("wrfsbase %0" :: "r"(t->fs_base));
+		asm volatile("swapgs; wrgsbase %0; swapgs" :: "r"(t->gs_base) : "memory");
+	} else {
+		wrmsr(MSR_FS_BASE, t->fs_base);
+		wrmsr(MSR_KERNEL_GS_BASE, t->gs_base);
+	}
+}
+
+void arch_switch_to(struct thread *t)
+{
+	struct percpu *c = this_cpu();
+	struct vmem *vm = t->process->vmem;
+	*c->tss_rsp0 = (uint64_t)t + R_SIZE;
+	if (c->vmem != vm) {
+		struct vmem *old = c->vmem;
+		__atomic_fetch_or(&vm->cpus, 1ull << c->cpu, __ATOMIC_SEQ_CST);
+		object_get(&vm->obj);
+		c->vmem = vm;
+		write_cr3(vm->root);
+		if (old) {
+			__atomic_fetch_and(&old->cpus, ~(1ull << c->cpu), __ATOMIC_SEQ_CST);
+			object_put(&old->obj);
+		}
+	}
+	arch_load_bases(t);
+}
+
+static void idle_loop(void)
+{
+	struct percpu *c = this_cpu();
+	for (;;) {
+		if (c->run_mask || c->next) {
+			extern struct regs *sched_leave_idle(void);
+			user_restore(sched_leave_idle());
+		}
+		if (reap_pending()) {
+			c->epoch++;
+			reap_some();
+			interrupts_on_once();
+			continue;
+		}
+		if (c->vmem && c->vmem->obj.refs == 1) {        /* its process is gone: let go of it */
+			struct vmem *old = c->vmem;
+			c->vmem = NULL;
+			write_cr3(paging_kernel_root());
+			old->cpus &= ~(1ull << c->cpu);
+			object_put(&old->obj);
+			continue;
+		}
+		c->idle_since_tsc = rdtsc();
+		asm volatile("sti; hlt; cli" ::: "memory");
+		c->idle_tsc += rdtsc() - c->idle_since_tsc;
+	}
+}
+
+void cpu_idle(void)
+{
+	stack_reset_call(idle_loop);
+}

@@ -1,0 +1,309 @@
+/*
+ * paging: four-level page tables (Intel SDM 3A 4.5), the kernel's own and those of Vmems.
+ *
+ * Kernel half (shared by every Vmem, all top-level entries made at boot, global pages):
+ *   BOOT_HHDM             all RAM-like memory, RW, never executable, large pages
+ *   PAGE_ARRAY            struct page, sparse
+ *   MMIO_BASE             device memory, handed out upwards
+ *   BOOT_KERNEL_MIN..     the kernel, each segment with its own permissions
+ */
+#include <kernel/account.h>
+#include <kernel/budget.h>
+#include <kernel/cpu.h>
+#include <kernel/log.h>
+#include <kernel/mm.h>
+#include <kernel/panic.h>
+#include <kernel/percpu.h>
+#include <kernel/vmem.h>
+#include <kernel/x86.h>
+
+enum { PTE_P = 1, PTE_W = 2, PTE_U = 4, PTE_PWT = 8, PTE_PCD = 16, PTE_PS = 128, PTE_G = 256 };
+#define PTE_PAT   128ull                /* in a 4 KiB entry */
+#define PTE_NX    (cpu_features.nx ? 1ull << 63 : 0)
+#define PTE_ADDR  0x000ffffffffff000ull
+#define MMIO_BASE 0xffffd00000000000ull
+#define MMIO_END  0xffffd00040000000ull
+
+static uint64_t kernel_root;
+static uint64_t mmio_next = MMIO_BASE;
+static struct boot_image kernel_image;
+
+uint64_t kernel_phys_of(const void *virt)
+{
+	for (unsigned i = 0; i < kernel_image.n_segments; i++) {
+		const struct boot_segment *s = &kernel_image.segments[i];
+		if ((uint64_t)virt >= s->virt && (uint64_t)virt < s->virt + s->size)
+			return (uint64_t)virt - s->virt + s->phys;
+	}
+	panic("no physical address for kernel address %p", virt);
+}
+
+static unsigned index_at(uint64_t va, unsigned level)
+{
+	return va >> (12 + 9 * level) & 511;
+}
+
+/* The entry for va at `level` (0: 4 KiB page) of the kernel's tables, making tables above it. */
+static uint64_t *kernel_entry_for(uint64_t va, unsigned level)
+{
+	uint64_t *table = HHDM(kernel_root);
+	for (unsigned l = 3; l > level; l--) {
+		uint64_t *e = &table[index_at(va, l)];
+		if (!(*e & PTE_P))
+			*e = page_early() | PTE_P | PTE_W;
+		ASSERT(!(*e & PTE_PS));
+		table = HHDM(*e & PTE_ADDR);
+	}
+	return &table[index_at(va, level)];
+}
+
+static uint64_t global(void)
+{
+	return cpu_features.pge ? PTE_G : 0;
+}
+
+/* Maps [phys, phys + size) at va with the largest pages that fit; flags without P, PS. */
+static void kernel_map(uint64_t va, uint64_t phys, uint64_t size, uint64_t flags)
+{
+	while (size) {
+		unsigned level = 0;
+		uint64_t step = PAGE_SIZE;
+		if (cpu_features.gb_pages && !((va | phys) & (GiB - 1)) && size >= GiB)
+			level = 2, step = GiB;
+		else if (!((va | phys) & (2 * MiB - 1)) && size >= 2 * MiB)
+			level = 1, step = 2 * MiB;
+		uint64_t *e = kernel_entry_for(va, level);
+		*e = phys | flags | PTE_P | global() | (level ? PTE_PS : 0);
+		va += step, phys += step, size -= step;
+	}
+}
+
+void kernel_map_page_array(uint64_t va, uint64_t end)
+{
+	for (va = ALIGN_DOWN(va, PAGE_SIZE); va < end; va += PAGE_SIZE) {
+		uint64_t *e = kernel_entry_for(va, 0);
+		if (!(*e & PTE_P))
+			*e = page_early() | PTE_P | PTE_W | PTE_NX | global();
+	}
+}
+
+static bool ram_like(uint32_t type)
+{
+	return type != BOOT_MEM_RESERVED && type != BOOT_MEM_MMIO && type != BOOT_MEM_BAD && type != BOOT_MEM_RUNTIME;
+}
+
+/* Builds the kernel's tables and leaves the loader's. page_early() must work. */
+void paging_init(const struct boot_info *boot)
+{
+	const struct boot_mem *mem = HHDM(boot->mem);
+	kernel_image = boot->kernel;
+	kernel_root = page_early();
+	/* Neighbouring RAM-like ranges are joined, so that large pages cover most of memory. */
+	for (uint32_t i = 0; i < boot->n_mem;) {
+		if (!ram_like(mem[i].type)) {
+			i++;
+			continue;
+		}
+		uint64_t base = mem[i].base, end = base;
+		while (i < boot->n_mem && ram_like(mem[i].type) && mem[i].base == end)
+			end += mem[i++].pages * PAGE_SIZE;
+		kernel_map(BOOT_HHDM + base, base, end - base, PTE_W | PTE_NX);
+	}
+	for (unsigned i = 0; i < boot->kernel.n_segments; i++) {
+		const struct boot_segment *s = &boot->kernel.segments[i];
+		for (uint64_t at = 0; at < s->size; at += PAGE_SIZE)
+			*kernel_entry_for(s->virt + at, 0) = (s->phys + at) | PTE_P | global() |
+				(s->flags & BOOT_SEG_WRITE ? PTE_W : 0) | (s->flags & BOOT_SEG_EXEC ? 0 : PTE_NX);
+	}
+	/* Top-level entries are copied into every Vmem: make all that can ever be needed. */
+	(void)kernel_entry_for(MMIO_BASE, 0);
+	uint64_t *top = HHDM(kernel_root);
+	ASSERT(top[index_at(MMIO_BASE, 3)] & PTE_P);
+	write_cr3(kernel_root);
+}
+
+uint64_t paging_kernel_root(void)
+{
+	return kernel_root;
+}
+
+static uint64_t cache_bits(int cache)
+{
+	switch (cache) {
+	case CACHE_UNCACHED:
+		return PTE_PCD | PTE_PWT;
+	case CACHE_WRITE_COMBINING:
+		return cpu_features.pat ? PTE_PAT : PTE_PCD | PTE_PWT;
+	default:
+		return 0;
+	}
+}
+
+void *mmio_map(uint64_t phys, uint64_t size, int cache)
+{
+	uint64_t offset = phys & (PAGE_SIZE - 1), va = mmio_next;
+	size = ALIGN_UP(size + offset, PAGE_SIZE);
+	phys -= offset;
+	if (size > MMIO_END - va)
+		return NULL;
+	for (uint64_t at = 0; at < size; at += PAGE_SIZE)
+		*kernel_entry_for(va + at, 0) = (phys + at) | PTE_P | PTE_W | PTE_NX | global() | cache_bits(cache);
+	mmio_next = va + size;
+	return (void *)(va + offset);
+}
+
+/* ---- tables of Vmems ---- */
+
+static uint64_t table_alloc(struct vmem *vm)
+{
+	if (budget_charge(vm->obj.payer, CHARGE_PAGES, 1) < 0)
+		return 0;
+	uint64_t phys = page_alloc_zero(PAGE_USER);
+	if (!phys) {
+		budget_release(vm->obj.payer, CHARGE_PAGES, 1);
+		return 0;
+	}
+	vm->table_pages++;
+	ACCOUNT_ADD(pages_tables, 1);
+	return phys;
+}
+
+static void table_free(struct vmem *vm, uint64_t phys)
+{
+	page_free(phys, 0);
+	vm->table_pages--;
+	ACCOUNT_SUB(pages_tables, 1);
+	budget_release(vm->obj.payer, CHARGE_PAGES, 1);
+}
+
+status_t pt_create(struct vmem *vm)
+{
+	vm->root = table_alloc(vm);
+	if (!vm->root)
+		return ERR_NO_MEMORY;
+	memcpy((uint64_t *)HHDM(vm->root) + 256, (uint64_t *)HHDM(kernel_root) + 256, 2048);
+	return OK;
+}
+
+static uint64_t *user_entry(struct vmem *vm, uint64_t va, bool make)
+{
+	uint64_t *table = HHDM(vm->root);
+	for (unsigned l = 3; l > 0; l--) {
+		uint64_t *e = &table[index_at(va, l)];
+		if (unlikely(!(*e & PTE_P))) {
+			uint64_t t = make ? table_alloc(vm) : 0;
+			if (!t)
+				return NULL;
+			*e = t | PTE_P | PTE_W | PTE_U;
+		}
+		table = HHDM(*e & PTE_ADDR);
+	}
+	return &table[index_at(va, 0)];
+}
+
+static uint64_t prot_bits(uint32_t prot)
+{
+	return PTE_P | PTE_U | (prot & PROT_WRITE ? PTE_W : 0) | (prot & PROT_EXEC ? 0 : PTE_NX);
+}
+
+status_t pt_map(struct vmem *vm, uint64_t va, uint64_t phys, uint32_t prot, int cache)
+{
+	uint64_t *e = user_entry(vm, va, true);
+	if (!e)
+		return ERR_NO_MEMORY;
+	uint64_t old = *e;
+	*e = phys | prot_bits(prot) | cache_bits(cache);
+	if (old & PTE_P)
+		tlb_flush(vm, va, PAGE_SIZE);
+	return OK;
+}
+
+uint64_t pt_unmap(struct vmem *vm, uint64_t va)
+{
+	uint64_t *e = user_entry(vm, va, false);
+	if (!e || !(*e & PTE_P))
+		return 0;
+	uint64_t old = *e & PTE_ADDR;
+	*e = 0;
+	return old;
+}
+
+void pt_protect(struct vmem *vm, uint64_t va, uint32_t prot)
+{
+	uint64_t *e = user_entry(vm, va, false);
+	if (e && (*e & PTE_P))
+		*e = (*e & ~(uint64_t)(PTE_W) & ~(1ull << 63)) | prot_bits(prot);
+}
+
+uint64_t pt_lookup(struct vmem *vm, uint64_t va)
+{
+	uint64_t *e = user_entry(vm, va, false);
+	return e && (*e & PTE_P) ? *e & PTE_ADDR : 0;
+}
+
+uint64_t pt_next_present(struct vmem *vm, uint64_t va, uint64_t end)
+{
+	while (va < end) {
+		uint64_t *table = HHDM(vm->root);
+		unsigned l = 3;
+		for (; l > 0; l--) {
+			uint64_t e = table[index_at(va, l)];
+			if (!(e & PTE_P))
+				break;
+			table = HHDM(e & PTE_ADDR);
+		}
+		if (l == 0)
+			return va;
+		uint64_t span = 1ull << (12 + 9 * l);
+		va = ALIGN_DOWN(va, span) + span;
+	}
+	return end;
+}
+
+/* Frees up to a few dozen tables below the user half; the root last. */
+bool pt_destroy_some(struct vmem *vm)
+{
+	uint64_t *top = HHDM(vm->root);
+	unsigned budget = 32;
+	for (unsigned i = 0; i < 256; i++) {
+		if (!(top[i] & PTE_P))
+			continue;
+		uint64_t *l2 = HHDM(top[i] & PTE_ADDR);
+		for (unsigned j = 0; j < 512; j++) {
+			if (!(l2[j] & PTE_P))
+				continue;
+			uint64_t *l1 = HHDM(l2[j] & PTE_ADDR);
+			for (unsigned k = 0; k < 512; k++) {
+				if (!(l1[k] & PTE_P))
+					continue;
+				table_free(vm, l1[k] & PTE_ADDR);
+				l1[k] = 0;
+				if (--budget == 0)
+					return false;
+			}
+			table_free(vm, l2[j] & PTE_ADDR);
+			l2[j] = 0;
+		}
+		table_free(vm, top[i] & PTE_ADDR);
+		top[i] = 0;
+	}
+	table_free(vm, vm->root);
+	vm->root = 0;
+	return true;
+}
+
+/*
+ * Only CPUs in vm->cpus can hold translations of vm: a CPU leaves the mask when it loads another
+ * root, which without PCID drops all of them. They are told by IPI; with one CPU there is nobody else.
+ */
+void tlb_flush(struct vmem *vm, uint64_t va, uint64_t size)
+{
+	if (!(vm->cpus & 1ull << this_cpu()->cpu))
+		return;
+	if (size > 32 * PAGE_SIZE) {
+		write_cr3(read_cr3());
+		return;
+	}
+	for (uint64_t at = va; at < va + size; at += PAGE_SIZE)
+		asm volatile("invlpg (%0)" :: "r"(at) : "memory");
+}

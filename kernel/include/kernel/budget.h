@@ -1,0 +1,21 @@
+/*
+ * budget: accounts that limit what a process and its children may use. A charge is taken from
+ * the budget and all its parents or not at all. Lock-free: counters only.
+ */
+#pragma once
+#include <kernel/object.h>
+
+struct budget {
+	struct object        obj;
+	struct budget       *parent;    /* counted; NULL at the root */
+	struct budget_limits limit;     /* fixed after create */
+	struct budget_limits used;      /* atomic */
+};
+
+enum budget_item { CHARGE_PAGES, CHARGE_KERNEL, CHARGE_HANDLES, CHARGE_THREADS, CHARGE_COMMANDS, CHARGE_PROCESSES };
+
+/* ERR_NO_MEMORY (pages, kernel bytes) or ERR_LIMIT. */
+must_use status_t budget_charge(struct budget *b, enum budget_item item, uint64_t n);
+void budget_release(struct budget *b, enum budget_item item, uint64_t n);
+struct budget *budget_create(struct budget *parent, const struct budget_limits *limits, status_t *why);
+struct budget *budget_root(void);

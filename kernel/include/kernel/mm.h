@@ -1,0 +1,49 @@
+/*
+ * mm: physical pages and small kernel objects.
+ */
+#pragma once
+#include <abi/boot.h>
+#include <kernel/arch.h>
+
+/* ---- page.c: a buddy allocator over all usable memory ---- */
+#define PAGE_ORDER_MAX 18               /* 1 GiB */
+
+/* One per usable page frame, in a sparse array indexed by frame number. 16 bytes. */
+struct page {
+	uint32_t next, prev;            /* free lists, in frame numbers */
+	uint32_t refs;                  /* used pages: sharers (copy-on-write) */
+	uint8_t  order;                 /* head of a free block: its order */
+	uint8_t  free;                  /* 1: head of a free block */
+	uint16_t reserved;
+};
+#define PAGE_ARRAY ((struct page *)0xffffc00000000000ull)
+always_inline struct page *page_of(uint64_t phys) { return &PAGE_ARRAY[phys >> PAGE_SHIFT]; }
+
+enum page_need { PAGE_USER, PAGE_KERNEL };      /* user pages stop above the kernel's reserve */
+
+void page_init(const struct boot_mem *mem, uint32_t n);
+/* 2^order pages, contiguous, aligned to their size, content undefined. 0: none left. */
+uint64_t page_alloc(unsigned order, enum page_need need);
+uint64_t page_alloc_zero(enum page_need need);  /* one page */
+void page_free(uint64_t phys, unsigned order);
+void page_add_range(uint64_t phys, uint64_t pages);     /* boot: hand memory over */
+uint64_t page_free_count(void);
+extern uint64_t page_total;
+/* Early memory for tables before page_init is complete: zeroed, never freed. */
+uint64_t page_early(void);
+bool phys_is_ram(uint64_t phys, uint64_t size);         /* touches memory the allocator or kernel owns */
+bool phys_is_mapped(uint64_t phys, uint64_t size);      /* HHDM reaches it */
+
+/* ---- slab.c: objects of any size up to 1 MiB, 16-byte aligned ---- */
+void *kmalloc(size_t size);             /* zeroed; NULL: no memory */
+void kfree(void *p, size_t size);       /* size as asked for */
+
+uint64_t zero_page_phys(void);          /* a page of zeros, never written */
+void mem_zero(void *p, size_t size);
+void *memcpy(void *dst, const void *src, size_t n);
+void *memmove(void *dst, const void *src, size_t n);
+void *memset(void *dst, int c, size_t n);
+int memcmp(const void *a, const void *b, size_t n);
+size_t strlen(const char *s);
+int strcmp(const char *a, const char *b);
+int strncmp(const char *a, const char *b, size_t n);

@@ -1,0 +1,57 @@
+/*
+ * object: what every kernel object begins with.
+ *
+ * Two counts: `refs` keeps the memory, `handles` says how many handles (in tables or in
+ * commands under way) name it. When `handles` falls to 0 the type's `last_handle` runs; when
+ * `refs` falls to 0 the object goes to the reaper (reap.h), which waits until every CPU has left
+ * the kernel once and then calls `destroy` in bounded pieces. So a pointer found in a handle
+ * table stays valid until the CPU that found it leaves the kernel, without a lock or a count.
+ */
+#pragma once
+#include <abi/objects.h>
+#include <abi/rights.h>
+#include <gen/errors.h>
+#include <kernel/spinlock.h>
+
+struct budget;
+
+struct object {
+	uint32_t       magic;       /* OBJECT_MAGIC ^ type */
+	uint8_t        type;        /* enum object_type; fixed */
+	uint32_t       refs;        /* atomic */
+	uint32_t       handles;     /* atomic */
+	uint64_t       id;          /* unique for ever; fixed */
+	struct budget *payer;       /* counted; charged with the object's size */
+	struct object *reap_next;   /* reaper's list */
+	uint64_t       reap_epoch;
+};
+
+#define OBJECT_MAGIC 0x0b1ec700u
+
+/* Zeroed, refs 1. NULL: no memory, or over the payer's limit (*why says which). payer may be NULL at boot only. */
+struct object *object_create(enum object_type type, size_t size, struct budget *payer, status_t *why);
+void object_put_slow(struct object *o);
+
+always_inline void object_get(struct object *o) { __atomic_fetch_add(&o->refs, 1, __ATOMIC_RELAXED); }
+always_inline void object_put(struct object *o)
+{
+	if (o && __atomic_sub_fetch(&o->refs, 1, __ATOMIC_ACQ_REL) == 0)
+		object_put_slow(o);
+}
+#define OBJ_GET(p) ({ object_get(&(p)->obj); (p); })
+#define OBJ_PUT(p) do { if (p) object_put(&(p)->obj); } while (0)
+
+/* A handle more, a handle less: count both refs and handles. */
+void object_handle_get(struct object *o);
+void object_handle_put(struct object *o);
+
+struct object_ops {
+	const char *name;
+	void (*last_handle)(struct object *o);  /* may be NULL */
+	bool (*destroy)(struct object *o);      /* one bounded piece; true: finished, memory may go */
+};
+extern const struct object_ops object_ops[OBJ_TYPES];
+
+/* ---- reaper: destroys what nobody refers to any more, piece by piece ---- */
+void reap_some(void);           /* one bounded piece; called when leaving the kernel and when idle */
+bool reap_pending(void);

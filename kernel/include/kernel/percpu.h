@@ -1,0 +1,69 @@
+/*
+ * percpu: what each CPU has of its own, reached through GS. entry.S knows the offsets marked.
+ */
+#pragma once
+#include <gen/syscall_handlers.h>
+#include <kernel/list.h>
+#include <kernel/object.h>
+
+struct thread;
+struct vmem;
+struct timer;
+
+#define SYSCALL_TABLE_MAX 128
+
+enum { WORK_RESCHED = 1, WORK_REAP = 2, WORK_DYING = 4, WORK_RESTORE = 8 };
+
+struct percpu {
+	struct percpu *self;            /* 0 */
+	struct thread *current;         /* 8: NULL while idle */
+	uint64_t       kstack_top;      /* 16 */
+	uint64_t       user_rsp;        /* 24: scratch of the SYSCALL entry */
+	uint32_t       work;            /* 32: WORK_* to do before returning to user mode */
+	uint32_t       cpu;             /* 36 */
+	uint64_t       reserved[3];
+	syscall_fn     syscalls[SYSCALL_TABLE_MAX];     /* 64 */
+
+	uint32_t       apic_id;
+	struct vmem   *vmem;            /* counted: whose tables CR3 holds */
+	struct thread *next;            /* direct switch: runs next; not in the run queue */
+	bool           fpu_on;          /* CR0.TS clear */
+	/* run queue */
+	struct spinlock run_lock;
+	uint32_t       run_mask;        /* bit per priority with ready threads */
+	struct list    run[PRIORITY_MAX + 1];
+	/* timers */
+	struct spinlock timer_lock;
+	struct timer  *timers;
+	uint64_t       timer_set;       /* deadline the hardware is armed for */
+	/* quiescence: counts kernel exits; object.h */
+	uint64_t       epoch;
+	/* page cache */
+	uint32_t       n_cached;
+	uint64_t       cached[64];
+	uint64_t       idle_since_tsc, idle_tsc;
+	uint64_t       switches, syscalls_count, interrupts, page_faults;
+	uint64_t      *tss_rsp0;
+};
+_Static_assert(offsetof(struct percpu, syscalls) == 64, "entry.S");
+
+#define CPUS_MAX 64
+extern struct percpu *percpu_all[CPUS_MAX];
+extern uint32_t cpu_count;
+
+always_inline struct percpu *this_cpu(void)
+{
+	struct percpu *p;
+	asm("mov %%gs:0, %0" : "=r"(p));
+	return p;
+}
+always_inline struct thread *current_thread(void)
+{
+	struct thread *t;
+	asm volatile("mov %%gs:8, %0" : "=r"(t));
+	return t;
+}
+always_inline void cpu_work(uint32_t bits)
+{
+	asm volatile("orl %0, %%gs:32" :: "ri"(bits) : "memory", "cc");
+}

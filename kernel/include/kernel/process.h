@@ -1,0 +1,94 @@
+/*
+ * process: a Vmem, a handle table, a Namespace and a Budget, and the threads that run in them.
+ * Life:   RUNNING -> DYING (killed, faulted, exited: threads end, handles close, in bounded
+ *         pieces by the reaper) -> DEAD (watchers told; the record stays while handles name it).
+ *
+ * thread: saved registers and what it waits for. A blocked thread is data: it has no kernel stack.
+ * Life:   READY <-> RUNNING <-> BLOCKED (in exactly one place: `wait`) -> DEAD.
+ */
+#pragma once
+#include <abi/boot.h>
+#include <kernel/handle.h>
+#include <kernel/ipc.h>
+#include <kernel/list.h>
+#include <kernel/notify.h>
+#include <kernel/regs.h>
+#include <kernel/timer.h>
+#include <kernel/vmem.h>
+
+enum thread_state { THREAD_READY, THREAD_RUNNING, THREAD_BLOCKED, THREAD_DEAD };
+enum wait_kind { WAIT_NONE, WAIT_SLEEP, WAIT_CALL, WAIT_ACCEPT };
+
+#define REGS_SYSCALL 0x100          /* regs.vector: entered by SYSCALL, leave by SYSRET */
+
+struct thread {
+	struct regs     regs;           /* first: entry.S; owner CPU only, or whoever wakes it */
+	uint64_t        fs_base, gs_base;
+	struct process *process;        /* counted; fixed */
+	void           *fpu;            /* XSAVE area, NULL until first use; owned */
+	struct object   obj;
+	uint8_t         state;          /* run queue lock */
+	uint8_t         wait;           /* enum wait_kind; lock of what it waits in */
+	uint8_t         priority;       /* effective */
+	uint8_t         base_priority;
+	bool            dying;
+	bool            restarting;     /* the system call begins again: `progress` counts */
+	uint32_t        cpu;            /* whose run queue */
+	struct list     run;            /* run queue; while in accept: port->waiters */
+	struct list     in_process;     /* process->threads */
+	struct port    *wait_port;      /* WAIT_ACCEPT: counted by the process's handle; borrowed */
+	struct command *command;        /* owned: for its calls */
+	struct timer    timer;          /* deadline of its wait */
+	uint64_t        progress;       /* bytes done of a restarted copy */
+	uint64_t        cpu_time_tsc, run_since_tsc;
+	uint64_t        slice_end_ns;
+	struct watchers watchers;
+};
+
+struct process {
+	struct object     obj;
+	uint64_t          pid;          /* fixed */
+	char              name[PROCESS_NAME_MAX];
+	struct vmem      *vmem;         /* counted; gone when DEAD */
+	struct table     *table;        /* counted; gone when DEAD */
+	struct namespace *ns;           /* counted */
+	struct budget    *budget;       /* counted */
+	uint64_t          parent_pid, start_ns;
+	uint32_t          level, priority;
+	struct spinlock   lock;         /* covers what follows */
+	struct list       threads, serving;     /* of struct thread; of struct command */
+	uint32_t          n_threads;
+	uint8_t           phase;        /* teardown: enum in process.c */
+	bool              dying, dead, teardown_queued;
+	uint32_t          exit_kind;
+	int64_t           exit_status;
+	uint64_t          fault_rip, fault_address;
+	uint64_t          dead_cpu_tsc; /* of threads that ended */
+	uint32_t          died_handles;
+	uint64_t          dead_memory;
+	struct list       all;          /* list of processes */
+	struct process   *reap_next;    /* dying list */
+	struct watchers   watchers;
+};
+
+struct process *process_create(const char *name, struct budget *b, struct namespace *ns, uint32_t priority, uint32_t level, status_t *why);
+bool process_destroy(struct object *o);
+/* Starts the end of a process; the reaper finishes it. Idempotent. */
+void process_end(struct process *p, enum exit_kind kind, int64_t status, uint64_t rip, uint64_t address);
+void process_fill_info(struct process *p, struct process_info *info);
+bool process_teardown_some(void);   /* reaper: a bounded piece of the first dying process; false: nothing to do */
+
+struct thread *thread_create(struct process *p, uint64_t entry, uint64_t stack, uint64_t arg, uint32_t priority, status_t *why);
+bool thread_destroy(struct object *o);
+void thread_start(struct thread *t);
+void thread_die(struct thread *t);          /* leaves whatever it waits in; never runs again */
+void thread_timeout(struct timer *t);
+
+extern struct list process_list;            /* by pid; process_list_lock */
+extern struct spinlock process_list_lock;
+struct process *process_find(uint64_t pid); /* counted, or NULL */
+
+/* first.c: initfsd, from the segments that the loader checked. */
+void first_process_start(const struct boot_info *boot);
+bool process_teardown_pending(void);
+void process_teardown_queue(struct process *p);

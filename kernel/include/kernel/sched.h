@@ -1,0 +1,29 @@
+/*
+ * sched: who runs. Per-CPU run queues, 32 fixed priorities, round robin with slices inside one;
+ * no tick when there is nothing to share.
+ */
+#pragma once
+#include <kernel/percpu.h>
+#include <kernel/process.h>
+
+#define SLICE_NS (10 * NS_PER_MS)
+
+void sched_init(void);
+/* Blocks the current thread; it leaves the CPU when the kernel is left. The handler returns STATUS_BLOCKED. */
+void sched_block_current(enum wait_kind wait, uint64_t deadline);
+/* Makes a blocked thread ready; whoever took it off what it waited in calls this, once. */
+void sched_wake(struct thread *t);
+/* The same, and it runs next on this CPU if the current thread blocks (direct switch of a call). */
+void sched_wake_direct(struct thread *t);
+void sched_remove(struct thread *t);     /* a ready thread leaves its run queue for good */
+void sched_set_priority(struct thread *t, uint32_t priority);
+void sched_drop_priority(void);         /* the current thread falls back to its own */
+void sched_yield_current(void);
+void sched_timer_interrupt(void);
+/* Long kernel work asks here between pieces, holding no lock: true = stop, keep progress, restart. */
+bool sched_preempt_point(void);
+
+/* What handlers return instead of a status: */
+#define STATUS_BLOCKED  (INT64_MIN + 1)  /* the answer comes by sched_wake */
+#define STATUS_RESTART  (INT64_MIN + 2)  /* run this system call again */
+#define STATUS_REGS     (INT64_MIN + 3)  /* all registers are set in thread->regs */

@@ -1,0 +1,20 @@
+/*
+ * timer: things to do at a time. Each CPU keeps its armed timers in a leftist heap: arming,
+ * disarming and expiry take O(log n) steps and no memory.
+ */
+#pragma once
+#include <abi/types.h>
+
+struct timer {
+	struct timer *left, *right, *parent;
+	uint64_t      deadline;         /* ns */
+	uint32_t      dist;             /* length of the right spine */
+	bool          armed;
+	uint32_t      cpu;              /* whose heap */
+	void        (*fire)(struct timer *t);   /* no lock held */
+};
+
+void timer_arm(struct timer *t, uint64_t deadline);     /* re-arms; FOREVER disarms */
+void timer_disarm(struct timer *t);
+void timer_expire(uint64_t now);                        /* fires what is due on this CPU */
+uint64_t timer_next(void);                              /* this CPU's earliest deadline, or FOREVER */

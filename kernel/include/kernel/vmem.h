@@ -1,0 +1,93 @@
+/*
+ * vmem: an address space: sorted mappings of Frames, and the page tables made from them on
+ * demand. frame: memory in pages. Lock order: vmem.lock, then frame.lock; frame.maps_lock
+ * comes after vmem.lock too, and code that holds it only tries vmem locks.
+ */
+#pragma once
+#include <kernel/list.h>
+#include <kernel/object.h>
+
+enum frame_kind { FRAME_ANONYMOUS, FRAME_CONTIG, FRAME_PHYS };
+
+struct frame {
+	struct object   obj;
+	uint8_t         kind;           /* fixed */
+	uint8_t         cache;          /* PHYS: CACHE_*; fixed */
+	bool            kernel_owned;   /* PHYS over boot memory: cacheable, not device memory */
+	struct spinlock lock;           /* covers pages, n_pages, committed */
+	uint64_t        n_pages;
+	uint64_t        committed;      /* pages present */
+	uint64_t        phys;           /* CONTIG, PHYS: base */
+	/* ANONYMOUS: page addresses by index, 0 = not yet. height 0: one array of array_len entries;
+	   height h: 512-way nodes h levels deep above 512-entry leaves. */
+	uint64_t       *root;
+	uint32_t        array_len;
+	uint8_t         height;
+	uint64_t        destroy_next;   /* progress of teardown and of cutting off pages */
+	struct spinlock maps_lock;      /* covers maps */
+	struct list     maps;           /* of struct mapping */
+	uint64_t        small[2];       /* storage of root for frames of up to two pages */
+};
+
+struct mapping {
+	uint64_t      va, size;         /* bytes */
+	struct frame *frame;            /* counted */
+	uint64_t      offset;           /* bytes into frame */
+	uint32_t      prot;             /* PROT_* */
+	uint32_t      max_prot;         /* what the handle allowed: vmem_protect stays within */
+	struct vmem  *vmem;             /* borrowed: the owner */
+	struct list   in_frame;         /* frame->maps */
+};
+
+struct vmem {
+	struct object    obj;
+	struct spinlock  lock;          /* covers all below */
+	uint64_t         root;          /* physical address of the top page table */
+	uint64_t         cpus;          /* bit per CPU that may hold translations */
+	struct mapping **maps;          /* sorted by va */
+	uint32_t         n_maps, cap_maps;
+	uint64_t         hint;          /* where to look for room next */
+	uint64_t         table_pages;   /* page tables, charged */
+	uint64_t         mapped_pages;  /* sum of mapping sizes */
+	struct mapping  *last;          /* the last one a fault hit; NULL after changes */
+	uint64_t         destroy_va;    /* progress of teardown */
+};
+
+/* ---- frame.c ---- */
+struct frame *frame_create(uint64_t size, uint32_t flags, struct budget *payer, status_t *why);
+struct frame *frame_create_phys(uint64_t phys, uint64_t size, int cache, struct budget *payer, status_t *why);
+/* The page at `index`, allocated and zeroed if need be. ERR_FAULT: beyond the end. frame.lock not held. */
+must_use status_t frame_page(struct frame *f, uint64_t index, uint64_t *phys);
+uint64_t frame_peek(struct frame *f, uint64_t index);       /* 0: not present */
+/* Gives back pages [first, first + n); bounded: *done says how many indexes were handled. */
+void frame_drop_pages(struct frame *f, uint64_t first, uint64_t n, uint64_t *done);
+status_t frame_copy(struct frame *f, uint64_t offset, uint64_t user_va, uint64_t len, bool to_user, uint64_t *done);
+bool frame_destroy(struct object *o);
+
+/* ---- vmem.c ---- */
+struct vmem *vmem_create(struct budget *payer, status_t *why);
+must_use status_t vmem_map(struct vmem *vm, struct frame *f, uint64_t offset, uint64_t *va, uint64_t size, uint32_t prot_flags, uint32_t max_prot);
+must_use status_t vmem_unmap(struct vmem *vm, uint64_t va, uint64_t size);
+must_use status_t vmem_protect(struct vmem *vm, uint64_t va, uint64_t size, uint32_t prot);
+struct mapping *vmem_find_locked(struct vmem *vm, uint64_t va);     /* containing va, or NULL */
+uint32_t vmem_lower_bound(struct vmem *vm, uint64_t va);            /* first mapping with end > va */
+/* Resolves a fault at va. ERR_FAULT: no mapping, or not that access. ERR_NO_MEMORY. */
+must_use status_t vmem_fault(struct vmem *vm, uint64_t va, uint32_t access);
+/* The physical address behind va, made present; access: PROT_*. For copies into other address spaces. */
+must_use status_t vmem_resolve(struct vmem *vm, uint64_t va, uint32_t access, uint64_t *phys);
+uint32_t prot_of_rights(uint32_t rights);     /* RIGHT_READ... -> PROT_READ... */
+bool vmem_destroy(struct object *o);
+/* Called by frame code: takes the translation of `index` of f away where it points at phys. */
+void vmem_zap(struct frame *f, uint64_t index, uint64_t phys);
+
+/* ---- arch/x86_64/paging.c ---- */
+uint64_t paging_kernel_root(void);           /* tables without a user half */
+must_use status_t pt_create(struct vmem *vm);
+must_use status_t pt_map(struct vmem *vm, uint64_t va, uint64_t phys, uint32_t prot, int cache);
+uint64_t pt_unmap(struct vmem *vm, uint64_t va);            /* physical address it had, or 0; caller flushes */
+void pt_protect(struct vmem *vm, uint64_t va, uint32_t prot);
+uint64_t pt_lookup(struct vmem *vm, uint64_t va);           /* physical address or 0 */
+uint64_t pt_next_present(struct vmem *vm, uint64_t va, uint64_t end);  /* first va with a table below it, or end */
+bool pt_destroy_some(struct vmem *vm);                      /* frees tables; true: all gone */
+/* Every CPU that may hold [va, va + size) of vm forgets it before this returns. vm.lock held. */
+void tlb_flush(struct vmem *vm, uint64_t va, uint64_t size);

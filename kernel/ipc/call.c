@@ -1,0 +1,232 @@
+/*
+ * call: sending a command and reaching into its windows.
+ *
+ * Decode, then commit: the Session is found, the path copied and the handles looked up before
+ * the command is filled in; from port_send on the answer comes through the saved registers.
+ */
+#include <kernel/account.h>
+#include <kernel/budget.h>
+#include <kernel/ipc.h>
+#include <kernel/mm.h>
+#include <kernel/sched.h>
+#include <kernel/syscall.h>
+#include <kernel/uri.h>
+
+/* Copies the path in and charges it; for a URI also finds the Session (counted). */
+static status_t take_path(struct command *c, uint64_t address, uint32_t len, struct namespace *ns, struct session **s)
+{
+	if (len > IPC_PATH_MAX)
+		return ERR_TOO_LONG;
+	uint32_t size = MAX(len, 1u);
+	status_t st = budget_charge(c->payer, CHARGE_KERNEL, size);
+	if (st < 0)
+		return st;
+	char *text = kmalloc(size);
+	st = text ? copy_in(text, (user_in_t){ address }, len) : ERR_NO_MEMORY;
+	uint32_t offset = 0;
+	if (st == OK && ns) {
+		const char *scheme, *path;
+		size_t scheme_len, path_len;
+		st = uri_split(text, len, &scheme, &scheme_len, &path, &path_len);
+		if (st == OK)
+			st = ns_lookup(ns, scheme, scheme_len, s);
+		offset = st == OK ? (uint32_t)(path - text) : 0;
+	}
+	if (st < 0) {
+		if (text)
+			kfree(text, size);
+		budget_release(c->payer, CHARGE_KERNEL, size);
+		return st;
+	}
+	c->path = text;
+	c->path_size = size;
+	c->path_offset = offset;
+	c->path_len = len - offset;
+	return OK;
+}
+
+static status_t take_handles(struct command *c, const struct regs *r)
+{
+	handle_t h[IPC_HANDLES] = { (handle_t)(r->rdi >> 32), (handle_t)r->rbx, (handle_t)(r->rbx >> 32), (handle_t)(r->rax >> 32) };
+	for (unsigned i = 0; i < IPC_HANDLES; i++) {
+		if (!h[i])
+			continue;
+		struct object *o;
+		uint32_t rights;
+		status_t st = handle_lookup(CURRENT_PROCESS->table, h[i], OBJ_NONE, RIGHT_TRANSFER, &o, &rights);
+		if (st < 0)
+			return st;
+		object_handle_get(o);
+		c->handles[c->n_handles].object = o;
+		c->handles[c->n_handles++].rights = rights;
+	}
+	return OK;
+}
+
+/* Undoes take_path and take_handles of a command that is not sent. */
+static status_t abandon(struct command *c, struct session *s, status_t st)
+{
+	struct residue r = { .session = s, .payer = c->payer, .path = c->path, .path_size = c->path_size, .n_handles = c->n_handles };
+	for (unsigned i = 0; i < c->n_handles; i++)
+		r.handles[i] = c->handles[i].object;
+	c->path = NULL;
+	c->n_handles = 0;
+	residue_drop(&r);
+	return st;
+}
+
+static status_t send(struct thread *t, struct command *c, struct session *s, uint64_t deadline)
+{
+	const struct regs *r = &t->regs;
+	c->session = s;
+	c->port = s->port;
+	c->caller = t;
+	c->badge = s->badge;
+	c->rights = s->rights;
+	c->priority = t->priority;
+	c->w[0] = r->rsi;
+	c->w[1] = r->rdx;
+	c->w[2] = r->r10;
+	c->w[3] = r->r8;
+	c->w[4] = r->r9;
+	c->w[5] = r->r12;
+	/* Blocked before it is sent: the answer may come from another CPU at once. */
+	sched_block_current(WAIT_CALL, deadline);
+	status_t st = port_send(s->port, c, true);
+	if (unlikely(st < 0)) {
+		t->regs.rax = (uint64_t)st;
+		sched_wake(t);
+	}
+	return STATUS_BLOCKED;
+}
+
+static must_use status_t own_command(struct thread *t)
+{
+	status_t why = OK;
+	if (unlikely(!t->command))
+		t->command = command_alloc(t->process->budget, &why);
+	return why;
+}
+
+status_t raw_call_words(uint64_t session, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
+{
+	(void)a1, (void)a2, (void)a3, (void)a4, (void)a5;
+	struct thread *t = current_thread();
+	struct session *s;
+	status_t st = handle_lookup(t->process->table, (handle_t)session, OBJ_SESSION, RIGHT_CALL, (struct object **)&s, NULL);
+	if (unlikely(st < 0 || (st = own_command(t)) < 0))
+		return st;
+	struct command *c = t->command;
+	c->op = IPC_META_OP(t->regs.r15);
+	c->in_len = c->out_len = c->flags = 0;
+	return send(t, c, OBJ_GET(s), FOREVER);
+}
+
+status_t raw_call(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
+{
+	(void)a1, (void)a2, (void)a3, (void)a4, (void)a5;
+	struct thread *t = current_thread();
+	struct regs *r = &t->regs;
+	struct session *s = NULL;
+	uint32_t flags = IPC_META_FLAGS(r->r15), in_len = IPC_META_IN(r->r15), out_len = IPC_META_OUT(r->r15);
+	status_t st = own_command(t);
+	if (st < 0)
+		return st;
+	struct command *c = t->command;
+	if ((flags & ~(uint32_t)(IPC_PATH | IPC_URI)) || in_len > IPC_WINDOW_MAX || out_len > IPC_WINDOW_MAX)
+		return ERR_INVALID;
+	if (!user_range_ok(r->r13, in_len) || !user_range_ok(r->r14, out_len))
+		return ERR_FAULT;
+	if (flags & IPC_URI) {
+		struct namespace *ns = t->process->ns;
+		if ((handle_t)a0)
+			st = handle_lookup(t->process->table, (handle_t)a0, OBJ_NAMESPACE, RIGHT_INSPECT, (struct object **)&ns, NULL);
+		if (st == OK)
+			st = take_path(c, r->r13, in_len, ns, &s);
+	} else {
+		st = handle_lookup(t->process->table, (handle_t)a0, OBJ_SESSION, RIGHT_CALL, (struct object **)&s, NULL);
+		if (st == OK)
+			object_get(&s->obj);
+		else
+			s = NULL;
+		if (st == OK && (flags & IPC_PATH))
+			st = take_path(c, r->r13, in_len, NULL, NULL);
+	}
+	if (st == OK)
+		st = take_handles(c, r);
+	if (unlikely(st < 0))
+		return abandon(c, s, st);
+	c->op = IPC_META_OP(r->r15);
+	c->in = r->r13;
+	c->out = r->r14;
+	c->flags = flags ? IPC_PATH : 0;
+	c->in_len = flags ? c->path_len : in_len;
+	c->out_len = out_len;
+	if ((in_len && !flags) || out_len)
+		c->vmem = OBJ_GET(t->process->vmem);
+	return send(t, c, s, r->rbp);
+}
+
+/* ---- windows ---- */
+
+/*
+ * Copies between the server's memory and the caller's, a page at a time under the Port's lock, so
+ * that a caller who leaves revokes its windows after at most one page.
+ */
+static status_t window(cmd_id_t id, uint64_t offset, uint64_t user, uint64_t len, bool to_caller, uint64_t *result)
+{
+	struct thread *t = current_thread();
+	uint64_t done = t->restarting ? t->progress : 0;
+	t->restarting = false;
+	if (!user_range_ok(user, len))
+		return ERR_FAULT;
+	for (unsigned pieces = 0; ; pieces++) {
+		struct command *c = command_lock(id);
+		if (!c)
+			return ERR_NOT_FOUND;
+		struct port *p = c->port;
+		uint64_t size = to_caller ? c->out_len : c->in_len, at = offset + done, n = 0;
+		status_t st = OK;
+		if (done < len && offset < size && at < size) {
+			n = MIN(len - done, size - at);
+			if (!to_caller && (c->flags & IPC_PATH)) {
+				st = copy_out((user_out_t){ user + done }, c->path + c->path_offset + at, n);
+			} else if (!c->vmem) {
+				st = ERR_GONE;
+			} else {
+				uint64_t va = (to_caller ? c->out : c->in) + at, phys = 0;
+				n = MIN(n, PAGE_SIZE - (va & (PAGE_SIZE - 1)));
+				st = vmem_resolve(c->vmem, va, to_caller ? PROT_WRITE : PROT_READ, &phys);
+				char *mem = (char *)HHDM(phys) + (va & (PAGE_SIZE - 1));
+				if (st == ERR_FAULT)
+					st = ERR_GONE;  /* the caller's memory, not ours */
+				else if (st == OK && to_caller)
+					st = copy_in(mem, (user_in_t){ user + done }, n);
+				else if (st == OK)
+					st = copy_out((user_out_t){ user + done }, mem, n);
+			}
+		}
+		spin_unlock(&p->lock);
+		if (st < 0)
+			return st;
+		done += n;
+		if (!n || done == len)
+			break;
+		if (pieces % 8 == 7 && sched_preempt_point()) {
+			t->progress = done;
+			return STATUS_RESTART;
+		}
+	}
+	*result = done;
+	return OK;
+}
+
+status_t sys_cmd_read(cmd_id_t cmd, uint64_t offset, user_out_t buf, uint64_t len, uint64_t *done)
+{
+	return window(cmd, offset, buf.va, len, false, done);
+}
+
+status_t sys_cmd_write(cmd_id_t cmd, uint64_t offset, user_in_t buf, uint64_t len, uint64_t *done)
+{
+	return window(cmd, offset, buf.va, len, true, done);
+}

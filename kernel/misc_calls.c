@@ -1,0 +1,116 @@
+/*
+ * misc_calls: the system calls about the machine as a whole: clock, log, command line, account, Budgets.
+ */
+#include <kernel/account.h>
+#include <kernel/arch.h>
+#include <kernel/budget.h>
+#include <kernel/cmdline.h>
+#include <kernel/log.h>
+#include <kernel/mm.h>
+#include <kernel/sched.h>
+#include <kernel/syscall.h>
+
+status_t resource_info(handle_t h, uint32_t rights);
+
+status_t sys_nop(void)
+{
+	return OK;
+}
+
+status_t sys_clock_now(uint64_t *ns)
+{
+	*ns = clock_ns();
+	return OK;
+}
+
+status_t sys_log_write(user_in_t text, uint64_t len)
+{
+	char line[512];
+	len = MIN(len, sizeof(line));
+	status_t st = copy_in(line, text, len);
+	if (st == OK)
+		log_append(line, len);
+	return st;
+}
+
+status_t sys_log_read(handle_t resource, uint64_t seq, user_out_t buf, uint64_t len, uint64_t *done, uint64_t *next)
+{
+	status_t st = resource_info(resource, RIGHT_READ);
+	uint64_t total = 0;
+	len = MIN(len, LOG_RING_BYTES);
+	while (st == OK && total < len) {
+		char piece[512];
+		size_t n = log_copy(&seq, piece, MIN(sizeof(piece), len - total));
+		if (!n)
+			break;
+		st = copy_out(user_out_add(buf, total), piece, n);
+		total += n;
+	}
+	if (st < 0)
+		return st;
+	*done = total;
+	*next = seq;
+	return OK;
+}
+
+status_t sys_cmdline(user_out_t buf, uint64_t len, uint64_t *size)
+{
+	const char *text = cmdline_text();
+	size_t n = strlen(text);
+	status_t st = copy_out(buf, text, MIN(n, len));
+	if (st == OK)
+		*size = n;
+	return st;
+}
+
+status_t sys_kstat(handle_t resource, struct kstat *out)
+{
+	status_t st = resource_info(resource, RIGHT_READ);
+	if (st < 0)
+		return st;
+	/* No borrowed pointer is held here, so this CPU may count as having left the kernel. */
+	while (reap_pending()) {
+		this_cpu()->epoch++;
+		reap_some();
+		if (sched_preempt_point())
+			return STATUS_RESTART;
+	}
+	*out = account;
+	out->size = sizeof(*out);
+	out->pages_free = page_free_count();
+	out->pages_total = page_total;
+	out->time_ns = clock_ns();
+	out->cpus = cpu_count;
+	for (uint32_t i = 0; i < cpu_count; i++) {
+		struct percpu *c = percpu_all[i];
+		out->idle_ns += clock_tsc_to_ns(c->idle_tsc);
+		out->switches += c->switches;
+		out->interrupts += c->interrupts;
+		out->page_faults += c->page_faults;
+		out->syscalls += c->syscalls_count;
+	}
+	return OK;
+}
+
+status_t sys_budget_create(handle_t parent, const struct budget_limits *limits, handle_t *h)
+{
+	struct budget *b = CURRENT_PROCESS->budget;
+	status_t st = parent ? LOOKUP(parent, OBJ_BUDGET, RIGHT_MANAGE, &b) : OK, why = OK;
+	if (st < 0)
+		return st;
+	struct budget *child = budget_create(b, limits, &why);
+	if (!child)
+		return why;
+	st = handle_install(CURRENT_PROCESS->table, &child->obj, RIGHT_ALL, 0, h);
+	OBJ_PUT(child);
+	return st;
+}
+
+status_t sys_budget_info(handle_t h, struct budget_info *info)
+{
+	struct budget *b = CURRENT_PROCESS->budget;
+	status_t st = h ? LOOKUP(h, OBJ_BUDGET, RIGHT_INSPECT, &b) : OK;
+	if (st == OK)
+		*info = (struct budget_info){ .limit = b->limit, .used = b->used };
+	return st;
+}

@@ -1,0 +1,269 @@
+/*
+ * page: physical memory, a binary buddy allocator with one struct page per usable frame. Free
+ * blocks of one size hang in a list; each CPU keeps a small stack of single pages in front of it.
+ *
+ * At boot the pages come from `early`, a bump pointer at the low end of the largest usable range above
+ * 1 MiB; what it did not use goes to the allocator. Memory below 1 MiB stays out: firmware scribbles there,
+ * and other processors start there.
+ */
+#include <kernel/account.h>
+#include <kernel/log.h>
+#include <kernel/mm.h>
+#include <kernel/panic.h>
+#include <kernel/percpu.h>
+#include <kernel/spinlock.h>
+
+#define LOW_MEMORY    (1 * MiB)
+#define KERNEL_RESERVE 256              /* pages that user memory may not take: recovery needs them */
+#define CACHE_BATCH   16
+#define RANGES_MAX    256
+
+static struct spinlock lock;            /* covers the lists */
+static uint32_t free_list[PAGE_ORDER_MAX + 1];      /* frame number of the first; 0: empty */
+static uint64_t free_pages;             /* in the lists; under lock */
+uint64_t page_total;
+
+static uint64_t early_next, early_end;
+static struct { uint64_t base, end; bool ram; } ranges[RANGES_MAX];    /* what HHDM maps; ram: ours */
+static uint32_t n_ranges;
+
+void kernel_map_page_array(uint64_t va, uint64_t end);
+
+uint64_t page_early(void)
+{
+	if (early_next == early_end) {          /* after boot, tables for mmio_map come from the allocator */
+		uint64_t p = page_alloc_zero(PAGE_KERNEL);
+		if (!p)
+			panic("out of memory for kernel page tables");
+		ACCOUNT_ADD(pages_kernel, 1);
+		return p;
+	}
+	uint64_t p = early_next;
+	early_next += PAGE_SIZE;
+	mem_zero(HHDM(p), PAGE_SIZE);
+	return p;
+}
+
+static void push(uint32_t n, unsigned order)
+{
+	struct page *p = &PAGE_ARRAY[n];
+	p->order = (uint8_t)order;
+	p->free = 1;
+	p->prev = 0;
+	p->next = free_list[order];
+	if (p->next)
+		PAGE_ARRAY[p->next].prev = n;
+	free_list[order] = n;
+}
+
+static void unlink(uint32_t n, unsigned order)
+{
+	struct page *p = &PAGE_ARRAY[n];
+	if (p->prev)
+		PAGE_ARRAY[p->prev].next = p->next;
+	else
+		free_list[order] = p->next;
+	if (p->next)
+		PAGE_ARRAY[p->next].prev = p->prev;
+	p->free = 0;
+}
+
+/* Is frame number n one of ours? Only then does its struct page exist. */
+static bool owned(uint64_t n)
+{
+	uint64_t phys = n << PAGE_SHIFT;
+	for (uint32_t i = 0; i < n_ranges; i++)
+		if (phys >= ranges[i].base && phys < ranges[i].end)
+			return ranges[i].ram;
+	return false;
+}
+
+static void free_locked(uint64_t phys, unsigned order)
+{
+	uint32_t n = (uint32_t)(phys >> PAGE_SHIFT);
+	free_pages += 1ull << order;
+	while (order < PAGE_ORDER_MAX) {
+		uint32_t buddy = n ^ 1u << order;
+		/* Buddies of low orders share a page of the array; higher ones may lie in a hole. */
+		if (order >= 8 && !owned(buddy))
+			break;
+		if (!PAGE_ARRAY[buddy].free || PAGE_ARRAY[buddy].order != order)
+			break;
+		unlink(buddy, order);
+		n &= ~(1u << order);
+		order++;
+	}
+	push(n, order);
+}
+
+static uint64_t alloc_locked(unsigned order)
+{
+	unsigned o = order;
+	while (o <= PAGE_ORDER_MAX && !free_list[o])
+		o++;
+	if (o > PAGE_ORDER_MAX)
+		return 0;
+	uint32_t n = free_list[o];
+	unlink(n, o);
+	while (o > order) {
+		o--;
+		push(n + (1u << o), o);
+	}
+	free_pages -= 1ull << order;
+	return (uint64_t)n << PAGE_SHIFT;
+}
+
+uint64_t page_alloc(unsigned order, enum page_need need)
+{
+	struct percpu *c = this_cpu();
+	if (order == 0 && c->n_cached)
+		return c->cached[--c->n_cached];
+	uint64_t p = 0;
+	spin_lock(&lock);
+	if (order > PAGE_ORDER_MAX || (need == PAGE_USER && free_pages < KERNEL_RESERVE + (1ull << order))) {
+		spin_unlock(&lock);
+		return 0;
+	}
+	p = alloc_locked(order);
+	if (order == 0 && free_pages > KERNEL_RESERVE + CACHE_BATCH)
+		while (c->n_cached < CACHE_BATCH)
+			c->cached[c->n_cached++] = alloc_locked(0);
+	spin_unlock(&lock);
+	return p;
+}
+
+uint64_t page_alloc_zero(enum page_need need)
+{
+	uint64_t p = page_alloc(0, need);
+	if (p)
+		mem_zero(HHDM(p), PAGE_SIZE);
+	return p;
+}
+
+void page_free(uint64_t phys, unsigned order)
+{
+	struct percpu *c = this_cpu();
+#ifdef TEST_BUILD
+	memset(HHDM(phys), 0x5f, PAGE_SIZE << order);
+#endif
+	if (order == 0 && c->n_cached < ARRAY_LEN(c->cached)) {
+		c->cached[c->n_cached++] = phys;
+		return;
+	}
+	spin_lock(&lock);
+	free_locked(phys, order);
+	if (order == 0)
+		while (c->n_cached > CACHE_BATCH)
+			free_locked(c->cached[--c->n_cached], 0);
+	spin_unlock(&lock);
+}
+
+uint64_t page_free_count(void)
+{
+	uint64_t n = free_pages;
+	for (uint32_t i = 0; i < cpu_count; i++)
+		n += percpu_all[i]->n_cached;
+	return n;
+}
+
+void page_add_range(uint64_t phys, uint64_t pages)
+{
+	uint64_t n = phys >> PAGE_SHIFT, end = n + pages;
+	spin_lock(&lock);
+	while (n < end) {
+		unsigned order = n ? (unsigned)__builtin_ctzll(n) : PAGE_ORDER_MAX;
+		order = MIN(order, PAGE_ORDER_MAX);
+		while (n + (1ull << order) > end)
+			order--;
+		free_locked(n << PAGE_SHIFT, order);
+		n += 1ull << order;
+	}
+	spin_unlock(&lock);
+	page_total += pages;
+}
+
+static bool becomes_ours(uint32_t type)
+{
+	return type == BOOT_MEM_USABLE || type == BOOT_MEM_LOADER;
+}
+
+/* Finds the early range; called before paging_init, which needs page_early. */
+void page_early_init(const struct boot_mem *mem, uint32_t n)
+{
+	uint64_t best = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t base = MAX(mem[i].base, LOW_MEMORY), end = mem[i].base + mem[i].pages * PAGE_SIZE;
+		if (mem[i].type == BOOT_MEM_USABLE && end > base && end - base > best) {
+			best = end - base;
+			early_next = base;
+			early_end = end;
+		}
+	}
+	if (!best)
+		panic("the memory map has no usable memory above 1 MiB");
+}
+
+void page_init(const struct boot_mem *mem, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		bool ram = becomes_ours(mem[i].type);
+		uint64_t base = mem[i].base, end = base + mem[i].pages * PAGE_SIZE;
+		if (mem[i].type == BOOT_MEM_RESERVED || mem[i].type == BOOT_MEM_MMIO || mem[i].type == BOOT_MEM_BAD || mem[i].type == BOOT_MEM_RUNTIME)
+			continue;
+		if (n_ranges && ranges[n_ranges - 1].end == base && ranges[n_ranges - 1].ram == ram) {
+			ranges[n_ranges - 1].end = end;
+			continue;
+		}
+		if (n_ranges == RANGES_MAX) {
+			klog("memory: more than %d ranges; 0x%llx and above is left alone", RANGES_MAX, (unsigned long long)base);
+			break;
+		}
+		ranges[n_ranges].base = base;
+		ranges[n_ranges].end = end;
+		ranges[n_ranges++].ram = ram;
+	}
+	/* A struct page for every frame we own, and for its neighbours in the same page of the array. */
+	for (uint32_t i = 0; i < n_ranges; i++)
+		if (ranges[i].ram)
+			kernel_map_page_array((uint64_t)&PAGE_ARRAY[ranges[i].base >> PAGE_SHIFT], (uint64_t)&PAGE_ARRAY[ranges[i].end >> PAGE_SHIFT]);
+	for (uint32_t i = 0; i < n; i++) {
+		if (mem[i].type != BOOT_MEM_USABLE)
+			continue;
+		uint64_t base = MAX(mem[i].base, LOW_MEMORY), end = mem[i].base + mem[i].pages * PAGE_SIZE;
+		if (end <= base)
+			continue;
+		if (early_next > base && early_next <= end) {
+			account.pages_kernel += (early_next - base) >> PAGE_SHIFT;
+			page_total += (early_next - base) >> PAGE_SHIFT;
+			base = early_next;
+		}
+		page_add_range(base, (end - base) >> PAGE_SHIFT);
+	}
+	early_next = early_end = 0;
+}
+
+bool phys_is_mapped(uint64_t phys, uint64_t size)
+{
+	for (uint32_t i = 0; i < n_ranges; i++)
+		if (phys >= ranges[i].base && phys < ranges[i].end) {
+			uint64_t here = MIN(size, ranges[i].end - phys);
+			phys += here;
+			size -= here;
+			if (!size)
+				return true;
+		}
+	return false;
+}
+
+bool phys_is_ram(uint64_t phys, uint64_t size)
+{
+	for (uint32_t i = 0; i < n_ranges; i++)
+		if (ranges[i].ram && phys < ranges[i].end && ranges[i].base - MIN(ranges[i].base, size) < phys && phys + size > ranges[i].base)
+			return true;
+	return false;
+}
+
+bool acpi_readable(uint64_t phys, uint64_t len)
+{
+	return len && phys + len > phys && phys_is_mapped(phys, len);
+}

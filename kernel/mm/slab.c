@@ -1,0 +1,128 @@
+/*
+ * slab: kernel objects. Sizes are rounded up to a class; each class fills single pages with equal
+ * slots. A page's header lies in its first 64 bytes; a page whose slots are all free goes back.
+ * Larger blocks are whole pages. Callers give the size back, so no header is needed per block.
+ */
+#include <kernel/account.h>
+#include <kernel/list.h>
+#include <kernel/mm.h>
+#include <kernel/panic.h>
+#include <kernel/spinlock.h>
+
+static const uint16_t classes[] = { 32, 64, 128, 192, 256, 320, 448, 576, 672, 800, 1008, 1344, 2016 };
+
+struct slab {
+	struct list node;               /* in the class's list while it has a free slot */
+	void       *free;               /* first free slot; each holds the next */
+	uint32_t    used, fresh;        /* slots in use; slots never used lie from `fresh` on */
+	uint32_t    class_index, magic;
+};
+#define SLAB_MAGIC 0x51abu
+#define SLAB_HEADER 64
+_Static_assert(sizeof(struct slab) <= SLAB_HEADER, "slab header");
+
+static struct { struct spinlock lock; struct list partial; } pool[ARRAY_LEN(classes)];
+static uint8_t class_of[2016 / 32 + 1];
+
+static void init(void)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(classes); i++)
+		list_init(&pool[i].partial);
+	unsigned c = 0;
+	for (unsigned s = 0; s <= 2016; s += 32) {
+		while (classes[c] < s)
+			c++;
+		class_of[s / 32] = (uint8_t)c;
+	}
+}
+
+static unsigned page_order(size_t size)
+{
+	unsigned order = 0;
+	while (PAGE_SIZE << order < size)
+		order++;
+	return order;
+}
+
+static uint32_t slots(unsigned c)
+{
+	return (uint32_t)(PAGE_SIZE - SLAB_HEADER) / classes[c];
+}
+
+void *kmalloc(size_t size)
+{
+	if (size > 2016) {
+		unsigned order = page_order(size);
+		if (size > 1 * MiB)
+			return NULL;
+		uint64_t p = page_alloc(order, PAGE_KERNEL);
+		if (!p)
+			return NULL;
+		ACCOUNT_ADD(slab_bytes, PAGE_SIZE << order);
+		ACCOUNT_ADD(pages_slab, 1ull << order);
+		mem_zero(HHDM(p), PAGE_SIZE << order);
+		return HHDM(p);
+	}
+	if (unlikely(!pool[0].partial.next))
+		init();
+	unsigned c = class_of[(size + 31) / 32];
+	spin_lock(&pool[c].lock);
+	struct slab *s;
+	if (list_empty(&pool[c].partial)) {
+		uint64_t p = page_alloc(0, PAGE_KERNEL);
+		if (!p) {
+			spin_unlock(&pool[c].lock);
+			return NULL;
+		}
+		s = HHDM(p);
+		*s = (struct slab){ .class_index = c, .magic = SLAB_MAGIC };
+		list_push_front(&pool[c].partial, &s->node);
+		ACCOUNT_ADD(pages_slab, 1);
+	} else {
+		s = LIST_FIRST(&pool[c].partial, struct slab, node);
+	}
+	void *slot = s->free;
+	if (slot)
+		s->free = *(void **)slot;
+	else
+		slot = (char *)s + SLAB_HEADER + s->fresh++ * classes[c];
+	if (++s->used == slots(c))
+		list_remove(&s->node);
+	spin_unlock(&pool[c].lock);
+	ACCOUNT_ADD(slab_bytes, classes[c]);
+	mem_zero(slot, classes[c]);
+	return slot;
+}
+
+void kfree(void *p, size_t size)
+{
+	if (!p)
+		return;
+	if (size > 2016) {
+		unsigned order = page_order(size);
+		ACCOUNT_SUB(slab_bytes, PAGE_SIZE << order);
+		ACCOUNT_SUB(pages_slab, 1ull << order);
+		page_free(HHDM_PHYS(p), order);
+		return;
+	}
+	struct slab *s = (struct slab *)ALIGN_DOWN((uint64_t)p, PAGE_SIZE);
+	unsigned c = class_of[(size + 31) / 32];
+	if (s->magic != SLAB_MAGIC || s->class_index != c)
+		panic("slab: %p of size %zu freed into class %u", p, size, s->class_index);
+#ifdef TEST_BUILD
+	memset(p, 0xa5, classes[c]);
+#endif
+	ACCOUNT_SUB(slab_bytes, classes[c]);
+	spin_lock(&pool[c].lock);
+	*(void **)p = s->free;
+	s->free = p;
+	if (s->used-- == slots(c))
+		list_push_back(&pool[c].partial, &s->node);
+	if (s->used == 0) {
+		list_remove(&s->node);
+		s->magic = 0;
+		ACCOUNT_SUB(pages_slab, 1);
+		page_free(HHDM_PHYS(s), 0);
+	}
+	spin_unlock(&pool[c].lock);
+}

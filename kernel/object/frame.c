@@ -1,0 +1,420 @@
+/*
+ * frame: memory in pages. Anonymous pages appear zeroed when first touched. Their addresses are
+ * kept in one array up to 512 pages, above that in a tree of 512-way nodes like a page table;
+ * nodes appear with the pages below them, and all of it is charged to the Frame's payer.
+ */
+#include <kernel/account.h>
+#include <kernel/budget.h>
+#include <kernel/irq.h>
+#include <kernel/mm.h>
+#include <kernel/panic.h>
+#include <kernel/sched.h>
+#include <kernel/syscall.h>
+#include <kernel/vmem.h>
+
+#define LEAF 512u
+#define FRAME_PAGES_MAX (1ull << 35)    /* 128 TiB: all a Vmem could hold */
+
+static uint64_t span(unsigned height)   /* pages under one node of this height */
+{
+	return 1ull << (9 * (height + 1));
+}
+
+static bool charge_kmalloc(struct frame *f, size_t size, void **p)
+{
+	if (budget_charge(f->obj.payer, CHARGE_KERNEL, size) < 0)
+		return false;
+	*p = kmalloc(size);
+	if (!*p)
+		budget_release(f->obj.payer, CHARGE_KERNEL, size);
+	return *p;
+}
+
+static void release_kfree(struct frame *f, void *p, size_t size)
+{
+	kfree(p, size);
+	budget_release(f->obj.payer, CHARGE_KERNEL, size);
+}
+
+/* Makes room for n pages; keeps what is there. */
+static status_t reserve_locked(struct frame *f, uint64_t n)
+{
+	if (n > FRAME_PAGES_MAX)
+		return ERR_INVALID;
+	if (f->height == 0 && n <= f->array_len)
+		return OK;
+	if (f->height == 0 && n <= LEAF) {
+		uint32_t len = n <= 2 ? 2 : n <= 8 ? 8 : n <= 32 ? 32 : n <= 128 ? 128 : LEAF;
+		uint64_t *a = f->small;
+		if (len > 2 && !charge_kmalloc(f, len * 8, (void **)&a))
+			return ERR_NO_MEMORY;
+		if (f->root && f->root != a) {
+			memcpy(a, f->root, f->array_len * 8);
+			if (f->root != f->small)
+				release_kfree(f, f->root, f->array_len * 8);
+		}
+		f->root = a;
+		f->array_len = len;
+		return OK;
+	}
+	if (f->height == 0 && f->array_len != LEAF) {   /* the array becomes a full leaf */
+		status_t st = reserve_locked(f, LEAF);
+		if (st < 0)
+			return st;
+	}
+	while (span(f->height) < n) {
+		uint64_t *node;
+		if (!charge_kmalloc(f, PAGE_SIZE, (void **)&node))
+			return ERR_NO_MEMORY;
+		node[0] = (uint64_t)f->root;
+		f->root = node;
+		f->height++;
+	}
+	return OK;
+}
+
+/* The slot of page `index`; make: creates nodes on the way. NULL: not there, or no memory. */
+static uint64_t *slot_locked(struct frame *f, uint64_t index, bool make)
+{
+	if (likely(f->height == 0))
+		return &f->root[index];
+	uint64_t *node = f->root;
+	for (unsigned h = f->height; h > 0; h--) {
+		uint64_t *e = &node[index / span(h - 1) % LEAF];
+		if (!*e && (!make || !charge_kmalloc(f, PAGE_SIZE, (void **)e)))
+			return NULL;
+		node = (uint64_t *)*e;
+	}
+	return &node[index % LEAF];
+}
+
+struct frame *frame_create(uint64_t size, uint32_t flags, struct budget *payer, status_t *why)
+{
+	uint64_t n = (size >> PAGE_SHIFT) + ((size & (PAGE_SIZE - 1)) != 0);
+	*why = ERR_INVALID;
+	if (!size || n > FRAME_PAGES_MAX || (flags & ~FRAME_CONTIGUOUS))
+		return NULL;
+	struct frame *f = (struct frame *)object_create(OBJ_FRAME, sizeof(*f), payer, why);
+	if (!f)
+		return NULL;
+	list_init(&f->maps);
+	if (flags & FRAME_CONTIGUOUS) {
+		unsigned order = 0;
+		while (1ull << order < n)
+			order++;
+		f->kind = FRAME_CONTIG;
+		*why = order > PAGE_ORDER_MAX ? ERR_NO_MEMORY : budget_charge(payer, CHARGE_PAGES, 1ull << order);
+		if (*why == OK) {
+			f->phys = page_alloc(order, PAGE_USER);
+			if (f->phys) {
+				mem_zero(HHDM(f->phys), PAGE_SIZE << order);
+				f->n_pages = f->committed = 1ull << order;
+				f->array_len = order;
+				ACCOUNT_ADD(pages_frames, f->committed);
+				return f;
+			}
+			budget_release(payer, CHARGE_PAGES, 1ull << order);
+			*why = ERR_NO_MEMORY;
+		}
+	} else {
+		*why = reserve_locked(f, n);
+		if (*why == OK) {
+			f->n_pages = n;
+			return f;
+		}
+	}
+	f->n_pages = 0;
+	object_put(&f->obj);
+	return NULL;
+}
+
+struct frame *frame_create_phys(uint64_t phys, uint64_t size, int cache, struct budget *payer, status_t *why)
+{
+	struct frame *f = (struct frame *)object_create(OBJ_FRAME, sizeof(*f), payer, why);
+	if (f) {
+		list_init(&f->maps);
+		f->kind = FRAME_PHYS;
+		f->cache = (uint8_t)cache;
+		f->phys = phys;
+		f->n_pages = ALIGN_UP(size, PAGE_SIZE) >> PAGE_SHIFT;
+	}
+	return f;
+}
+
+status_t frame_page(struct frame *f, uint64_t index, uint64_t *phys)
+{
+	status_t st = OK;
+	spin_lock(&f->lock);
+	if (unlikely(index >= f->n_pages)) {
+		st = ERR_FAULT;
+	} else if (f->kind != FRAME_ANONYMOUS) {
+		*phys = f->phys + (index << PAGE_SHIFT);
+	} else {
+		uint64_t *slot = slot_locked(f, index, true);
+		if (!slot) {
+			st = ERR_NO_MEMORY;
+		} else if (*slot) {
+			*phys = *slot;
+		} else if ((st = budget_charge(f->obj.payer, CHARGE_PAGES, 1)) == OK) {
+			*phys = page_alloc_zero(PAGE_USER);
+			if (*phys) {
+				*slot = *phys;
+				f->committed++;
+				ACCOUNT_ADD(pages_frames, 1);
+			} else {
+				budget_release(f->obj.payer, CHARGE_PAGES, 1);
+				st = ERR_NO_MEMORY;
+			}
+		}
+	}
+	spin_unlock(&f->lock);
+	return st;
+}
+
+uint64_t frame_peek(struct frame *f, uint64_t index)
+{
+	uint64_t phys = 0;
+	spin_lock(&f->lock);
+	if (index < f->n_pages) {
+		if (f->kind != FRAME_ANONYMOUS) {
+			phys = f->phys + (index << PAGE_SHIFT);
+		} else {
+			uint64_t *slot = slot_locked(f, index, false);
+			phys = slot ? *slot : 0;
+		}
+	}
+	spin_unlock(&f->lock);
+	return phys;
+}
+
+/*
+ * Takes pages away: first from the Frame, so that nobody can map them anew, then from every
+ * Vmem that has them, and only then are they free.
+ */
+void frame_drop_pages(struct frame *f, uint64_t first, uint64_t n, uint64_t *done)
+{
+	uint64_t end = first + n, at = first;
+	for (unsigned work = 0; at < end && work < 64; work++) {
+		spin_lock(&f->lock);
+		if (f->height && !slot_locked(f, at, false)) {  /* no leaf: skip to the next */
+			at = ALIGN_DOWN(at, LEAF) + LEAF;
+			spin_unlock(&f->lock);
+			continue;
+		}
+		uint64_t *slot = slot_locked(f, at, false), phys = *slot;
+		*slot = 0;
+		if (phys) {
+			f->committed--;
+			ACCOUNT_SUB(pages_frames, 1);
+		}
+		spin_unlock(&f->lock);
+		if (phys) {
+			if (!list_empty(&f->maps))
+				vmem_zap(f, at, phys);
+			page_free(phys, 0);
+			budget_release(f->obj.payer, CHARGE_PAGES, 1);
+		}
+		at++;
+	}
+	*done = MIN(at, end) - first;
+}
+
+/* Frees the nodes of the tree; bounded, deepest first. */
+static bool free_nodes(struct frame *f, uint64_t *node, unsigned height, unsigned *budget)
+{
+	if (height > 0)
+		for (unsigned i = 0; i < LEAF; i++) {
+			if (!node[i])
+				continue;
+			if (!free_nodes(f, (uint64_t *)node[i], height - 1, budget))
+				return false;
+			node[i] = 0;
+		}
+	if (*budget == 0)
+		return false;
+	--*budget;
+	release_kfree(f, node, PAGE_SIZE);
+	return true;
+}
+
+bool frame_destroy(struct object *o)
+{
+	struct frame *f = (struct frame *)o;
+	if (f->kind == FRAME_CONTIG && f->phys) {
+		page_free(f->phys, f->array_len);
+		ACCOUNT_SUB(pages_frames, f->committed);
+		budget_release(f->obj.payer, CHARGE_PAGES, f->committed);
+		f->phys = 0;
+	} else if (f->kind == FRAME_ANONYMOUS) {
+		if (f->destroy_next < f->n_pages && f->committed) {
+			uint64_t done;
+			frame_drop_pages(f, f->destroy_next, f->n_pages - f->destroy_next, &done);
+			f->destroy_next += done;
+			if (f->destroy_next < f->n_pages && f->committed)
+				return false;
+		}
+		unsigned budget = 32;
+		if (f->height && !free_nodes(f, f->root, f->height, &budget))
+			return false;
+		if (!f->height && f->root && f->root != f->small)
+			release_kfree(f, f->root, f->array_len * 8);
+		f->root = NULL;
+	}
+	return true;
+}
+
+/* ---- system calls ---- */
+
+static status_t install(struct frame *f, uint32_t rights, handle_t *h, status_t why)
+{
+	if (!f)
+		return why;
+	status_t st = handle_install(CURRENT_PROCESS->table, &f->obj, rights, 0, h);
+	OBJ_PUT(f);
+	return st;
+}
+
+status_t sys_frame_create(uint64_t size, uint32_t flags, handle_t *h)
+{
+	status_t why = OK;
+	return install(frame_create(size, flags, CURRENT_PROCESS->budget, &why), RIGHT_ALL, h, why);
+}
+
+status_t sys_frame_device(handle_t resource, uint64_t phys, uint64_t size, uint32_t cache, handle_t *h)
+{
+	struct resource *r;
+	status_t st = LOOKUP(resource, OBJ_RESOURCE, RIGHT_MANAGE, &r);
+	if (st < 0)
+		return st;
+	if (!size || (phys & (PAGE_SIZE - 1)) || size > 1ull << 46 || phys > (1ull << 52) - size || cache > CACHE_WRITE_COMBINING)
+		return ERR_INVALID;
+	if (!resource_covers(r, RES_PHYS, phys, ALIGN_UP(size, PAGE_SIZE)))
+		return ERR_DENIED;
+	/* Memory that the page allocator hands out is nobody's device. */
+	if (phys_is_ram(phys, ALIGN_UP(size, PAGE_SIZE)))
+		return ERR_DENIED;
+	status_t why = OK;
+	return install(frame_create_phys(phys, size, (int)cache, CURRENT_PROCESS->budget, &why), RIGHT_ALL & ~RIGHT_EXEC, h, why);
+}
+
+status_t sys_frame_resize(handle_t h, uint64_t size)
+{
+	struct frame *f;
+	struct thread *t = current_thread();
+	status_t st = LOOKUP(h, OBJ_FRAME, RIGHT_WRITE, &f);
+	if (st < 0)
+		return st;
+	uint64_t n = (size >> PAGE_SHIFT) + ((size & (PAGE_SIZE - 1)) != 0);
+	if (f->kind != FRAME_ANONYMOUS || !size || n > FRAME_PAGES_MAX)
+		return ERR_INVALID;
+	uint64_t old_end = t->restarting ? t->progress : 0;
+	t->restarting = false;
+	spin_lock(&f->lock);
+	if (!old_end)
+		old_end = f->n_pages;
+	st = reserve_locked(f, n);
+	if (st == OK)
+		f->n_pages = n;
+	spin_unlock(&f->lock);
+	/* Cut pages from the far end, so that what is left to do is again [n, old_end). */
+	while (st == OK && old_end > n) {
+		uint64_t piece = MIN(64ull, old_end - n), done = 0, at = 0;
+		while (at < piece) {
+			frame_drop_pages(f, old_end - piece + at, piece - at, &done);
+			at += done;
+		}
+		old_end -= piece;
+		if (old_end > n && f->committed && sched_preempt_point()) {
+			t->progress = old_end;
+			return STATUS_RESTART;
+		}
+		if (!f->committed)
+			break;
+	}
+	return st;
+}
+
+status_t sys_frame_decommit(handle_t h, uint64_t offset, uint64_t size)
+{
+	struct frame *f;
+	struct thread *t = current_thread();
+	status_t st = LOOKUP(h, OBJ_FRAME, RIGHT_WRITE, &f);
+	if (st < 0)
+		return st;
+	if (f->kind != FRAME_ANONYMOUS || ((offset | size) & (PAGE_SIZE - 1)) || offset + size < offset || (offset + size) >> PAGE_SHIFT > f->n_pages)
+		return ERR_INVALID;
+	uint64_t at = t->restarting ? t->progress : offset >> PAGE_SHIFT, end = (offset + size) >> PAGE_SHIFT, done;
+	t->restarting = false;
+	while (at < end && f->committed) {
+		frame_drop_pages(f, at, end - at, &done);
+		at += done;
+		if (at < end && sched_preempt_point()) {
+			t->progress = at;
+			return STATUS_RESTART;
+		}
+	}
+	return OK;
+}
+
+/* Copies between a Frame and the current process's memory, a page at a time, with restarts. */
+static status_t copy(struct frame *f, uint64_t offset, uint64_t user, uint64_t len, bool to_user, uint64_t *result)
+{
+	struct thread *t = current_thread();
+	uint64_t size = f->n_pages << PAGE_SHIFT, done = t->restarting ? t->progress : 0;
+	t->restarting = false;
+	if (f->kind == FRAME_PHYS && !phys_is_mapped(f->phys, size))
+		return ERR_DENIED;      /* device memory is not copied, it is mapped */
+	if (offset >= size)
+		len = 0;
+	else
+		len = MIN(len, size - offset);
+	while (done < len) {
+		uint64_t at = offset + done, in_page = at & (PAGE_SIZE - 1), phys;
+		uint64_t n = MIN(PAGE_SIZE - in_page, len - done);
+		status_t st = OK;
+		if (to_user && f->kind == FRAME_ANONYMOUS && !(phys = frame_peek(f, at >> PAGE_SHIFT)))
+			phys = zero_page_phys();
+		else
+			st = frame_page(f, at >> PAGE_SHIFT, &phys);
+		if (st < 0)
+			return st;
+		char *mem = (char *)HHDM(phys) + in_page;
+		st = to_user ? copy_out((user_out_t){ user + done }, mem, n) : copy_in(mem, (user_in_t){ user + done }, n);
+		if (st < 0)
+			return st;
+		done += n;
+		if (done < len && (done >> PAGE_SHIFT) % 8 == 0 && sched_preempt_point()) {
+			t->progress = done;
+			return STATUS_RESTART;
+		}
+	}
+	*result = done;
+	return OK;
+}
+
+status_t sys_frame_read(handle_t h, uint64_t offset, user_out_t buf, uint64_t len, uint64_t *done)
+{
+	struct frame *f;
+	status_t st = LOOKUP(h, OBJ_FRAME, RIGHT_READ, &f);
+	return st < 0 ? st : copy(f, offset, buf.va, len, true, done);
+}
+
+status_t sys_frame_write(handle_t h, uint64_t offset, user_in_t buf, uint64_t len, uint64_t *done)
+{
+	struct frame *f;
+	status_t st = LOOKUP(h, OBJ_FRAME, RIGHT_WRITE, &f);
+	return st < 0 ? st : copy(f, offset, buf.va, len, false, done);
+}
+
+status_t sys_frame_info(handle_t h, struct frame_info *info)
+{
+	struct frame *f;
+	uint32_t rights;
+	status_t st = handle_lookup(CURRENT_PROCESS->table, h, OBJ_FRAME, 0, (struct object **)&f, &rights);
+	if (st < 0)
+		return st;
+	info->size = f->n_pages << PAGE_SHIFT;
+	info->committed = f->committed << PAGE_SHIFT;
+	info->phys = f->kind != FRAME_ANONYMOUS && (rights & RIGHT_MANAGE) ? f->phys : 0;
+	return OK;
+}

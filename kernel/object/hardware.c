@@ -1,0 +1,232 @@
+/*
+ * hardware: Resource, Irq and IoPorts: authority over the machine, cut into pieces. A Resource
+ * says what may be made from it; Irq and IoPorts are what a driver holds.
+ */
+#include <kernel/budget.h>
+#include <kernel/irq.h>
+#include <kernel/log.h>
+#include <kernel/process.h>
+#include <kernel/syscall.h>
+#include <kernel/x86.h>
+
+/* ---- Resource ---- */
+
+struct resource *resource_create(uint32_t kind, uint64_t base, uint64_t count, struct budget *payer, status_t *why)
+{
+	struct resource *r = (struct resource *)object_create(OBJ_RESOURCE, sizeof(*r), payer, why);
+	if (r) {
+		r->kind = kind;
+		r->base = base;
+		r->count = count;
+	}
+	return r;
+}
+
+bool resource_covers(const struct resource *r, uint32_t kind, uint64_t base, uint64_t count)
+{
+	if (r->kind == RES_ROOT)
+		return true;
+	return r->kind == kind && base >= r->base && base - r->base <= r->count && count <= r->count - (base - r->base);
+}
+
+status_t resource_info(handle_t h, uint32_t rights)
+{
+	struct resource *r;
+	status_t st = LOOKUP(h, OBJ_RESOURCE, rights, &r);
+	return st < 0 ? st : resource_covers(r, RES_INFO, 0, 0) ? OK : ERR_DENIED;
+}
+
+static status_t install(struct object *o, uint32_t rights, handle_t *h, status_t why)
+{
+	if (!o)
+		return why;
+	status_t st = handle_install(CURRENT_PROCESS->table, o, rights, 0, h);
+	object_put(o);
+	return st;
+}
+
+status_t sys_resource_slice(handle_t h, uint32_t kind, uint64_t base, uint64_t count, handle_t *slice)
+{
+	static const uint64_t limit[] = { [RES_IRQ] = 1024, [RES_IOPORTS] = 65536, [RES_PHYS] = 1ull << 52, [RES_INFO] = 0 };
+	struct resource *r;
+	uint32_t rights;
+	status_t st = handle_lookup(CURRENT_PROCESS->table, h, OBJ_RESOURCE, RIGHT_MANAGE, (struct object **)&r, &rights), why = OK;
+	if (st < 0)
+		return st;
+	if (kind == RES_ROOT || kind > RES_INFO || base > limit[kind] || count > limit[kind] - base)
+		return ERR_INVALID;
+	if (!resource_covers(r, kind, base, count))
+		return ERR_DENIED;
+	return install((struct object *)resource_create(kind, base, count, CURRENT_PROCESS->budget, &why), rights, slice, why);
+}
+
+/* ---- Irq ---- */
+
+static struct spinlock irq_lock;
+static struct irq *by_vector[256];      /* borrowed; cleared when the Irq is destroyed */
+static uint8_t line_vector[1024];       /* by GSI; 0: free */
+
+struct irq *irq_create(struct irq_pin pin, struct budget *payer, status_t *why)
+{
+	*why = ERR_INVALID;
+	if (pin.gsi >= ioapic_gsi_count() || pin.gsi >= ARRAY_LEN(line_vector))
+		return NULL;
+	struct irq *irq = (struct irq *)object_create(OBJ_IRQ, sizeof(*irq), payer, why);
+	if (!irq)
+		return NULL;
+	watchers_init(&irq->watchers);
+	irq->pin = pin;
+	spin_lock(&irq_lock);
+	*why = line_vector[pin.gsi] ? ERR_BUSY : ERR_NO_SPACE;
+	for (unsigned v = VECTOR_IRQ_FIRST; !line_vector[pin.gsi] && v <= VECTOR_IRQ_LAST; v++)
+		if (!by_vector[v]) {
+			irq->vector = (uint8_t)v;
+			by_vector[v] = irq;
+			line_vector[pin.gsi] = (uint8_t)v;
+			break;
+		}
+	if (irq->vector && !ioapic_route(pin, irq->vector, this_cpu()->apic_id)) {
+		by_vector[irq->vector] = NULL;
+		line_vector[pin.gsi] = 0;
+		irq->vector = 0;
+		*why = ERR_INVALID;
+	}
+	spin_unlock(&irq_lock);
+	if (irq->vector)
+		return irq;
+	object_put(&irq->obj);
+	return NULL;
+}
+
+bool irq_destroy(struct object *o)
+{
+	struct irq *irq = (struct irq *)o;
+	if (!irq->vector)
+		return true;
+	spin_lock(&irq_lock);
+	ioapic_mask(irq->pin.gsi, true);
+	by_vector[irq->vector] = NULL;
+	line_vector[irq->pin.gsi] = 0;
+	spin_unlock(&irq_lock);
+	return true;
+}
+
+/* Level lines stay masked until the driver has served the device; edges must not be lost, so they are not masked. */
+void irq_interrupt(uint8_t vector)
+{
+	struct irq *irq = by_vector[vector];
+	if (irq && irq->pin.level)
+		ioapic_mask(irq->pin.gsi, true);
+	apic_eoi();
+	if (irq)
+		watchers_fire(&irq->watchers, false);
+}
+
+void irq_ack(struct irq *irq)
+{
+	ioapic_mask(irq->pin.gsi, false);
+}
+
+status_t sys_irq_create(handle_t h, uint32_t line, uint32_t flags, handle_t *out)
+{
+	struct resource *r;
+	status_t st = LOOKUP(h, OBJ_RESOURCE, RIGHT_MANAGE, &r), why = OK;
+	if (st < 0)
+		return st;
+	if (flags & ~(uint32_t)(IRQ_LEVEL | IRQ_ACTIVE_LOW | IRQ_ISA))
+		return ERR_INVALID;
+	if ((flags & IRQ_ISA) && line > 15)
+		return ERR_INVALID;
+	if (!resource_covers(r, RES_IRQ, line, 1))
+		return ERR_DENIED;
+	struct irq_pin pin = flags & IRQ_ISA ? ioapic_isa(line) :
+		(struct irq_pin){ .gsi = line, .level = flags & IRQ_LEVEL, .active_low = flags & IRQ_ACTIVE_LOW };
+	return install((struct object *)irq_create(pin, CURRENT_PROCESS->budget, &why), RIGHT_ALL, out, why);
+}
+
+status_t sys_irq_ack(handle_t h)
+{
+	struct irq *irq;
+	status_t st = LOOKUP(h, OBJ_IRQ, RIGHT_WAIT, &irq);
+	if (st == OK)
+		irq_ack(irq);
+	return st;
+}
+
+/* ---- IoPorts ---- */
+
+#define COM1 0x3f8u
+
+status_t sys_ioports_create(handle_t h, uint32_t base, uint32_t count, handle_t *out)
+{
+	struct resource *r;
+	status_t st = LOOKUP(h, OBJ_RESOURCE, RIGHT_MANAGE, &r), why = OK;
+	if (st < 0)
+		return st;
+	if (!count || base > 65535 || count > 65536 - base)
+		return ERR_INVALID;
+	if (!resource_covers(r, RES_IOPORTS, base, count))
+		return ERR_DENIED;
+	struct ioports *p = (struct ioports *)object_create(OBJ_IOPORTS, sizeof(*p), CURRENT_PROCESS->budget, &why);
+	if (p) {
+		p->base = base;
+		p->count = count;
+		/* Whoever drives COM1 owns it: the log no longer shows there. */
+		if (base <= COM1 && COM1 < base + count)
+			log_console(false, true);
+	}
+	return install((struct object *)p, RIGHT_ALL, out, why);
+}
+
+static status_t port_at(handle_t h, uint32_t right, uint32_t port, uint32_t width, uint16_t *at)
+{
+	struct ioports *p;
+	status_t st = LOOKUP(h, OBJ_IOPORTS, right, &p);
+	if (st < 0)
+		return st;
+	if ((width != 1 && width != 2 && width != 4) || port >= p->count || width > p->count - port)
+		return ERR_INVALID;
+	*at = (uint16_t)(p->base + port);
+	return OK;
+}
+
+status_t sys_io_read(handle_t h, uint32_t port, uint32_t width, uint32_t *value)
+{
+	uint16_t at;
+	status_t st = port_at(h, RIGHT_READ, port, width, &at);
+	if (st == OK)
+		*value = width == 1 ? inb(at) : width == 2 ? inw(at) : inl(at);
+	return st;
+}
+
+status_t sys_io_write(handle_t h, uint32_t port, uint32_t width, uint32_t value)
+{
+	uint16_t at;
+	status_t st = port_at(h, RIGHT_WRITE, port, width, &at);
+	if (st < 0)
+		return st;
+	if (width == 1)
+		outb(at, (uint8_t)value);
+	else if (width == 2)
+		outw(at, (uint16_t)value);
+	else
+		outl(at, value);
+	return OK;
+}
+
+status_t sys_io_write_bytes(handle_t h, uint32_t port, user_in_t buf, uint64_t len, uint64_t *done)
+{
+	uint8_t data[64];
+	uint16_t at;
+	status_t st = port_at(h, RIGHT_WRITE, port, 1, &at);
+	if (st < 0)
+		return st;
+	len = MIN(len, sizeof(data));
+	st = copy_in(data, buf, len);
+	if (st < 0)
+		return st;
+	for (uint64_t i = 0; i < len; i++)
+		outb(at, data[i]);
+	*done = len;
+	return OK;
+}

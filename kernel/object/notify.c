@@ -1,0 +1,321 @@
+/*
+ * notify: signal bits. Setting bits never waits and needs no memory; with a Port bound, the first
+ * bit set queues the Notify there, and accept takes all bits at once.
+ *
+ * Order: port.lock, watchers.lock, notify.lock. A binding belongs to its Notify; the source lists it.
+ */
+#include <kernel/account.h>
+#include <kernel/budget.h>
+#include <kernel/irq.h>
+#include <kernel/mm.h>
+#include <kernel/notify.h>
+#include <kernel/panic.h>
+#include <kernel/process.h>
+#include <kernel/syscall.h>
+
+void watchers_init(struct watchers *w)
+{
+	list_init(&w->list);
+}
+
+struct notify *notify_create(struct budget *payer, status_t *why)
+{
+	struct notify *n = (struct notify *)object_create(OBJ_NOTIFY, sizeof(*n), payer, why);
+	if (n) {
+		list_init(&n->in_port);
+		list_init(&n->bindings);
+	}
+	return n;
+}
+
+void notify_signal(struct notify *n, uint64_t bits)
+{
+	spin_lock(&n->lock);
+	n->bits |= bits;
+	struct port *p = n->bits && !n->queued ? n->port : NULL;
+	if (p)
+		object_get(&p->obj);
+	spin_unlock(&n->lock);
+	if (!p)
+		return;
+	spin_lock(&p->lock);
+	spin_lock(&n->lock);
+	bool queue = n->bits && !n->queued && n->port == p && !p->dead;
+	if (queue) {
+		n->queued = true;
+		list_push_back(&p->events, &n->in_port);
+	}
+	spin_unlock(&n->lock);
+	bool wake = queue && !list_empty(&p->waiters);
+	spin_unlock(&p->lock);
+	if (wake)
+		port_dispatch(p);
+	OBJ_PUT(p);
+}
+
+static void unqueue(struct notify *n)
+{
+	struct port *p = n->port;
+	if (!p)
+		return;
+	spin_lock(&p->lock);
+	spin_lock(&n->lock);
+	if (n->queued)
+		list_remove(&n->in_port);
+	n->queued = false;
+	n->port = NULL;
+	spin_unlock(&n->lock);
+	spin_unlock(&p->lock);
+	OBJ_PUT(p);
+}
+
+status_t notify_set_port(struct notify *n, struct port *p, uint64_t badge)
+{
+	unqueue(n);
+	if (!p)
+		return OK;
+	spin_lock(&n->lock);
+	n->port = OBJ_GET(p);
+	n->badge = badge;
+	spin_unlock(&n->lock);
+	notify_signal(n, 0);                    /* bits that were there already */
+	return OK;
+}
+
+/* ---- bindings ---- */
+
+static struct watchers *watchers_of(struct object *o)
+{
+	switch (o->type) {
+	case OBJ_IRQ:     return &((struct irq *)o)->watchers;
+	case OBJ_PROCESS: return &((struct process *)o)->watchers;
+	case OBJ_THREAD:  return &CONTAINER_OF(o, struct thread, obj)->watchers;
+	default:          return NULL;
+	}
+}
+
+static struct binding *binding_find_locked(struct notify *n, unsigned bit)
+{
+	LIST_EACH(node, &n->bindings) {
+		struct binding *b = CONTAINER_OF(node, struct binding, in_notify);
+		if (b->bit == bit)
+			return b;
+	}
+	return NULL;
+}
+
+static void timer_fired(struct timer *t)
+{
+	struct binding *b = CONTAINER_OF(t, struct binding, timer);
+	if (b->period) {
+		uint64_t next = t->deadline + b->period, now = clock_ns();
+		/* Periods that were missed are not made up for. */
+		if (next <= now)
+			next += (now - next) / b->period * b->period + b->period;
+		timer_arm(t, next);
+	}
+	notify_signal(b->notify, 1ull << b->bit);
+}
+
+static struct binding *binding_create(struct notify *n, unsigned bit, struct budget *payer, status_t *why)
+{
+	*why = budget_charge(payer, CHARGE_KERNEL, sizeof(struct binding));
+	if (*why < 0)
+		return NULL;
+	struct binding *b = kmalloc(sizeof(*b));
+	if (!b) {
+		budget_release(payer, CHARGE_KERNEL, sizeof(struct binding));
+		*why = ERR_NO_MEMORY;
+		return NULL;
+	}
+	b->notify = n;
+	b->bit = (uint8_t)bit;
+	b->payer = OBJ_GET(payer);
+	b->timer.fire = timer_fired;
+	list_init(&b->in_notify);
+	list_init(&b->in_source);
+	ACCOUNT_ADD(bindings, 1);
+	return b;
+}
+
+static void binding_destroy(struct binding *b)
+{
+	timer_disarm(&b->timer);
+	if (b->source) {
+		struct watchers *w = watchers_of(b->source);
+		spin_lock(&w->lock);
+		list_remove(&b->in_source);
+		spin_unlock(&w->lock);
+		object_put(b->source);
+	}
+	spin_lock(&b->notify->lock);
+	list_remove(&b->in_notify);
+	spin_unlock(&b->notify->lock);
+	budget_release(b->payer, CHARGE_KERNEL, sizeof(*b));
+	OBJ_PUT(b->payer);
+	kfree(b, sizeof(*b));
+	ACCOUNT_SUB(bindings, 1);
+}
+
+bool notify_destroy(struct object *o)
+{
+	struct notify *n = (struct notify *)o;
+	unqueue(n);
+	for (unsigned work = 0; !list_empty(&n->bindings); work++) {
+		if (work == 16)
+			return false;
+		binding_destroy(LIST_FIRST(&n->bindings, struct binding, in_notify));
+	}
+	return true;
+}
+
+status_t notify_bind(struct notify *n, unsigned bit, struct object *source, struct watchers *w, struct budget *payer)
+{
+	status_t why = OK;
+	struct binding *b = binding_create(n, bit, payer, &why);
+	if (!b)
+		return why;
+	spin_lock(&n->lock);
+	struct binding *old = binding_find_locked(n, bit);
+	/* A source that has ended makes room for the next one. */
+	bool stale = old && old->source && old->source->type != OBJ_IRQ && watchers_of(old->source)->fired;
+	if (!old || stale)
+		list_push_back(&n->bindings, &b->in_notify);
+	spin_unlock(&n->lock);
+	if (old && !stale) {
+		binding_destroy(b);
+		return ERR_EXISTS;
+	}
+	if (stale)
+		binding_destroy(old);
+	object_get(source);
+	b->source = source;
+	spin_lock(&w->lock);
+	bool fired = w->fired;
+	list_push_back(&w->list, &b->in_source);
+	spin_unlock(&w->lock);
+	if (fired)
+		notify_signal(n, 1ull << bit);
+	return OK;
+}
+
+status_t notify_set_timer(struct notify *n, unsigned bit, uint64_t deadline, uint64_t period, struct budget *payer)
+{
+	status_t why = OK;
+	spin_lock(&n->lock);
+	struct binding *b = binding_find_locked(n, bit);
+	spin_unlock(&n->lock);
+	if (b && b->source)
+		return ERR_INVALID;
+	if (deadline == FOREVER) {
+		if (b)
+			binding_destroy(b);
+		return OK;
+	}
+	if (!b) {
+		b = binding_create(n, bit, payer, &why);
+		if (!b)
+			return why;
+		spin_lock(&n->lock);
+		list_push_back(&n->bindings, &b->in_notify);
+		spin_unlock(&n->lock);
+	}
+	b->period = period;
+	timer_arm(&b->timer, deadline);
+	return OK;
+}
+
+void watchers_fire(struct watchers *w, bool last)
+{
+	struct notify *n;
+	uint64_t bit;
+	spin_lock(&w->lock);
+	if (last)
+		w->fired = true;
+	/* Signalling takes port locks, which come first; so one binding at a time, from a list that only grows at its end. */
+	for (struct list *node = w->list.next; node != &w->list; node = node->next) {
+		struct binding *b = CONTAINER_OF(node, struct binding, in_source);
+		n = OBJ_GET(b->notify);
+		bit = 1ull << b->bit;
+		spin_unlock(&w->lock);
+		notify_signal(n, bit);
+		OBJ_PUT(n);
+		spin_lock(&w->lock);
+	}
+	spin_unlock(&w->lock);
+}
+
+/* ---- system calls ---- */
+
+status_t sys_notify_create(handle_t *h)
+{
+	status_t why = OK;
+	struct notify *n = notify_create(CURRENT_PROCESS->budget, &why);
+	if (!n)
+		return why;
+	why = handle_install(CURRENT_PROCESS->table, &n->obj, RIGHT_ALL, 0, h);
+	OBJ_PUT(n);
+	return why;
+}
+
+status_t sys_notify_signal(handle_t h, uint64_t bits)
+{
+	struct notify *n;
+	status_t st = LOOKUP(h, OBJ_NOTIFY, RIGHT_SIGNAL, &n);
+	if (st == OK)
+		notify_signal(n, bits);
+	return st;
+}
+
+status_t sys_notify_take(handle_t h, uint64_t *bits)
+{
+	struct notify *n;
+	status_t st = LOOKUP(h, OBJ_NOTIFY, RIGHT_WAIT, &n);
+	if (st < 0)
+		return st;
+	spin_lock(&n->lock);
+	*bits = n->bits;
+	n->bits = 0;
+	spin_unlock(&n->lock);
+	return OK;
+}
+
+status_t sys_notify_port(handle_t h, handle_t port, uint64_t badge)
+{
+	struct notify *n;
+	struct port *p = NULL;
+	status_t st = LOOKUP(h, OBJ_NOTIFY, RIGHT_WAIT, &n);
+	if (st == OK && port)
+		st = LOOKUP(port, OBJ_PORT, RIGHT_SERVE, &p);
+	return st < 0 ? st : notify_set_port(n, p, badge);
+}
+
+status_t sys_notify_bind(handle_t h, uint32_t bit, handle_t source)
+{
+	struct notify *n;
+	struct object *o;
+	uint32_t rights;
+	status_t st = LOOKUP(h, OBJ_NOTIFY, RIGHT_WAIT, &n);
+	if (st == OK)
+		st = handle_lookup(CURRENT_PROCESS->table, source, OBJ_NONE, 0, &o, &rights);
+	if (st < 0)
+		return st;
+	struct watchers *w = watchers_of(o);
+	if (!w)
+		return ERR_WRONG_TYPE;
+	if (!(rights & (RIGHT_INSPECT | RIGHT_WAIT)))
+		return ERR_DENIED;
+	return bit > 63 ? ERR_INVALID : notify_bind(n, bit, o, w, CURRENT_PROCESS->budget);
+}
+
+status_t sys_notify_timer(handle_t h, uint32_t bit, uint64_t deadline, uint64_t period)
+{
+	struct notify *n;
+	status_t st = LOOKUP(h, OBJ_NOTIFY, RIGHT_WAIT, &n);
+	if (st < 0)
+		return st;
+	/* Shorter periods than this could keep the machine busy with nothing else. */
+	if (bit > 63 || (period && period < 10 * NS_PER_US))
+		return ERR_INVALID;
+	return notify_set_timer(n, bit, deadline, period, CURRENT_PROCESS->budget);
+}

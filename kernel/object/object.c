@@ -1,0 +1,175 @@
+/*
+ * object: creation, counting, and the reaper.
+ *
+ * Reaper: an object that nobody refers to waits in `young`. A batch leaves it when every CPU has
+ * left the kernel once since (a CPU that idles has), and is then destroyed piece by piece.
+ */
+#include <kernel/account.h>
+#include <kernel/budget.h>
+#include <kernel/irq.h>
+#include <kernel/mm.h>
+#include <kernel/panic.h>
+#include <kernel/percpu.h>
+#include <kernel/process.h>
+#include <kernel/vmem.h>
+
+struct kstat account;
+static uint64_t next_id = 16;
+
+static bool nothing(struct object *o)
+{
+	(void)o;
+	return true;
+}
+
+static bool budget_destroy(struct object *o)
+{
+	struct budget *b = (struct budget *)o;
+	OBJ_PUT(b->parent);
+	return true;
+}
+
+const struct object_ops object_ops[OBJ_TYPES] = {
+	[OBJ_NONE]      = { "none", NULL, nothing },
+	[OBJ_PROCESS]   = { "process", NULL, process_destroy },
+	[OBJ_THREAD]    = { "thread", NULL, thread_destroy },
+	[OBJ_VMEM]      = { "vmem", NULL, vmem_destroy },
+	[OBJ_FRAME]     = { "frame", NULL, frame_destroy },
+	[OBJ_PORT]      = { "port", port_last_handle, port_destroy },
+	[OBJ_SESSION]   = { "session", NULL, session_destroy },
+	[OBJ_NAMESPACE] = { "namespace", NULL, ns_destroy },
+	[OBJ_NOTIFY]    = { "notify", NULL, notify_destroy },
+	[OBJ_IRQ]       = { "irq", NULL, irq_destroy },
+	[OBJ_IOPORTS]   = { "ioports", NULL, nothing },
+	[OBJ_RESOURCE]  = { "resource", NULL, nothing },
+	[OBJ_BUDGET]    = { "budget", NULL, budget_destroy },
+	[OBJ_TABLE]     = { "table", NULL, table_destroy },
+};
+
+static const uint16_t object_size[OBJ_TYPES] = {
+	[OBJ_PROCESS] = sizeof(struct process), [OBJ_THREAD] = sizeof(struct thread), [OBJ_VMEM] = sizeof(struct vmem),
+	[OBJ_FRAME] = sizeof(struct frame), [OBJ_PORT] = sizeof(struct port), [OBJ_SESSION] = sizeof(struct session),
+	[OBJ_NAMESPACE] = sizeof(struct namespace), [OBJ_NOTIFY] = sizeof(struct notify), [OBJ_IRQ] = sizeof(struct irq),
+	[OBJ_IOPORTS] = sizeof(struct ioports), [OBJ_RESOURCE] = sizeof(struct resource), [OBJ_BUDGET] = sizeof(struct budget),
+	[OBJ_TABLE] = sizeof(struct table),
+};
+
+/* Where struct object lies inside the type: first everywhere, but for the registers of a thread. */
+static size_t header_offset(unsigned type)
+{
+	return type == OBJ_THREAD ? offsetof(struct thread, obj) : 0;
+}
+
+struct object *object_create(enum object_type type, size_t size, struct budget *payer, status_t *why)
+{
+	ASSERT(size == object_size[type]);
+	*why = budget_charge(payer, CHARGE_KERNEL, size);
+	if (*why < 0)
+		return NULL;
+	char *mem = kmalloc(size);
+	if (!mem) {
+		budget_release(payer, CHARGE_KERNEL, size);
+		*why = ERR_NO_MEMORY;
+		return NULL;
+	}
+	struct object *o = (struct object *)(mem + header_offset(type));
+	o->magic = OBJECT_MAGIC ^ type;
+	o->type = (uint8_t)type;
+	o->refs = 1;
+	o->id = __atomic_fetch_add(&next_id, 1, __ATOMIC_RELAXED);
+	o->payer = payer;
+	if (payer)
+		object_get(&payer->obj);
+	ACCOUNT_ADD(objects[type], 1);
+	return o;
+}
+
+void object_handle_get(struct object *o)
+{
+	object_get(o);
+	__atomic_fetch_add(&o->handles, 1, __ATOMIC_RELAXED);
+}
+
+void object_handle_put(struct object *o)
+{
+	if (__atomic_sub_fetch(&o->handles, 1, __ATOMIC_ACQ_REL) == 0 && object_ops[o->type].last_handle)
+		object_ops[o->type].last_handle(o);
+	object_put(o);
+}
+
+/* ---- reaper ---- */
+
+static struct spinlock reap_lock;
+static struct object *young, *waiting, *ready;
+static uint64_t waiting_epochs[CPUS_MAX];
+
+void object_put_slow(struct object *o)
+{
+	ASSERT(o->magic == (OBJECT_MAGIC ^ o->type));
+	if (o->type == OBJ_SESSION && session_last_ref(o))
+		return;
+	spin_lock(&reap_lock);
+	o->reap_next = young;
+	young = o;
+	spin_unlock(&reap_lock);
+	cpu_work(WORK_REAP);
+}
+
+bool reap_pending(void)
+{
+	return young || waiting || ready || process_teardown_pending();
+}
+
+static bool all_left(void)
+{
+	for (uint32_t i = 0; i < cpu_count; i++)
+		if (percpu_all[i]->current && __atomic_load_n(&percpu_all[i]->epoch, __ATOMIC_ACQUIRE) <= waiting_epochs[i])
+			return false;
+	return true;
+}
+
+static void advance_locked(void)
+{
+	if (waiting && !ready && all_left()) {
+		ready = waiting;
+		waiting = NULL;
+	}
+	if (young && !waiting) {
+		waiting = young;
+		young = NULL;
+		for (uint32_t i = 0; i < cpu_count; i++)
+			waiting_epochs[i] = percpu_all[i]->epoch;
+	}
+}
+
+void reap_some(void)
+{
+	process_teardown_some();
+	for (unsigned i = 0; i < 8; i++) {
+		spin_lock(&reap_lock);
+		if (!ready)
+			advance_locked();
+		struct object *o = ready;
+		if (o)
+			ready = o->reap_next;
+		spin_unlock(&reap_lock);
+		if (!o)
+			return;
+		if (!object_ops[o->type].destroy(o)) {
+			spin_lock(&reap_lock);
+			o->reap_next = ready;
+			ready = o;
+			spin_unlock(&reap_lock);
+			return;
+		}
+		size_t size = object_size[o->type];
+		struct budget *payer = o->payer;
+		ACCOUNT_SUB(objects[o->type], 1);
+		o->magic = 0;
+		kfree((char *)o - header_offset(o->type), size);
+		if (payer) {
+			budget_release(payer, CHARGE_KERNEL, size);
+			object_put(&payer->obj);
+		}
+	}
+}

@@ -1,0 +1,458 @@
+/*
+ * port: where commands wait and are accepted. Highest priority first, first come first served
+ * within one; what a dead server had accepted comes before all of its priority. Events (notify
+ * bits) come before commands.
+ */
+#include <kernel/account.h>
+#include <kernel/budget.h>
+#include <kernel/ipc.h>
+#include <kernel/notify.h>
+#include <kernel/panic.h>
+#include <kernel/sched.h>
+#include <kernel/syscall.h>
+
+struct port *port_create(uint32_t flags, struct budget *payer, status_t *why)
+{
+	struct port *p = (struct port *)object_create(OBJ_PORT, sizeof(*p), payer, why);
+	if (!p)
+		return NULL;
+	p->flags = flags;
+	for (unsigned i = 0; i <= PRIORITY_MAX; i++)
+		list_init(&p->queue[i]);
+	list_init(&p->accepted);
+	list_init(&p->events);
+	list_init(&p->waiters);
+	return p;
+}
+
+static void enqueue_locked(struct port *p, struct command *c, struct list *before)
+{
+	c->state = CMD_QUEUED;
+	list_insert_before(before, &c->node);
+	p->queue_mask |= 1u << c->priority;
+	p->n_queued++;
+	ACCOUNT_ADD(commands_queued, 1);
+}
+
+void port_requeue_locked(struct port *p, struct command *c)
+{
+	struct list *q = &p->queue[c->priority], *at = q->next;
+	while (at != q) {
+		struct command *other = CONTAINER_OF(at, struct command, node);
+		if (!other->accept_seq || other->accept_seq > c->accept_seq)
+			break;
+		at = at->next;
+	}
+	enqueue_locked(p, c, at);
+}
+
+static void regs_clear(struct regs *r)
+{
+	r->r8 = r->r9 = r->r10 = r->r12 = r->r13 = r->r14 = r->r15 = r->rsi = r->rdx = r->rbx = r->rbp = r->rdi = 0;
+}
+
+/* Gives the server its own handles for what the command carries. */
+static status_t install_handles(struct command *c, struct process *server, struct regs *r)
+{
+	handle_t h[IPC_HANDLES] = { 0, 0, 0, 0 };
+	for (unsigned i = 0; i < c->n_handles; i++) {
+		status_t st = handle_install(server->table, c->handles[i].object, c->handles[i].rights, 0, &h[i]);
+		if (st < 0) {
+			while (i-- > 0)
+				(void)handle_close(server->table, h[i]);
+			return st;
+		}
+	}
+	r->rbx = h[0] | (uint64_t)h[1] << 32;
+	r->rbp = h[2] | (uint64_t)h[3] << 32;
+	return OK;
+}
+
+/* c, on no list, becomes accepted by t, whose registers receive it. */
+static status_t deliver_locked(struct port *p, struct command *c, struct thread *t)
+{
+	struct regs *r = &t->regs;
+	struct process *server = t->process;
+	r->rbx = r->rbp = 0;
+	if (unlikely(c->n_handles)) {
+		status_t st = install_handles(c, server, r);
+		if (st < 0)
+			return st;
+	}
+	c->state = CMD_ACCEPTED;
+	c->server = server;
+	if (!c->accept_seq)
+		c->accept_seq = ++p->next_seq;
+	if (!++c->generation)
+		c->generation = 1;
+	p->n_accepted++;
+	ACCOUNT_ADD(commands_accepted, 1);
+	list_push_back(&p->accepted, &c->node);
+	spin_lock(&server->lock);
+	list_push_back(&server->serving, &c->serving);
+	spin_unlock(&server->lock);
+
+	r->rax = c->is_close ? ACCEPT_CLOSE : ACCEPT_COMMAND;
+	r->rdi = (uint64_t)c->generation << 32 | c->slot;
+	r->rsi = c->w[0];
+	r->rdx = c->w[1];
+	r->r10 = c->w[2];
+	r->r8 = c->w[3];
+	r->r9 = c->w[4];
+	r->r12 = c->w[5];
+	r->r13 = c->badge;
+	r->r14 = c->rights | (uint64_t)c->n_handles << 32;
+	r->r15 = IPC_META(c->op, c->in_len, c->out_len, c->flags | (c->redelivered ? IPC_REDELIVERED : 0));
+	if (c->priority > t->base_priority && c->priority > t->priority)
+		t->priority = c->priority;
+	return OK;
+}
+
+/* The caller of a command that is over goes on with an error. Port unlocked. */
+static void fail_caller(struct thread *caller, status_t st)
+{
+	if (!caller)
+		return;
+	caller->regs.rax = (uint64_t)st;
+	sched_wake(caller);
+}
+
+static void notify_deliver_locked(struct port *p, struct thread *t)
+{
+	struct notify *n = LIST_FIRST(&p->events, struct notify, in_port);
+	struct regs *r = &t->regs;
+	list_remove(&n->in_port);
+	spin_lock(&n->lock);
+	n->queued = false;
+	uint64_t bits = n->bits;
+	n->bits = 0;
+	spin_unlock(&n->lock);
+	regs_clear(r);
+	r->rax = ACCEPT_NOTIFY;
+	r->rsi = bits;
+	r->r13 = n->badge;
+}
+
+/*
+ * Gives t the next event or command. OK: its registers are set. ERR_AGAIN: nothing there.
+ * A command whose handles the server has no room for fails to its caller; *failed, *st then.
+ */
+static status_t take_locked(struct port *p, struct thread *t, struct thread **failed, struct residue *r, status_t *st)
+{
+	*failed = NULL;
+	if (unlikely(!list_empty(&p->events))) {
+		notify_deliver_locked(p, t);
+		return OK;
+	}
+	if (!p->queue_mask)
+		return ERR_AGAIN;
+	struct list *q = &p->queue[31 - __builtin_clz(p->queue_mask)];
+	struct command *c = LIST_FIRST(q, struct command, node);
+	list_remove(&c->node);
+	if (list_empty(q))
+		p->queue_mask &= ~(1u << c->priority);
+	p->n_queued--;
+	ACCOUNT_SUB(commands_queued, 1);
+	*st = deliver_locked(p, c, t);
+	if (likely(*st == OK))
+		return OK;
+	*failed = c->caller;
+	c->state = CMD_IDLE;
+	command_finish_locked(c, r);
+	if (*failed)
+		r->dead = NULL;
+	return ERR_BUSY;
+}
+
+status_t port_send(struct port *p, struct command *c, bool direct)
+{
+	spin_lock(&p->lock);
+	if (unlikely(p->dead)) {
+		struct residue r;
+		command_finish_locked(c, &r);
+		if (!c->is_close)
+			r.dead = NULL;
+		spin_unlock(&p->lock);
+		residue_drop(&r);
+		return ERR_GONE;
+	}
+	if (!list_empty(&p->waiters)) {
+		struct thread *t = LIST_FIRST(&p->waiters, struct thread, run);
+		list_remove(&t->run);
+		status_t st = deliver_locked(p, c, t);
+		if (likely(st == OK)) {
+			t->wait_port = NULL;
+			spin_unlock(&p->lock);
+			if (direct)
+				sched_wake_direct(t);
+			else
+				sched_wake(t);
+			return OK;
+		}
+		struct residue r;
+		list_push_front(&p->waiters, &t->run);
+		command_finish_locked(c, &r);
+		r.dead = NULL;
+		spin_unlock(&p->lock);
+		residue_drop(&r);
+		return st;
+	}
+	enqueue_locked(p, c, &p->queue[c->priority]);
+	spin_unlock(&p->lock);
+	return OK;
+}
+
+void port_dispatch(struct port *p)
+{
+	for (;;) {
+		struct thread *failed = NULL;
+		struct residue r;
+		status_t st = OK;
+		spin_lock(&p->lock);
+		if (list_empty(&p->waiters)) {
+			spin_unlock(&p->lock);
+			return;
+		}
+		struct thread *t = LIST_FIRST(&p->waiters, struct thread, run);
+		list_remove(&t->run);
+		status_t took = take_locked(p, t, &failed, &r, &st);
+		if (took != OK)
+			list_push_front(&p->waiters, &t->run);
+		else
+			t->wait_port = NULL;
+		spin_unlock(&p->lock);
+		if (took == OK)
+			sched_wake(t);
+		if (took == ERR_BUSY) {
+			fail_caller(failed, st);
+			residue_drop(&r);
+		}
+		if (took == ERR_AGAIN)
+			return;
+	}
+}
+
+void port_waiter_remove(struct thread *t, status_t why)
+{
+	struct port *p = t->wait_port;
+	if (!p)
+		return;
+	spin_lock(&p->lock);
+	bool waiting = t->wait == WAIT_ACCEPT && t->wait_port == p;
+	if (waiting) {
+		list_remove(&t->run);
+		t->wait_port = NULL;
+	}
+	spin_unlock(&p->lock);
+	if (!waiting)
+		return;
+	t->regs.rax = (uint64_t)why;
+	if (t->dying)
+		t->wait = WAIT_NONE;
+	else
+		sched_wake(t);
+}
+
+/* Answers up to 32 queued commands of a dead Port with ERR_GONE. */
+bool port_drain_some(struct port *p)
+{
+	for (unsigned work = 0; work < 32; work++) {
+		struct residue r;
+		spin_lock(&p->lock);
+		if (!p->queue_mask) {
+			spin_unlock(&p->lock);
+			return true;
+		}
+		struct command *c = LIST_FIRST(&p->queue[31 - __builtin_clz(p->queue_mask)], struct command, node);
+		struct thread *caller = c->caller;
+		command_finish_locked(c, &r);
+		if (caller)
+			r.dead = NULL;
+		spin_unlock(&p->lock);
+		fail_caller(caller, ERR_GONE);
+		residue_drop(&r);
+	}
+	return false;
+}
+
+/* No handle is left, so nobody can ever accept: what waits learns it. Sessions may still point here. */
+void port_last_handle(struct object *o)
+{
+	struct port *p = (struct port *)o;
+	spin_lock(&p->lock);
+	p->dead = true;
+	spin_unlock(&p->lock);
+	while (!port_drain_some(p))
+		;
+}
+
+bool port_destroy(struct object *o)
+{
+	struct port *p = (struct port *)o;
+	ASSERT(!p->n_queued && !p->n_accepted && list_empty(&p->waiters) && list_empty(&p->events));
+	return true;
+}
+
+/* ---- accept and return ---- */
+
+static status_t accept(struct port *p, uint64_t deadline)
+{
+	struct thread *t = current_thread();
+	if (t->priority != t->base_priority)
+		sched_drop_priority();
+	for (;;) {
+		struct thread *failed;
+		struct residue r;
+		status_t st = OK;
+		spin_lock(&p->lock);
+		status_t took = take_locked(p, t, &failed, &r, &st);
+		if (took == ERR_AGAIN) {
+			t->wait_port = p;
+			list_push_front(&p->waiters, &t->run);
+			sched_block_current(WAIT_ACCEPT, deadline);
+			spin_unlock(&p->lock);
+			return STATUS_BLOCKED;
+		}
+		spin_unlock(&p->lock);
+		if (took == OK) {
+			cpu_work(WORK_RESTORE);
+			return STATUS_REGS;
+		}
+		fail_caller(failed, st);
+		residue_drop(&r);
+	}
+}
+
+status_t raw_accept(uint64_t port, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
+{
+	(void)a1, (void)a2, (void)a3, (void)a4, (void)a5;
+	struct port *p;
+	status_t st = LOOKUP((handle_t)port, OBJ_PORT, RIGHT_SERVE, &p);
+	return st < 0 ? st : accept(p, current_thread()->regs.rbp);
+}
+
+/* Looks up the handles that an answer carries: all, or none and an error. */
+static status_t answer_handles(const struct regs *r, struct object *o[IPC_HANDLES], uint32_t rights[IPC_HANDLES])
+{
+	handle_t h[IPC_HANDLES] = { (handle_t)r->rbx, (handle_t)(r->rbx >> 32), (handle_t)r->rbp, (handle_t)(r->rbp >> 32) };
+	for (unsigned i = 0; i < IPC_HANDLES; i++) {
+		o[i] = NULL;
+		if (!h[i])
+			continue;
+		status_t st = handle_lookup(CURRENT_PROCESS->table, h[i], OBJ_NONE, RIGHT_TRANSFER, &o[i], &rights[i]);
+		if (st < 0)
+			return st;
+	}
+	return OK;
+}
+
+static void caller_words(struct regs *to, const struct regs *from, status_t st)
+{
+	to->rax = (uint64_t)st;
+	to->rsi = from->rsi;
+	to->rdx = from->rdx;
+	to->r10 = from->r10;
+	to->r8 = from->r8;
+	to->r9 = from->r9;
+	to->r12 = from->r12;
+	to->r13 = to->r14 = to->r15 = to->rbp = 0;
+	to->rdi = to->rbx = 0;
+}
+
+/* Puts the answer's handles and the minted Session into the caller's table. */
+static void caller_handles(struct thread *caller, struct object *o[IPC_HANDLES], uint32_t rights[IPC_HANDLES], struct session *minted, uint32_t mint_rights)
+{
+	struct table *table = caller->process->table;
+	handle_t h[IPC_HANDLES] = { 0, 0, 0, 0 };
+	status_t st = OK;
+	if (minted) {
+		uint32_t r = RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER | (mint_rights & (RIGHT_READ | RIGHT_WRITE));
+		st = handle_install(table, &minted->obj, r, 0, &h[0]);
+	}
+	for (unsigned i = minted ? 1 : 0; st == OK && i < IPC_HANDLES; i++)
+		if (o[i])
+			st = handle_install(table, o[i], rights[i], 0, &h[i]);
+	if (st < 0) {
+		for (unsigned i = 0; i < IPC_HANDLES; i++)
+			if (h[i])
+				(void)handle_close(table, h[i]);
+		caller->regs.rax = (uint64_t)st;
+		return;
+	}
+	caller->regs.rdi = h[0] | (uint64_t)h[1] << 32;
+	caller->regs.rbx = h[2] | (uint64_t)h[3] << 32;
+}
+
+static status_t answer(bool direct)
+{
+	struct thread *t = current_thread();
+	struct regs *from = &t->regs;
+	struct object *o[IPC_HANDLES] = { NULL };
+	uint32_t rights[IPC_HANDLES];
+	if (unlikely(from->rbx | from->rbp)) {
+		status_t st = answer_handles(from, o, rights);
+		if (st < 0)
+			return st;
+	}
+	struct command *c = command_lock(from->rdi);
+	if (!c)
+		return ERR_NOT_FOUND;
+	struct port *p = c->port;
+	struct thread *caller = c->caller;
+	struct session *minted = NULL;
+	status_t result = (status_t)from->r13;
+	if (caller) {
+		if (unlikely((from->r15 >> 32 & RETURN_MINT) && result >= 0)) {
+			status_t why;
+			minted = session_create(p, from->r14, (uint32_t)from->r15, caller->process->budget, &why);
+			if (!minted)
+				result = why;
+		}
+		caller_words(&caller->regs, from, result);
+		if (unlikely(minted || o[0] || o[1] || o[2] || o[3]))
+			caller_handles(caller, o, rights, minted, (uint32_t)from->r15);
+	}
+	struct residue r;
+	command_finish_locked(c, &r);
+	if (caller) {
+		r.dead = NULL;
+		if (direct)
+			sched_wake_direct(caller);
+		else
+			sched_wake(caller);
+	}
+	spin_unlock(&p->lock);
+	residue_drop(&r);
+	OBJ_PUT(minted);
+	return OK;
+}
+
+status_t raw_return(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
+{
+	(void)a0, (void)a1, (void)a2, (void)a3, (void)a4, (void)a5;
+	return answer(false);
+}
+
+status_t raw_return_accept(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
+{
+	(void)a0, (void)a1, (void)a2, (void)a3, (void)a4, (void)a5;
+	struct port *p;
+	status_t st = LOOKUP((handle_t)(current_thread()->regs.rax >> 32), OBJ_PORT, RIGHT_SERVE, &p);
+	if (st < 0)
+		return st;
+	st = answer(true);
+	return st < 0 ? st : accept(p, FOREVER);
+}
+
+status_t sys_port_create(uint32_t flags, handle_t *h)
+{
+	status_t why = OK;
+	if (flags & ~PORT_STATELESS)
+		return ERR_INVALID;
+	struct port *p = port_create(flags, CURRENT_PROCESS->budget, &why);
+	if (!p)
+		return why;
+	why = handle_install(CURRENT_PROCESS->table, &p->obj, RIGHT_ALL, 0, h);
+	OBJ_PUT(p);
+	return why;
+}

@@ -1,0 +1,69 @@
+/*
+ * session: a client's end of a Port: badge and rights that the server gave it. When nobody holds
+ * it any more, its Port gets CLOSE; the Session itself lives until that is answered.
+ */
+#include <kernel/budget.h>
+#include <kernel/ipc.h>
+#include <kernel/panic.h>
+#include <kernel/syscall.h>
+
+struct session *session_create(struct port *p, uint64_t badge, uint32_t rights, struct budget *payer, status_t *why)
+{
+	struct command *close = command_alloc(payer, why);
+	if (!close)
+		return NULL;
+	struct session *s = (struct session *)object_create(OBJ_SESSION, sizeof(*s), payer, why);
+	if (!s) {
+		command_free(close);
+		return NULL;
+	}
+	close->is_close = true;
+	s->close = close;
+	s->port = OBJ_GET(p);
+	s->badge = badge;
+	s->rights = rights & (RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC | RIGHT_MANAGE);
+	return s;
+}
+
+/*
+ * The last reference went. A Session that was ever opened says CLOSE once, which holds it until
+ * answered; the second time nothing is left to say.
+ */
+bool session_last_ref(struct object *o)
+{
+	struct session *s = (struct session *)o;
+	if (s->close_sent || s->port->dead)
+		return false;
+	s->close_sent = true;
+	o->refs = 1;
+	struct command *c = s->close;
+	c->session = s;
+	c->port = s->port;
+	c->badge = s->badge;
+	c->priority = PRIORITY_SERVICE;
+	(void)port_send(s->port, c, false);     /* ERR_GONE has dropped everything already */
+	return true;
+}
+
+bool session_destroy(struct object *o)
+{
+	struct session *s = (struct session *)o;
+	if (s->close)
+		command_free(s->close);
+	OBJ_PUT(s->port);
+	return true;
+}
+
+status_t sys_session_create(handle_t port, uint64_t badge, uint32_t rights, handle_t *h)
+{
+	struct port *p;
+	status_t st = LOOKUP(port, OBJ_PORT, RIGHT_MANAGE, &p), why = OK;
+	if (st < 0)
+		return st;
+	struct session *s = session_create(p, badge, rights, CURRENT_PROCESS->budget, &why);
+	if (!s)
+		return why;
+	st = handle_install(CURRENT_PROCESS->table, &s->obj, RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER | (rights & (RIGHT_READ | RIGHT_WRITE)), 0, h);
+	OBJ_PUT(s);
+	return st;
+}

@@ -1,0 +1,449 @@
+/*
+ * vmem: an address space. Mappings are kept in an array sorted by address; page tables are
+ * filled by faults and can be thrown away at any time.
+ */
+#include <kernel/account.h>
+#include <kernel/budget.h>
+#include <kernel/mm.h>
+#include <kernel/sched.h>
+#include <kernel/syscall.h>
+#include <kernel/vmem.h>
+
+#define MAPPINGS_MAX 65536u
+#define HINT_START   0x0000200000000000ull
+#define PROT_ALL     (PROT_READ | PROT_WRITE | PROT_EXEC)
+
+struct vmem *vmem_create(struct budget *payer, status_t *why)
+{
+	struct vmem *vm = (struct vmem *)object_create(OBJ_VMEM, sizeof(*vm), payer, why);
+	if (!vm)
+		return NULL;
+	vm->hint = HINT_START;
+	*why = pt_create(vm);
+	if (*why < 0) {
+		object_put(&vm->obj);
+		return NULL;
+	}
+	return vm;
+}
+
+uint32_t vmem_lower_bound(struct vmem *vm, uint64_t va)
+{
+	uint32_t lo = 0, hi = vm->n_maps;
+	while (lo < hi) {
+		uint32_t mid = (lo + hi) / 2;
+		if (vm->maps[mid]->va + vm->maps[mid]->size <= va)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+struct mapping *vmem_find_locked(struct vmem *vm, uint64_t va)
+{
+	struct mapping *m = vm->last;
+	if (m && va - m->va < m->size)
+		return m;
+	uint32_t i = vmem_lower_bound(vm, va);
+	if (i == vm->n_maps || vm->maps[i]->va > va)
+		return NULL;
+	return vm->last = vm->maps[i];
+}
+
+/* ---- the array ---- */
+
+static status_t make_room_locked(struct vmem *vm, uint32_t more)
+{
+	if (vm->n_maps + more <= vm->cap_maps)
+		return OK;
+	uint32_t cap = vm->cap_maps ? vm->cap_maps * 2 : 8;
+	while (cap < vm->n_maps + more)
+		cap *= 2;
+	if (cap > MAPPINGS_MAX)
+		return ERR_LIMIT;
+	if (budget_charge(vm->obj.payer, CHARGE_KERNEL, cap * sizeof(void *)) < 0)
+		return ERR_NO_MEMORY;
+	struct mapping **a = kmalloc(cap * sizeof(void *));
+	if (!a) {
+		budget_release(vm->obj.payer, CHARGE_KERNEL, cap * sizeof(void *));
+		return ERR_NO_MEMORY;
+	}
+	memcpy(a, vm->maps, vm->n_maps * sizeof(void *));
+	if (vm->maps) {
+		kfree(vm->maps, vm->cap_maps * sizeof(void *));
+		budget_release(vm->obj.payer, CHARGE_KERNEL, vm->cap_maps * sizeof(void *));
+	}
+	vm->maps = a;
+	vm->cap_maps = cap;
+	return OK;
+}
+
+static struct mapping *mapping_alloc(struct vmem *vm)
+{
+	if (budget_charge(vm->obj.payer, CHARGE_KERNEL, sizeof(struct mapping)) < 0)
+		return NULL;
+	struct mapping *m = kmalloc(sizeof(*m));
+	if (!m)
+		budget_release(vm->obj.payer, CHARGE_KERNEL, sizeof(struct mapping));
+	return m;
+}
+
+static void mapping_free(struct vmem *vm, struct mapping *m)
+{
+	kfree(m, sizeof(*m));
+	budget_release(vm->obj.payer, CHARGE_KERNEL, sizeof(struct mapping));
+}
+
+static void insert_locked(struct vmem *vm, uint32_t at, struct mapping *m)
+{
+	memmove(&vm->maps[at + 1], &vm->maps[at], (vm->n_maps - at) * sizeof(void *));
+	vm->maps[at] = m;
+	vm->n_maps++;
+	vm->mapped_pages += m->size >> PAGE_SHIFT;
+	m->vmem = vm;
+	object_get(&m->frame->obj);
+	spin_lock(&m->frame->maps_lock);
+	list_push_back(&m->frame->maps, &m->in_frame);
+	spin_unlock(&m->frame->maps_lock);
+	ACCOUNT_ADD(mappings, 1);
+}
+
+static void remove_locked(struct vmem *vm, uint32_t at)
+{
+	struct mapping *m = vm->maps[at];
+	spin_lock(&m->frame->maps_lock);
+	list_remove(&m->in_frame);
+	spin_unlock(&m->frame->maps_lock);
+	vm->mapped_pages -= m->size >> PAGE_SHIFT;
+	vm->n_maps--;
+	memmove(&vm->maps[at], &vm->maps[at + 1], (vm->n_maps - at) * sizeof(void *));
+	vm->last = NULL;
+	OBJ_PUT(m->frame);
+	mapping_free(vm, m);
+	ACCOUNT_SUB(mappings, 1);
+}
+
+/* Splits mappings so that none crosses va. Room for one more must have been made; spare is used up or not. */
+static void split_locked(struct vmem *vm, uint64_t va, struct mapping **spare)
+{
+	uint32_t i = vmem_lower_bound(vm, va);
+	if (i == vm->n_maps || vm->maps[i]->va >= va)
+		return;
+	struct mapping *m = vm->maps[i], *tail = *spare;
+	*spare = NULL;
+	*tail = *m;
+	tail->va = va;
+	tail->size = m->va + m->size - va;
+	tail->offset = m->offset + (va - m->va);
+	list_init(&tail->in_frame);
+	vm->mapped_pages -= tail->size >> PAGE_SHIFT;
+	m->size -= tail->size;
+	insert_locked(vm, i + 1, tail);
+}
+
+static bool range_ok(uint64_t va, uint64_t size)
+{
+	return size && !((va | size) & (PAGE_SIZE - 1)) && va >= PAGE_SIZE && user_range_ok(va, size);
+}
+
+/* First gap of `size` at or above `from`, with a guard page on each side; 0: none. */
+static uint64_t find_gap_locked(struct vmem *vm, uint64_t from, uint64_t size)
+{
+	uint64_t at = MAX(from, USER_MIN);
+	for (uint32_t i = vmem_lower_bound(vm, at); ; i++) {
+		if (i < vm->n_maps && vm->maps[i]->va < at + size + PAGE_SIZE) {
+			at = vm->maps[i]->va + vm->maps[i]->size + PAGE_SIZE;
+			continue;
+		}
+		return user_range_ok(at, size + PAGE_SIZE) ? at : 0;
+	}
+}
+
+/* Takes up to 512 pages of translations away from [va, end); returns where it stopped. */
+static uint64_t clear_pages_locked(struct vmem *vm, uint64_t va, uint64_t end)
+{
+	uint64_t first = va;
+	for (unsigned work = 0; work < 512; work++) {
+		va = pt_next_present(vm, va, end);
+		if (va >= end)
+			break;
+		pt_unmap(vm, va);
+		va += PAGE_SIZE;
+	}
+	tlb_flush(vm, first, va - first);
+	return va;
+}
+
+status_t vmem_unmap(struct vmem *vm, uint64_t va, uint64_t size)
+{
+	if (!range_ok(va, size))
+		return ERR_INVALID;
+	uint64_t end = va + size;
+	struct mapping *spare[2] = { mapping_alloc(vm), mapping_alloc(vm) };
+	spin_lock(&vm->lock);
+	status_t st = spare[0] && spare[1] ? make_room_locked(vm, 2) : ERR_NO_MEMORY;
+	if (st == OK) {
+		split_locked(vm, va, &spare[0]);
+		split_locked(vm, end, &spare[1]);
+		for (uint64_t at = va; at < end;)
+			at = clear_pages_locked(vm, at, end);
+		uint32_t i = vmem_lower_bound(vm, va);
+		while (i < vm->n_maps && vm->maps[i]->va < end)
+			remove_locked(vm, i);
+	}
+	spin_unlock(&vm->lock);
+	for (unsigned i = 0; i < 2; i++)
+		if (spare[i])
+			mapping_free(vm, spare[i]);
+	return st;
+}
+
+status_t vmem_map(struct vmem *vm, struct frame *f, uint64_t offset, uint64_t *va, uint64_t size, uint32_t prot_flags, uint32_t max_prot)
+{
+	uint32_t prot = prot_flags & PROT_ALL;
+	uint64_t at = *va;
+	if ((prot_flags & ~(PROT_ALL | MAP_FIXED | MAP_REPLACE | MAP_LOW)) || !size || (size & (PAGE_SIZE - 1)) || (offset & (PAGE_SIZE - 1)))
+		return ERR_INVALID;
+	if ((prot & PROT_WRITE) && (prot & PROT_EXEC))
+		return ERR_DENIED;      /* W^X */
+	if (offset + size < offset || (offset + size) >> PAGE_SHIFT > f->n_pages)
+		return ERR_INVALID;
+	if (prot_flags & MAP_FIXED) {
+		if (!range_ok(at, size) || (at < USER_MIN && !(prot_flags & MAP_LOW)))
+			return ERR_INVALID;
+		if (prot_flags & MAP_REPLACE) {
+			status_t st = vmem_unmap(vm, at, size);
+			if (st < 0)
+				return st;
+		}
+	} else if (size > USER_TOP) {
+		return ERR_INVALID;
+	}
+	struct mapping *m = mapping_alloc(vm);
+	if (!m)
+		return ERR_NO_MEMORY;
+	spin_lock(&vm->lock);
+	status_t st = make_room_locked(vm, 1);
+	if (st == OK && !(prot_flags & MAP_FIXED)) {
+		at = ALIGN_DOWN(at, PAGE_SIZE);
+		uint64_t gap = at ? find_gap_locked(vm, at, size) : 0;
+		if (!gap)
+			gap = find_gap_locked(vm, vm->hint, size);
+		if (!gap)
+			gap = find_gap_locked(vm, USER_MIN, size);
+		if (!gap)
+			st = ERR_NO_MEMORY;
+		at = gap;
+	}
+	if (st == OK) {
+		uint32_t i = vmem_lower_bound(vm, at);
+		if (i < vm->n_maps && vm->maps[i]->va < at + size) {
+			st = ERR_EXISTS;
+		} else {
+			*m = (struct mapping){ .va = at, .size = size, .frame = f, .offset = offset, .prot = prot, .max_prot = max_prot };
+			list_init(&m->in_frame);
+			insert_locked(vm, i, m);
+			if (!(prot_flags & MAP_FIXED))
+				vm->hint = at + size;
+			if (vm->hint > USER_TOP / 2)
+				vm->hint = HINT_START;
+			*va = at;
+			m = NULL;
+		}
+	}
+	spin_unlock(&vm->lock);
+	if (m)
+		mapping_free(vm, m);
+	return st;
+}
+
+status_t vmem_protect(struct vmem *vm, uint64_t va, uint64_t size, uint32_t prot)
+{
+	if (!range_ok(va, size) || (prot & ~PROT_ALL))
+		return ERR_INVALID;
+	if ((prot & PROT_WRITE) && (prot & PROT_EXEC))
+		return ERR_DENIED;
+	uint64_t end = va + size;
+	struct mapping *spare[2] = { mapping_alloc(vm), mapping_alloc(vm) };
+	spin_lock(&vm->lock);
+	status_t st = spare[0] && spare[1] ? make_room_locked(vm, 2) : ERR_NO_MEMORY;
+	uint32_t first = vmem_lower_bound(vm, va);
+	uint64_t at = va;
+	for (uint32_t i = first; st == OK && at < end; i++) {
+		if (i == vm->n_maps || vm->maps[i]->va > at)
+			st = ERR_NOT_FOUND;
+		else if (prot & ~vm->maps[i]->max_prot)
+			st = ERR_DENIED;
+		else
+			at = vm->maps[i]->va + vm->maps[i]->size;
+	}
+	if (st == OK) {
+		split_locked(vm, va, &spare[0]);
+		split_locked(vm, end, &spare[1]);
+		for (uint32_t i = vmem_lower_bound(vm, va); i < vm->n_maps && vm->maps[i]->va < end; i++)
+			vm->maps[i]->prot = prot;
+		/* Translations come back by faults, with the new access. */
+		for (at = va; at < end;)
+			at = clear_pages_locked(vm, at, end);
+	}
+	spin_unlock(&vm->lock);
+	for (unsigned i = 0; i < 2; i++)
+		if (spare[i])
+			mapping_free(vm, spare[i]);
+	return st;
+}
+
+static status_t resolve_locked(struct vmem *vm, uint64_t va, uint32_t access, uint64_t *phys, struct mapping **map)
+{
+	struct mapping *m = vmem_find_locked(vm, va);
+	if (unlikely(!m || !(m->prot & access)))
+		return ERR_FAULT;
+	*map = m;
+	return frame_page(m->frame, (m->offset + (va - m->va)) >> PAGE_SHIFT, phys);
+}
+
+status_t vmem_fault(struct vmem *vm, uint64_t va, uint32_t access)
+{
+	struct mapping *m;
+	uint64_t phys;
+	spin_lock(&vm->lock);
+	status_t st = resolve_locked(vm, va, access, &phys, &m);
+	if (likely(st == OK))
+		st = pt_map(vm, ALIGN_DOWN(va, PAGE_SIZE), phys, m->prot, m->frame->kind == FRAME_PHYS ? m->frame->cache : 0);
+	spin_unlock(&vm->lock);
+	return st;
+}
+
+status_t vmem_resolve(struct vmem *vm, uint64_t va, uint32_t access, uint64_t *phys)
+{
+	struct mapping *m;
+	spin_lock(&vm->lock);
+	status_t st = resolve_locked(vm, va, access, phys, &m);
+	if (st == OK && m->frame->kind == FRAME_PHYS && !phys_is_mapped(*phys, PAGE_SIZE))
+		st = ERR_FAULT;         /* device memory is no message */
+	spin_unlock(&vm->lock);
+	return st;
+}
+
+/*
+ * The Frame no longer has `phys` at `index`: no translation may remain. Lists of mappings are
+ * locked after Vmems elsewhere, so here the Vmem's lock is only tried.
+ */
+void vmem_zap(struct frame *f, uint64_t index, uint64_t phys)
+{
+again:
+	spin_lock(&f->maps_lock);
+	LIST_EACH(node, &f->maps) {
+		struct mapping *m = CONTAINER_OF(node, struct mapping, in_frame);
+		uint64_t offset = index << PAGE_SHIFT;
+		if (offset < m->offset || offset >= m->offset + m->size)
+			continue;
+		if (!spin_trylock(&m->vmem->lock)) {
+			spin_unlock(&f->maps_lock);
+			goto again;
+		}
+		uint64_t va = m->va + (offset - m->offset);
+		if (pt_lookup(m->vmem, va) == phys) {
+			pt_unmap(m->vmem, va);
+			tlb_flush(m->vmem, va, PAGE_SIZE);
+		}
+		spin_unlock(&m->vmem->lock);
+	}
+	spin_unlock(&f->maps_lock);
+}
+
+/* Nobody runs in it any more: translations need no flush, tables and mappings go in pieces. */
+bool vmem_destroy(struct object *o)
+{
+	struct vmem *vm = (struct vmem *)o;
+	for (unsigned work = 0; vm->n_maps; work++) {
+		if (work == 16)
+			return false;
+		spin_lock(&vm->lock);
+		remove_locked(vm, vm->n_maps - 1);
+		spin_unlock(&vm->lock);
+	}
+	if (vm->maps) {
+		kfree(vm->maps, vm->cap_maps * sizeof(void *));
+		budget_release(vm->obj.payer, CHARGE_KERNEL, vm->cap_maps * sizeof(void *));
+		vm->maps = NULL;
+	}
+	return !vm->root || pt_destroy_some(vm);
+}
+
+/* ---- system calls ---- */
+
+static status_t own_or(handle_t h, uint32_t rights, struct vmem **vm)
+{
+	if (!h) {
+		*vm = CURRENT_PROCESS->vmem;
+		return OK;
+	}
+	return LOOKUP(h, OBJ_VMEM, rights, vm);
+}
+
+uint32_t prot_of_rights(uint32_t rights)
+{
+	return (rights & RIGHT_READ ? PROT_READ : 0) | (rights & RIGHT_WRITE ? PROT_WRITE : 0) | (rights & RIGHT_EXEC ? PROT_EXEC : 0);
+}
+
+status_t sys_vmem_map(handle_t h, handle_t frame, uint64_t offset, uint64_t va, uint64_t size, uint32_t prot, uint64_t *result)
+{
+	struct vmem *vm;
+	struct frame *f;
+	uint32_t rights = RIGHT_ALL;
+	status_t st = own_or(h, RIGHT_MAP, &vm), why = OK;
+	if (st < 0)
+		return st;
+	if (frame) {
+		st = handle_lookup(CURRENT_PROCESS->table, frame, OBJ_FRAME, RIGHT_MAP, (struct object **)&f, &rights);
+		if (st < 0)
+			return st;
+		object_get(&f->obj);
+	} else {
+		if (offset)
+			return ERR_INVALID;
+		f = frame_create(size, 0, CURRENT_PROCESS->budget, &why);
+		if (!f)
+			return why;
+	}
+	uint32_t max = prot_of_rights(rights);
+	st = (prot & PROT_ALL & ~max) ? ERR_DENIED : vmem_map(vm, f, offset, &va, size, prot, max);
+	OBJ_PUT(f);
+	if (st == OK)
+		*result = va;
+	return st;
+}
+
+status_t sys_vmem_unmap(handle_t h, uint64_t va, uint64_t size)
+{
+	struct vmem *vm;
+	status_t st = own_or(h, RIGHT_MAP, &vm);
+	return st < 0 ? st : vmem_unmap(vm, va, size);
+}
+
+status_t sys_vmem_protect(handle_t h, uint64_t va, uint64_t size, uint32_t prot)
+{
+	struct vmem *vm;
+	status_t st = own_or(h, RIGHT_MAP, &vm);
+	return st < 0 ? st : vmem_protect(vm, va, size, prot);
+}
+
+status_t sys_vmem_query(handle_t h, uint64_t va, struct mapping_info *info)
+{
+	struct vmem *vm;
+	status_t st = own_or(h, RIGHT_INSPECT, &vm);
+	if (st < 0)
+		return st;
+	spin_lock(&vm->lock);
+	uint32_t i = vmem_lower_bound(vm, va);
+	if (i == vm->n_maps) {
+		st = ERR_NOT_FOUND;
+	} else {
+		struct mapping *m = vm->maps[i];
+		*info = (struct mapping_info){ .va = m->va, .size = m->size, .offset = m->offset, .frame_id = m->frame->obj.id, .prot = m->prot };
+	}
+	spin_unlock(&vm->lock);
+	return st;
+}

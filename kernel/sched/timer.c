@@ -1,0 +1,133 @@
+/*
+ * timer: a leftist heap per CPU. The shorter right spine (`dist`) bounds every merge to O(log n).
+ */
+#include <kernel/account.h>
+#include <kernel/arch.h>
+#include <kernel/percpu.h>
+#include <kernel/timer.h>
+
+static uint32_t dist(const struct timer *t)
+{
+	return t ? t->dist : 0;
+}
+
+static struct timer *merge(struct timer *a, struct timer *b)
+{
+	struct timer *root = NULL, *above = NULL;
+	/* Walk down the right spines, hanging the smaller root each time ... */
+	while (a && b) {
+		if (b->deadline < a->deadline) {
+			struct timer *t = a;
+			a = b;
+			b = t;
+		}
+		a->parent = above;
+		if (above)
+			above->right = a;
+		else
+			root = a;
+		above = a;
+		a = a->right;
+	}
+	struct timer *rest = a ? a : b;
+	if (rest)
+		rest->parent = above;
+	if (!above)
+		return rest;
+	above->right = rest;
+	/* ... and back up, restoring the leftist property. */
+	for (struct timer *t = above; t; t = t->parent) {
+		if (dist(t->left) < dist(t->right)) {
+			struct timer *l = t->left;
+			t->left = t->right;
+			t->right = l;
+		}
+		t->dist = dist(t->right) + 1;
+	}
+	return root;
+}
+
+static void remove_locked(struct percpu *c, struct timer *t)
+{
+	struct timer *parent = t->parent, *sub = merge(t->left, t->right);
+	if (sub)
+		sub->parent = parent;
+	if (!parent) {
+		c->timers = sub;
+	} else {
+		if (parent->left == t)
+			parent->left = sub;
+		else
+			parent->right = sub;
+		for (struct timer *p = parent; p; p = p->parent) {
+			uint32_t before = p->dist;
+			if (dist(p->left) < dist(p->right)) {
+				struct timer *l = p->left;
+				p->left = p->right;
+				p->right = l;
+			}
+			p->dist = dist(p->right) + 1;
+			if (p->dist == before)
+				break;
+		}
+	}
+	t->left = t->right = t->parent = NULL;
+	t->armed = false;
+	ACCOUNT_SUB(timers, 1);
+}
+
+void timer_disarm(struct timer *t)
+{
+	if (!t->armed)
+		return;
+	struct percpu *c = percpu_all[t->cpu];
+	spin_lock(&c->timer_lock);
+	if (t->armed)
+		remove_locked(c, t);
+	spin_unlock(&c->timer_lock);
+}
+
+void timer_arm(struct timer *t, uint64_t deadline)
+{
+	timer_disarm(t);
+	if (deadline == FOREVER)
+		return;
+	struct percpu *c = this_cpu();
+	spin_lock(&c->timer_lock);
+	t->left = t->right = t->parent = NULL;
+	t->dist = 1;
+	t->deadline = deadline;
+	t->cpu = c->cpu;
+	t->armed = true;
+	ACCOUNT_ADD(timers, 1);
+	c->timers = merge(c->timers, t);
+	bool first = c->timers == t && deadline < c->timer_set;
+	if (first)
+		c->timer_set = deadline;
+	spin_unlock(&c->timer_lock);
+	if (first)
+		apic_timer(deadline);
+}
+
+uint64_t timer_next(void)
+{
+	struct timer *t = this_cpu()->timers;
+	return t ? t->deadline : FOREVER;
+}
+
+void timer_expire(uint64_t now)
+{
+	struct percpu *c = this_cpu();
+	/* Bounded: what is due beyond this fires at the next interrupt, which is armed at once. */
+	for (unsigned i = 0; i < 64; i++) {
+		spin_lock(&c->timer_lock);
+		struct timer *t = c->timers;
+		if (!t || t->deadline > now) {
+			spin_unlock(&c->timer_lock);
+			return;
+		}
+		remove_locked(c, t);
+		spin_unlock(&c->timer_lock);
+		t->fire(t);
+	}
+}
