@@ -37,7 +37,7 @@ size_t start_page_size(const struct spawn *s)
 	if (s->argc < 0 || s->envc < 0 || s->n_handles > EXEC_HANDLES_MAX)
 		return 0;
 	size_t size = sizeof(struct start_info) + s->n_handles * sizeof(struct start_handle)
-		+ strings_size(s->argc, s->argv) + strings_size(s->envc, s->envp) + 1;  /* the last byte is zero in any case */
+		+ strings_size(s->argc, s->argv) + strings_size(s->envc, s->envp);
 	return size > START_PAGE_MAX ? 0 : size;
 }
 
@@ -74,6 +74,5 @@ void start_page_fill(void *memory, size_t size, const struct spawn *s, const str
 		memcpy(page + handles + i * sizeof(h), &h, sizeof(h));
 	}
 	text = put_strings(page, text, argv, s->argc, s->argv);
-	text = put_strings(page, text, envp, s->envc, s->envp);
-	memset(page + text, 0, size - text);
+	put_strings(page, text, envp, s->envc, s->envp);
 }

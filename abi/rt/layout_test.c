@@ -106,7 +106,9 @@ static void a_bad_page_is_refused(void **state)
 	BAD(p->magic++);
 	BAD(p->size = START_PAGE_MAX + 1);
 	BAD(p->size = 0);
-	BAD(p->size--; ((char *)p)[p->size - 1] = 'x');
+	BAD(p->size--);
+	BAD(((char *)p)[p->size - 1] = 'x');
+	BAD(p->envc = 1; p->envp = p->argv; ((uint32_t *)(page + p->argv))[0] = p->size - 1; page[p->size - 1] = 'x');
 	BAD(p->argc = UINT32_MAX);
 	BAD(p->envc = UINT32_MAX / 4);
 	BAD(p->n_handles = 1000);

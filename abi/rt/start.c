@@ -42,20 +42,24 @@ static bool inside(const struct start_info *s, uint32_t offset, uint32_t n, size
 	return offset % 4 == 0 && offset <= s->size && n <= (s->size - offset) / each;
 }
 
+/* Every string of the table begins and ends inside. */
 static bool strings_ok(const struct start_info *s, uint32_t table, uint32_t n)
 {
 	const uint32_t *offsets = (const uint32_t *)((const char *)s + table);
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < n; i++) {
 		if (offsets[i] >= s->size)
 			return false;
+		size_t room = s->size - offsets[i];
+		if (strnlen((const char *)s + offsets[i], room) == room)
+			return false;
+	}
 	return true;
 }
 
 static bool page_ok(const struct start_info *s)
 {
 	return s && s->magic == START_MAGIC
-		&& s->size > sizeof(*s) && s->size <= START_PAGE_MAX
-		&& ((const char *)s)[s->size - 1] == 0          /* so every string ends inside */
+		&& s->size >= sizeof(*s) && s->size <= START_PAGE_MAX
 		&& inside(s, s->argv, s->argc, sizeof(uint32_t))
 		&& inside(s, s->envp, s->envc, sizeof(uint32_t))
 		&& inside(s, s->handles, s->n_handles, sizeof(struct start_handle))
