@@ -118,12 +118,34 @@ size_t log_copy(uint64_t *seq, char *buf, size_t len)
 	return n;
 }
 
+/* What the ring holds, for a console that comes late. */
+static void show_all(bool serial, bool screen)
+{
+	char     piece[256];
+	uint64_t seq = 0;
+
+	for (size_t n; (n = log_copy(&seq, piece, sizeof(piece))) > 0; ) {
+		if (serial)
+			serial_write(piece, n);
+		if (screen)
+			fbcon_write(piece, n);
+	}
+}
+
 void log_console(bool serial, bool screen)
 {
 	spin_lock(&console_lock);
+	show_all(serial && !to_serial, screen && !to_screen);
 	if (to_screen && !screen)
 		fbcon_reset();                  /* whoever draws next leaves no trace of ours; a panic starts afresh */
 	to_serial = serial;
 	to_screen = screen;
+	spin_unlock(&console_lock);
+}
+
+void log_serial_off(void)
+{
+	spin_lock(&console_lock);
+	to_serial = false;
 	spin_unlock(&console_lock);
 }

@@ -119,20 +119,21 @@ static void test_wrap(void **state)
 static void test_consoles(void **state)
 {
 	(void)state;
-	klog("nobody");
+	klog("early");
 	log_console(true, false);
 	klog("serial");
 	log_console(true, true);
 	klog("both");
-	log_console(false, true);
+	log_serial_off();
 	klog("screen");
 	assert_int_equal(resets, 0);
 	log_console(false, false);
 	assert_int_equal(resets, 1);
 	klog("nobody");
+	log_serial_off();
 	serial_text[serial_len] = screen_text[screen_len] = 0;
-	assert_string_equal(serial_text, "[0.000] serial\n[0.000] both\n");
-	assert_string_equal(screen_text, "[0.000] both\n[0.000] screen\n");
+	assert_string_equal(serial_text, "[0.000] early\n[0.000] serial\n[0.000] both\n");
+	assert_string_equal(screen_text, "[0.000] early\n[0.000] serial\n[0.000] both\n[0.000] screen\n");
 }
 
 int main(void)

@@ -17,7 +17,9 @@ void log_append(const char *text, size_t len);
  * returns bytes copied and moves *seq behind them. Byte numbers only grow.
  */
 size_t log_copy(uint64_t *seq, char *buf, size_t len);
-void log_console(bool serial, bool screen);     /* which consoles show new lines */
+/* Which consoles show the log. One that is switched on first shows what the ring has so far. */
+void log_console(bool serial, bool screen);
+void log_serial_off(void);              /* COM1 has a driver of its own now; the screen stays as it is */
 
 size_t kformat(char *buf, size_t size, const char *format, ...) printf_like(3, 4);
 size_t kvformat(char *buf, size_t size, const char *format, va_list args);
