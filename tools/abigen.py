@@ -21,7 +21,7 @@ import os
 import re
 import sys
 
-SYSCALL_BASE = 0x4E000000   # outside Linux's numbers and without their x32 bit (docs/foreign.md)
+SYSCALL_BASE = 0x4E000000   # above every number of Linux: the two can share one entry
 
 # C types of the scalar words of a table.
 SCALARS = {
