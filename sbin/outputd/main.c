@@ -452,6 +452,7 @@ static status_t on_ctl(void *self unused, struct svc_cmd *c, const struct file_c
 	switch (q->code) {
 	case CTL_TTY_GET_MODE:
 		p->value0 = head.mode;
+		p->value1 = signal_notify != 0;
 		return OK;
 	case CTL_TTY_GET_SIZE:
 		p->value0 = 80;         /* what is behind a serial line nobody tells */

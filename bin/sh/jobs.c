@@ -1,0 +1,274 @@
+/*
+ * jobs: programs under way. Each has a Notify that its end sets, bound to the shell's one Port under the
+ * job's number; ^C arrives there too, from the terminal, under number 0.
+ *
+ * The terminal may be killed and come back while a program runs, and has then forgotten whom ^C concerns;
+ * so the shell looks now and then while it waits, and tells it again.
+ */
+#include <abi/file.h>
+#include <launch/launch.h>
+#include <rt/file.h>
+#include <rt/start.h>
+#include <stdio.h>
+#include <string.h>
+#include <supervise/reason.h>
+#include "shell.h"
+
+enum { JOBS_MAX = 32, SIGNAL_BADGE = 0, STATUS_INTERRUPTED = 128 + 2 };
+#define REMIND_NS (2 * NS_PER_SEC)
+
+struct job {
+	bool     used, ended;
+	handle_t process, notify;
+	uint64_t pid;
+	char     name[PROCESS_NAME_MAX];
+};
+
+static struct job jobs[JOBS_MAX];       /* job i has badge i + 1 */
+static handle_t port, signal;
+
+status_t jobs_init(void)
+{
+	status_t st = port_create(0, &port);
+
+	if (st == OK)
+		st = notify_create(&signal);
+	return st == OK ? notify_port(signal, port, SIGNAL_BADGE) : st;
+}
+
+/* Asks the terminal for ^C. A terminal that cannot is none of our business: the program runs anyway. */
+static void ask_for_interrupts(void)
+{
+	static const uint64_t bit[4] = { 0 };
+
+	if (shell.interactive)
+		(void)!file_ctl(shell.in, CTL_TTY_SIGNAL, bit, signal, NULL);
+}
+
+/* Again, if the terminal has forgotten; another shell may have asked since, and is left its due. */
+static void remind_terminal(void)
+{
+	uint64_t values[3] = { 0 };
+
+	if (shell.interactive && file_ctl(shell.in, CTL_TTY_GET_MODE, NULL, 0, values) >= 0 && !values[1])
+		ask_for_interrupts();
+}
+
+static void terminal_mode(uint32_t mode)
+{
+	if (shell.interactive)
+		(void)!file_ctl(shell.in, CTL_TTY_SET_MODE, (uint64_t[4]){ mode }, 0, NULL);
+}
+
+static void job_drop(struct job *j)
+{
+	handle_close(j->notify);
+	handle_close(j->process);
+	*j = (struct job){ 0 };
+}
+
+static struct job *job_free(void)
+{
+	for (int i = 0; i < JOBS_MAX; i++)
+		if (!jobs[i].used)
+			return &jobs[i];
+	return NULL;
+}
+
+/* Its end shall reach the Port. */
+static status_t job_watch(struct job *j)
+{
+	status_t st = notify_create(&j->notify);
+
+	if (st < 0)
+		return st;
+	st = notify_port(j->notify, port, (uint64_t)(j - jobs) + 1);
+	if (st == OK)
+		st = notify_bind(j->notify, 0, j->process);
+	if (st < 0)
+		handle_close(j->notify);
+	return st;
+}
+
+static int start_failed(const char *name, status_t st, const char *why)
+{
+	if (st == ERR_NOT_FOUND)
+		say("sh: %s: not found\n", name);
+	else
+		say("sh: %s: %s%s%s\n", name, error_text(st), why ? ": " : "", why ? why : "");
+	return st == ERR_NOT_FOUND ? LAUNCH_NOT_FOUND : LAUNCH_FAILED;
+}
+
+static status_t job_start(struct job *j, int argc, char **argv, bool background, const char **why)
+{
+	struct launch l = {
+		.argc = argc, .argv = (const char *const *)argv, .in = background ? 0 : shell.in, .out = shell.out, .error = shell.out,
+	};
+
+	*why = NULL;
+	l.envc = vars_list(&l.envp);
+	status_t st = launch(&l, &j->process, &j->pid, why);
+	if (st < 0)
+		return st;
+	const char *slash = strrchr(argv[0], '/');
+	snprintf(j->name, sizeof(j->name), "%s", slash ? slash + 1 : argv[0]);
+	st = job_watch(j);
+	if (st < 0) {
+		(void)!process_kill(j->process, KILL_PLAIN);
+		handle_close(j->process);
+		return st;
+	}
+	j->used = true;
+	return OK;
+}
+
+/* Takes the next event until `deadline`. True: it was ^C. *timed_out: nothing came. */
+static bool next_event(uint64_t deadline, bool *timed_out)
+{
+	struct event e;
+	status_t st = ipc_accept(port, deadline, &e);
+
+	*timed_out = st < 0;
+	if (st < 0 || e.kind != ACCEPT_NOTIFY)
+		return false;
+	if (e.badge == SIGNAL_BADGE)
+		return true;
+	if (e.badge <= JOBS_MAX && jobs[e.badge - 1].used)
+		jobs[e.badge - 1].ended = true;
+	return false;
+}
+
+static void drop_interrupts(void)
+{
+	uint64_t now;
+	bool timed_out = false;
+
+	while (!timed_out && clock_now(&now) == OK)
+		next_event(now, &timed_out);
+}
+
+/* Waits for one job, or for the ends of all (NULL). True: ^C broke it off. */
+static bool wait_for(struct job *j)
+{
+	for (;;) {
+		bool timed_out, running = j && !j->ended;
+		uint64_t now = 0;
+
+		for (int i = 0; !j && i < JOBS_MAX; i++)
+			running = running || (jobs[i].used && !jobs[i].ended);
+		if (!running || clock_now(&now) < 0)
+			return false;
+		if (next_event(shell.interactive ? now + REMIND_NS : FOREVER, &timed_out))
+			return true;
+		if (timed_out)
+			remind_terminal();
+	}
+}
+
+/* Says how it ended if that was not of itself; returns its status. */
+static int job_result(struct job *j, bool interrupted)
+{
+	struct process_info info;
+	char text[160];
+
+	status_t st = process_info(j->process, &info);
+	if (st < 0) {
+		say("sh: %s: %s\n", j->name, error_text(st));
+		return LAUNCH_FAILED;
+	}
+	shell.cpu_ns = info.cpu_time_ns;
+	if (interrupted && info.exit_kind == EXIT_KILLED)
+		return STATUS_INTERRUPTED;
+	reason_text(text, sizeof(text), &info);
+	if (info.exit_kind == EXIT_KILLED)
+		say("%s: %s\n", j->name, text);
+	else if (info.exit_kind == EXIT_FAULT)
+		say("%s: fault: %s\n", j->name, text);
+	return launch_status(&info);
+}
+
+static int run_foreground(struct job *j)
+{
+	bool interrupted = false;
+
+	while (wait_for(j)) {
+		interrupted = true;
+		(void)!process_kill(j->process, KILL_PLAIN);
+	}
+	int status = job_result(j, interrupted);
+	job_drop(j);
+	return status;
+}
+
+int job_run(int argc, char **argv, bool background)
+{
+	struct job *j = job_free();
+	const char *why;
+
+	if (!j) {
+		say("sh: %s: %d programs are under way already\n", argv[0], JOBS_MAX);
+		return LAUNCH_FAILED;
+	}
+	if (!background) {
+		drop_interrupts();
+		terminal_mode(TTY_DEFAULT);
+		ask_for_interrupts();
+	}
+	status_t st = job_start(j, argc, argv, background, &why);
+	if (st < 0)
+		return start_failed(argv[0], st, why);
+	if (!background)
+		return run_foreground(j);
+	say("[%llu]\n", (unsigned long long)j->pid);
+	return 0;
+}
+
+static void say_ended(struct job *j)
+{
+	struct process_info info;
+	char text[160] = "ended";
+
+	if (process_info(j->process, &info) == OK)
+		reason_text(text, sizeof(text), &info);
+	say("[%llu] %s: %s\n", (unsigned long long)j->pid, j->name, text);
+}
+
+void jobs_reap(void)
+{
+	drop_interrupts();
+	for (int i = 0; i < JOBS_MAX; i++)
+		if (jobs[i].used && jobs[i].ended) {
+			if (shell.interactive)
+				say_ended(&jobs[i]);
+			job_drop(&jobs[i]);
+		}
+}
+
+void jobs_list(void)
+{
+	for (int i = 0; i < JOBS_MAX; i++)
+		if (jobs[i].used)
+			say("[%llu] %s: %s\n", (unsigned long long)jobs[i].pid, jobs[i].name, jobs[i].ended ? "ended" : "running");
+}
+
+int jobs_wait(uint64_t pid)
+{
+	struct job *j = NULL;
+
+	for (int i = 0; pid && i < JOBS_MAX; i++)
+		if (jobs[i].used && jobs[i].pid == pid)
+			j = &jobs[i];
+	if (pid && !j) {
+		say("sh: wait: %llu is no program of this shell\n", (unsigned long long)pid);
+		return LAUNCH_NOT_FOUND;
+	}
+	terminal_mode(TTY_DEFAULT);
+	ask_for_interrupts();
+	if (wait_for(j))
+		return STATUS_INTERRUPTED;
+	if (!j)
+		return 0;
+	int status = job_result(j, false);
+	job_drop(j);
+	return status;
+}

@@ -1,0 +1,1 @@
+LIBS_sh := cli launch supervise utf8
