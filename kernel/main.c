@@ -23,6 +23,7 @@ static struct boot_info boot;           /* our copy: the loader's memory is give
 static struct boot_mem mem[BOOT_MEM_MAX];
 static uint64_t zero_page;
 
+void paging_image(const struct boot_image *kernel);
 void paging_init(const struct boot_info *boot);
 void page_early_init(const struct boot_mem *mem, uint32_t n);
 
@@ -101,6 +102,7 @@ noreturn void kernel_main(const struct boot_info *from)
 	klog("Skerry " SKERRY_VERSION);
 	klog("command line: %s", cmdline_text());
 
+	paging_image(&boot.kernel);
 	cpu_protect_init();
 	page_early_init(mem, boot.n_mem);
 	paging_init(&boot);

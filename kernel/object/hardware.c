@@ -47,7 +47,7 @@ static status_t install(struct object *o, uint32_t rights, handle_t *h, status_t
 
 status_t sys_resource_slice(handle_t h, uint32_t kind, uint64_t base, uint64_t count, handle_t *slice)
 {
-	static const uint64_t limit[] = { [RES_IRQ] = 1024, [RES_IOPORTS] = 65536, [RES_PHYS] = 1ull << 52, [RES_INFO] = 0 };
+	static const uint64_t limit[] = { [RES_IRQ] = 1024, [RES_IOPORTS] = 65536, [RES_PHYS] = 1ull << 52, [RES_INFO] = 1 };
 	struct resource *r;
 	uint32_t rights;
 	status_t st = handle_lookup(CURRENT_PROCESS->table, h, OBJ_RESOURCE, RIGHT_MANAGE, (struct object **)&r, &rights), why = OK;

@@ -28,6 +28,11 @@ static uint64_t kernel_root;
 static uint64_t mmio_next = MMIO_BASE;
 static struct boot_image kernel_image;
 
+void paging_image(const struct boot_image *kernel)
+{
+	kernel_image = *kernel;
+}
+
 uint64_t kernel_phys_of(const void *virt)
 {
 	for (unsigned i = 0; i < kernel_image.n_segments; i++) {
@@ -96,7 +101,6 @@ static bool ram_like(uint32_t type)
 void paging_init(const struct boot_info *boot)
 {
 	const struct boot_mem *mem = HHDM(boot->mem);
-	kernel_image = boot->kernel;
 	kernel_root = page_early();
 	/* Neighbouring RAM-like ranges are joined, so that large pages cover most of memory. */
 	for (uint32_t i = 0; i < boot->n_mem;) {
