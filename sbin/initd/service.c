@@ -405,7 +405,7 @@ static status_t start_instance(struct service *s)
 	if (has_loop(s))
 		grant(s, &g, "port", s->port, RIGHT_SERVE | RIGHT_MANAGE | RIGHT_INSPECT | RIGHT_DUP, false);
 	if (s->state_frame)
-		grant(s, &g, "state", s->state_frame, RIGHT_READ | RIGHT_WRITE | RIGHT_MAP | RIGHT_DUP, false);
+		grant(s, &g, "state", s->state_frame, RIGHT_READ | RIGHT_WRITE | RIGHT_MAP | RIGHT_DUP | RIGHT_INSPECT, false);
 	status_t st = grant_resources(s, &g);
 	if (st >= 0)
 		st = execute(s, &g);

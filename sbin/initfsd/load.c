@@ -151,6 +151,8 @@ void load_archive(struct tree *t, const void *archive, size_t size)
 	int r;
 
 	l.tree = t;
+	l.files = l.complaints = 0;
+	l.bytes = 0;
 	gunzip_begin(&l.gz, archive, size, LOAD_UNPACKED_MAX);
 	ustar_init(&l.tar, gunzip_read, &l.gz);
 	while ((r = ustar_next(&l.tar, &l.entry)) == USTAR_ENTRY) {
