@@ -98,7 +98,7 @@ noreturn void kernel_main(const struct boot_info *from)
 	bool serial = serial_init();
 	take_boot_info(from);
 	bool quiet = cmdline_flag("quiet", false);
-	log_console(serial && !quiet, !quiet);
+	log_console(serial && !quiet, false);
 	klog("Skerry " SKERRY_VERSION);
 	klog("command line: %s", cmdline_text());
 
@@ -108,6 +108,7 @@ noreturn void kernel_main(const struct boot_info *from)
 	paging_init(&boot);
 	page_init(mem, boot.n_mem);
 	screen_init();
+	log_console(serial && !quiet, !quiet);
 	cmdline_check();
 	log_machine();
 	release_loader_memory();

@@ -173,7 +173,7 @@ status_t sys_ioports_create(handle_t h, uint32_t base, uint32_t count, handle_t 
 		p->count = count;
 		/* Whoever drives COM1 owns it: the log no longer shows there. */
 		if (base <= COM1 && COM1 < base + count)
-			log_console(false, true);
+			log_serial_off();
 	}
 	return install((struct object *)p, RIGHT_ALL, out, why);
 }
