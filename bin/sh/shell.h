@@ -10,6 +10,7 @@ struct shell {
 	bool     interactive;       /* in is a terminal */
 	bool     leaving;           /* `exit` was run */
 	int      status;            /* $? */
+	uint64_t    cpu_ns;         /* of the program that was waited for last */
 };
 extern struct shell shell;
 

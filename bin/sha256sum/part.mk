@@ -1,0 +1,1 @@
+LIBS_sha256sum := cli bearssl
