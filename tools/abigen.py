@@ -375,11 +375,13 @@ def dispatch_c(calls):
  * The kernel half of every system call: entry.S finds the function by number and calls it with the
  * six argument registers.
 """), "#include <gen/syscall_handlers.h>", "#include <kernel/syscall.h>", "#include <kernel/usercopy.h>"]
+    # A handler without arguments and results can stand in the table itself: the registers are ignored.
+    plain = [c for c in calls if not c.raw and not c.args and not c.results]
     for c in calls:
-        if not c.raw:
+        if not c.raw and c not in plain:
             out += [""] + glue(c)
     out += ["", "const syscall_fn syscall_table[SYSCALL_COUNT] = {"]
-    out += [f"\t[SYS_{c.name} - SYSCALL_BASE] = {'raw' if c.raw else 'glue'}_{c.name}," for c in calls]
+    out += [f"\t[SYS_{c.name} - SYSCALL_BASE] = {'raw_' if c.raw else '(syscall_fn)sys_' if c in plain else 'glue_'}{c.name}," for c in calls]
     out += ["};", "", "#ifdef TEST_BUILD", "const char *const syscall_names[SYSCALL_COUNT] = {"]
     out += [f'\t[SYS_{c.name} - SYSCALL_BASE] = "{c.name}",' for c in calls]
     out += ["};", "#endif"]

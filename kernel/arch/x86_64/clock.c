@@ -23,7 +23,7 @@
 #define HZ_MAX     20000000000ull
 #define HZ_GUESS   1000000000ull        /* nothing to measure with: time runs, but at an unknown rate */
 
-enum { TRIES = 8, ATTEMPTS = 5, SPINS_MAX = 20000000 };
+enum { TRIES = 8, ATTEMPTS = 8, LOOKS_MIN = 1000, SPINS_MAX = 20000000 };
 
 uint64_t clock_tsc_hz;
 static uint64_t tsc_base;
@@ -36,7 +36,7 @@ struct reference {
 	struct clock_source source;
 	bool     there;
 	struct sample start, end;
-	uint64_t hz;                    /* 0: the counter stood still */
+	uint64_t hz;                    /* the TSC's rate; 0: not known by this one */
 };
 
 /*
@@ -70,8 +70,8 @@ static uint64_t elapsed_ns(const struct clock_source *s, uint32_t from, uint32_t
 }
 
 /*
- * Waits for WINDOW_NS on the counter. False: it does not move (both TSC ticks and turns are bounded).
- * *gap: the longest time between two looks; a host may have run others for longer than a PIT lap.
+ * Waits for WINDOW_NS on the counter. False: it does not move, by many looks and a long time; either alone
+ * may be a host that stopped us. *gap: the longest time between two looks; a host may have run others for longer than a PIT lap.
  */
 static bool wait_window(const struct reference *r, uint64_t *gap)
 {
@@ -85,29 +85,34 @@ static bool wait_window(const struct reference *r, uint64_t *gap)
 		last = now;
 		if (done)
 			return true;
-		if (now - r->start.tsc > limit)
+		if (i > LOOKS_MIN && now - r->start.tsc > limit)
 			return false;
 		cpu_pause();
 	}
 	return false;
 }
 
-static void finish(struct reference *r)
+/* The TSC's rate by this reference; 0 if it cannot be true. */
+static uint64_t rate(const struct reference *r)
 {
 	uint64_t ns = elapsed_ns(&r->source, r->start.count, r->end.count);
 	uint64_t ticks = r->end.tsc - r->start.tsc;
 
-	/* A window that took ten times as long is no measurement, and its product would overflow. */
-	if (ns < WINDOW_NS / 2 || ns > WINDOW_NS * 10 || ticks > UINT64_MAX / NS_PER_SEC)
-		return;
-	r->hz = ticks * NS_PER_SEC / ns;
-	if (r->hz < HZ_MIN || r->hz > HZ_MAX) {
-		klog("clock: %s finds %lu Hz for the TSC, not believed", r->source.name, r->hz);
-		r->hz = 0;
-	}
+	/* A window that took so much longer is no measurement, and its product would overflow. */
+	if (ns < WINDOW_NS / 2 || ticks > UINT64_MAX / NS_PER_SEC)
+		return 0;
+	uint64_t hz = ticks * NS_PER_SEC / ns;
+	if (hz >= HZ_MIN && hz <= HZ_MAX)
+		return hz;
+	klog("clock: %s finds %lu Hz for the TSC, not believed", r->source.name, hz);
+	return 0;
 }
 
-/* Measures with what is there; false: a lap of the PIT may have been missed, try again. */
+/*
+ * Measures with what is there. False: not certain, worth another try. That is so if nobody looked at the
+ * PIT for most of the window: it may have gone round, which makes the TSC look too fast; hence the
+ * lowest of several uncertain rates is kept.
+ */
 static bool measure(struct reference *hpet, struct reference *pit)
 {
 	struct reference *lead = hpet->there ? hpet : pit;
@@ -124,17 +129,20 @@ static bool measure(struct reference *hpet, struct reference *pit)
 		lead->there = false;
 		return false;
 	}
-	if (hpet->there) {
+	if (hpet->there)
 		hpet->end = take_sample(&hpet->source);
-		finish(hpet);
-	}
-	if (pit->there) {
+	if (pit->there)
 		pit->end = take_sample(&pit->source);
-		if (gap > (pit->end.tsc - pit->start.tsc) / 4)
-			return hpet->hz != 0;
-		finish(pit);
+	if (hpet->there)
+		hpet->hz = rate(hpet);
+	if (pit->there) {
+		uint64_t hz = rate(pit);
+		bool certain = hz && gap <= (pit->end.tsc - pit->start.tsc) / 4 * 3;
+		if (certain || (hz && !hpet->hz && (!pit->hz || hz < pit->hz)))
+			pit->hz = hz;
+		return certain || hpet->hz;
 	}
-	return true;
+	return hpet->hz;
 }
 
 /* Intel SDM vol. 2A, CPUID leaves 15h and 16h. 0: not told, or not believable. */
