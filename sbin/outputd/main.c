@@ -285,20 +285,15 @@ static void on_notify(void *self unused, uint64_t badge unused, uint64_t bits)
 /* The badge that a path below `badge` names. */
 static status_t find(uint64_t badge, const char *path, uint64_t *found)
 {
-	if (!path || !*path) {
+	size_t slashes = path ? strspn(path, "/") : 0;
+
+	if (!path || (!path[slashes] && (badge == BADGE_ROOT || !slashes))) {
 		*found = badge;
 		return OK;
 	}
 	if (badge != BADGE_ROOT)
 		return ERR_NOT_DIRECTORY;
-	size_t len = strlen(path);
-	if (path[len - 1] == '/')
-		len--;
-	if (len == 0) {
-		*found = BADGE_ROOT;
-		return OK;
-	}
-	if (len != 6 || memcmp(path, "serial", 6) != 0)
+	if (strcmp(path + slashes, "serial") != 0)
 		return ERR_NOT_FOUND;
 	*found = BADGE_SERIAL;
 	return OK;

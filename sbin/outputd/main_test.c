@@ -1,0 +1,359 @@
+/*
+ * outputd against a fake device and fake callers. Expected: readers are served in order, writers never
+ * lose a byte whatever the device takes, cancelled ones leave, ^C finds its Notify, and an instance that begins
+ * where another was killed neither repeats nor loses what the state Frame knows of.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <cmocka.h>
+#define main outputd_main
+#include "main.c"
+#undef main
+#include "ldisc.c"
+#include "tty.c"
+#include <utf8/utf8.c>
+
+/* ---- the device ---- */
+
+static struct { char in[4096], out[1 << 16]; size_t in_put, in_taken, out_len, room, taken_per_event; bool receive, transmit; } dev;
+
+status_t uart_open(struct uart *u, handle_t a unused, handle_t b unused)
+{
+	*u = (struct uart){ .irq = 1, .present = true, .depth = 16 };
+	return OK;
+}
+bool uart_read(struct uart *u unused, uint8_t *byte)
+{
+	if (dev.in_taken == dev.in_put)
+		return false;
+	*byte = (uint8_t)dev.in[dev.in_taken++];
+	return true;
+}
+size_t uart_room(struct uart *u unused) { return dev.room ? 16 : 0; }
+void uart_write(struct uart *u unused, const uint8_t *data, size_t len)
+{
+	assert_true(dev.room > 0 && len <= 16 && dev.out_len + len <= sizeof(dev.out));
+	dev.room--;
+	memcpy(dev.out + dev.out_len, data, len);
+	dev.out_len += len;
+}
+void uart_interrupts(struct uart *u unused, bool receive, bool transmit) { dev.receive = receive; dev.transmit = transmit; }
+void uart_ack(struct uart *u unused) {}
+
+/* ---- the callers: command n has window[n] ---- */
+
+enum { COMMANDS = 16 };
+static struct { char window[8192]; bool answered, gone; status_t status; uint64_t done; } call[COMMANDS];
+static uint64_t signalled;
+
+void svc_reply(cmd_id_t cmd, const struct reply *r)
+{
+	assert_false(call[cmd].answered);
+	call[cmd].answered = true;
+	call[cmd].status = r->status;
+	call[cmd].done = r->w[0];
+}
+status_t svc_read_in(cmd_id_t cmd, uint64_t offset, void *buf, size_t len)
+{
+	if (call[cmd].gone)
+		return ERR_GONE;
+	memcpy(buf, call[cmd].window + offset, len);
+	return OK;
+}
+status_t svc_write_out(cmd_id_t cmd, uint64_t offset, const void *buf, size_t len)
+{
+	if (call[cmd].gone)
+		return ERR_GONE;
+	memcpy(call[cmd].window + offset, buf, len);
+	return OK;
+}
+status_t notify_signal(handle_t h, uint64_t bits)
+{
+	assert_int_equal(h, 9);
+	signalled |= bits;
+	return OK;
+}
+
+/* ---- what is not in question here ---- */
+
+handle_t start_handle(const char *name unused) { return 0; }
+status_t frame_info(handle_t f unused, struct frame_info *i unused) { return ERR_BAD_HANDLE; }
+status_t vmem_map(handle_t v unused, handle_t f unused, uint64_t o unused, uint64_t a unused, uint64_t s unused, uint32_t p unused, uint64_t *va unused) { return ERR_INVALID; }
+status_t notify_bind(handle_t n unused, uint32_t b unused, handle_t s unused) { return OK; }
+status_t notify_timer(handle_t n unused, uint32_t b unused, uint64_t d unused, uint64_t p unused) { return OK; }
+status_t clock_now(uint64_t *ns) { *ns = 0; return OK; }
+status_t handle_close(handle_t h unused) { return OK; }
+status_t svc_init(struct svc *s unused, const struct svc_proto *p unused, const void *o unused, void *self unused) { return OK; }
+status_t svc_run(struct svc *s unused) { return OK; }
+status_t svc_notify(struct svc *s unused, uint64_t badge unused, handle_t *n) { *n = 8; return OK; }
+size_t dirent_put(void *b unused, size_t r unused, uint64_t i unused, uint64_t s unused, int t unused, const char *n unused) { return 0; }
+void log_print(const char *f unused, ...) {}
+const char *error_name(status_t st unused) { return ""; }
+void rt_panic(const char *f unused, ...) { abort(); }
+const struct svc_proto file_proto;
+
+/* ---- tests ---- */
+
+static void drop_all(void)
+{
+	while (readers.first)
+		queue_drop(&readers, &readers.first);
+	while (writers.first)
+		queue_drop(&writers, &writers.first);
+	memset(call, 0, sizeof(call));
+}
+
+/* A new instance, with the state that the one before left. */
+static void restart(void)
+{
+	drop_all();
+	signal_notify = 0;
+	stage.at = stage.len = 0;
+	outputd_main(0, NULL);
+}
+
+static int fresh(void **state_ unused)
+{
+	memset(&own_state, 0, sizeof(own_state));
+	memset(&dev, 0, sizeof(dev));
+	dev.room = SIZE_MAX;
+	queue_init(&readers);
+	queue_init(&writers);
+	signalled = 0;
+	restart();
+	return 0;
+}
+
+static int done(void **state_ unused)
+{
+	drop_all();
+	return 0;
+}
+
+static void type(const char *text)
+{
+	size_t n = strlen(text);
+	memcpy(dev.in + dev.in_put, text, n);
+	dev.in_put += n;
+	on_notify(NULL, BADGE_DEVICE, 1 << BIT_IRQ);
+}
+
+static void read_cmd(cmd_id_t cmd, uint32_t len, uint64_t offset, bool redelivered)
+{
+	struct svc_cmd c = { .cmd = cmd, .badge = BADGE_SERIAL, .out_len = len, .redelivered = redelivered };
+	struct file_read_rep p;
+	assert_int_equal(on_read(NULL, &c, &(struct file_read_req){ offset }, &p), SVC_LATER);
+}
+
+static void write_cmd(cmd_id_t cmd, const char *text, uint64_t offset, bool redelivered)
+{
+	struct svc_cmd c = { .cmd = cmd, .badge = BADGE_SERIAL, .in_len = (uint32_t)strlen(text), .redelivered = redelivered };
+	struct file_write_rep p;
+	strcpy(call[cmd].window, text);
+	assert_int_equal(on_write(NULL, &c, &(struct file_write_req){ offset, 0 }, &p), SVC_LATER);
+}
+
+static void was_read(cmd_id_t cmd, const char *text)
+{
+	assert_true(call[cmd].answered);
+	assert_int_equal(call[cmd].status, OK);
+	assert_int_equal(call[cmd].done, strlen(text));
+	assert_memory_equal(call[cmd].window, text, strlen(text));
+}
+
+static void sent(const char *text)
+{
+	assert_int_equal(dev.out_len, strlen(text));
+	assert_memory_equal(dev.out, text, dev.out_len);
+	dev.out_len = 0;
+}
+
+static void readers_in_order(void **state_ unused)
+{
+	read_cmd(1, 100, 0, false);
+	read_cmd(2, 100, 0, false);
+	type("one\rtwo");
+	was_read(1, "one\n");
+	assert_false(call[2].answered);
+	type("\r");
+	was_read(2, "two\n");
+	sent("one\r\ntwo\r\n");
+}
+
+static void type_ahead_waits(void **state_ unused)
+{
+	type("early\r");
+	read_cmd(1, 3, 0, false);
+	was_read(1, "ear");
+	read_cmd(2, 100, 3, false);
+	was_read(2, "ly\n");
+}
+
+static void back_pressure(void **state_ unused)
+{
+	dev.room = 0;
+	write_cmd(1, "the first writer says more than a FIFO takes\n", 0, false);
+	write_cmd(2, "second\n", 0, false);
+	assert_false(call[1].answered);
+	assert_true(dev.transmit);
+	while (!call[1].answered) {
+		dev.room = 1;
+		on_notify(NULL, BADGE_DEVICE, 1 << BIT_IRQ);
+	}
+	assert_int_equal(call[1].done, 45);
+	dev.room = 1;
+	on_notify(NULL, BADGE_DEVICE, 1 << BIT_IRQ);
+	assert_true(call[2].answered);
+	assert_false(dev.transmit);
+	sent("the first writer says more than a FIFO takes\r\nsecond\r\n");
+}
+
+static void long_write_lets_others_in(void **state_ unused)
+{
+	char text[5001];
+	memset(text, 'x', 5000);
+	text[5000] = 0;
+	write_cmd(1, text, 0, false);
+	assert_false(call[1].answered);         /* a piece at a time */
+	read_cmd(2, 10, 0, false);
+	type("q\r");
+	was_read(2, "q\n");
+	while (!call[1].answered)
+		on_notify(NULL, BADGE_DEVICE, 1 << BIT_IRQ);
+	assert_int_equal(dev.out_len, 5000 + 3);
+}
+
+static void callers_that_leave(void **state_ unused)
+{
+	dev.room = 0;
+	write_cmd(1, "never seen", 0, false);
+	write_cmd(2, "seen", 0, false);
+	call[1].gone = true;
+	read_cmd(3, 10, 0, false);
+	read_cmd(4, 10, 0, false);
+	on_cancel(NULL, 3);
+	assert_int_equal(call[3].status, ERR_CANCELLED);
+	dev.room = SIZE_MAX;
+	on_notify(NULL, BADGE_DEVICE, 1 << BIT_IRQ);
+	assert_int_equal(call[1].status, ERR_GONE);
+	sent("seen");
+	call[4].gone = true;
+	type("kept\r");
+	assert_int_equal(call[4].status, ERR_GONE);
+	read_cmd(5, 10, 0, false);
+	was_read(5, "kept\n");
+	write_cmd(6, "and", 0, false);
+	on_cancel(NULL, 6);                     /* too late: answered already */
+	assert_int_equal(call[6].done, 3);
+}
+
+static void no_device_input_is_lost_when_full(void **state_ unused)
+{
+	char text[3001];
+	for (int i = 0; i < 3000; i++)
+		text[i] = i % 100 == 99 ? '\r' : 'a';
+	text[3000] = 0;
+	type(text);
+	assert_false(dev.receive);
+	for (int i = 0; i < 30; i++) {
+		call[1].answered = false;
+		read_cmd(1, 200, 0, false);
+		assert_true(call[1].answered);
+		assert_int_equal(call[1].done, 100);
+	}
+	assert_true(dev.receive);
+}
+
+static void interrupts(void **state_ unused)
+{
+	struct svc_cmd c = { .badge = BADGE_SERIAL, .rights = RIGHT_READ, .n_handles = 1, .handles = { 9 } };
+	struct file_ctl_rep p;
+	assert_int_equal(on_ctl(NULL, &c, &(struct file_ctl_req){ .code = CTL_TTY_SIGNAL, .arg0 = 5 }, &p), OK);
+	assert_int_equal(c.handles[0], 0);
+	type("half\x03");
+	assert_int_equal(signalled, 1 << 5);
+	signalled = 0;
+	restart();
+	type("\x03");
+	assert_int_equal(signalled, 0);
+	assert_int_equal(on_ctl(NULL, &c, &(struct file_ctl_req){ .code = CTL_TTY_GET_MODE }, &p), OK);
+	assert_int_equal(p.value1, 0);
+	c.handles[0] = 9;
+	assert_int_equal(on_ctl(NULL, &c, &(struct file_ctl_req){ .code = CTL_TTY_SIGNAL, .arg0 = 5 }, &p), OK);
+	assert_int_equal(signalled, 1 << 5);    /* it came while nobody could be told */
+}
+
+static void unread_line_survives(void **state_ unused)
+{
+	type("whole\rhalf");
+	restart();
+	type(" more\r");
+	read_cmd(1, 100, 0, false);
+	was_read(1, "whole\n");
+	read_cmd(2, 100, 0, false);
+	was_read(2, "half more\n");
+}
+
+/* Killed between cmd_write and return, and between return and taking the cells. */
+static void read_under_way(void **state_ unused)
+{
+	type("line\rnext\r");
+	for (int answered = 0; answered < 2; answered++) {
+		struct tty_head h;
+		assert_true(tty_load(&own_state, &h));
+		h.read_offset = 40;
+		h.read_len = 100;
+		h.read_cells = 5;
+		tty_save(&own_state, &h);
+		restart();
+		read_cmd(1, 100, answered ? 45 : 40, !answered);
+		was_read(1, answered ? "next\n" : "line\n");
+		if (!answered) {
+			fresh(NULL);
+			type("line\rnext\r");
+		}
+	}
+}
+
+static void write_under_way(void **state_ unused)
+{
+	dev.room = 2;
+	write_cmd(1, "0123456789abcdef0123456789abcdefthe rest", 0, false);
+	assert_false(call[1].answered);
+	dev.room = SIZE_MAX;
+	restart();
+	write_cmd(1, "0123456789abcdef0123456789abcdefthe rest", 0, true);
+	assert_true(call[1].answered);
+	assert_int_equal(call[1].done, 40);
+	sent("0123456789abcdef0123456789abcdefthe rest");
+	restart();
+	write_cmd(2, "0123456789abcdef0123456789abcdefthe rest", 0, true);      /* another of the same shape */
+	assert_int_equal(dev.out_len, 40);
+}
+
+static void paths(void **state_ unused)
+{
+	static const struct { uint64_t badge; const char *path; status_t st; uint64_t found; } want[] = {
+		{ 0, "", OK, 0 }, { 0, "/", OK, 0 }, { 0, NULL, OK, 0 }, { 0, "serial", OK, BADGE_SERIAL }, { 0, "//serial", OK, BADGE_SERIAL },
+		{ 0, "serialx", ERR_NOT_FOUND, 0 }, { 0, "serial/", ERR_NOT_FOUND, 0 }, { BADGE_SERIAL, "", OK, BADGE_SERIAL },
+		{ BADGE_SERIAL, "/", ERR_NOT_DIRECTORY, 0 }, { BADGE_SERIAL, "x", ERR_NOT_DIRECTORY, 0 },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+		uint64_t found = 0;
+		assert_int_equal(find(want[i].badge, want[i].path, &found), want[i].st);
+		assert_int_equal(found, want[i].found);
+	}
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, fresh, done)
+	const struct CMUnitTest tests[] = {
+		TEST(readers_in_order), TEST(type_ahead_waits), TEST(back_pressure), TEST(long_write_lets_others_in), TEST(callers_that_leave),
+		TEST(no_device_input_is_lost_when_full), TEST(interrupts), TEST(unread_line_survives), TEST(read_under_way),
+		TEST(write_under_way), TEST(paths),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
