@@ -41,6 +41,7 @@ enum {
 
 #define CALIBRATE_NS  (1 * NS_PER_MS)
 #define COUNT_MAX     UINT32_MAX
+#define HZ_LEAST      100000ull
 #define HZ_UNDIVIDED  400000000ull      /* faster counters are divided by 16, for range */
 
 static volatile uint8_t *xapic;         /* NULL: x2APIC, or not yet */
@@ -186,23 +187,23 @@ static void look(uint64_t *tsc, uint32_t *count)
 
 static void calibrate(void)
 {
-	uint64_t tsc_start = 0, tsc_end = 0;
+	uint64_t tsc_start = 0, tsc_end = 0, ns = 0;
 	uint32_t start = 0, end = 0;
 
-	write_reg(REG_TIMER_DIVIDE, DIVIDE_BY_1);
-	write_reg(REG_TIMER_INITIAL, COUNT_MAX);
-	look(&tsc_start, &start);
-	clock_delay_us(CALIBRATE_NS / NS_PER_US);
-	look(&tsc_end, &end);
-	write_reg(REG_TIMER_INITIAL, 0);
-
-	uint64_t ns = clock_tsc_to_ns(tsc_end - tsc_start);
-	if (start <= end || ns == 0 || ns > NS_PER_SEC)
+	/* A host may stop us for so long that the counter runs out: then once more. */
+	for (int i = 0; i < 5 && (end == 0 || ns == 0); i++) {
+		write_reg(REG_TIMER_DIVIDE, DIVIDE_BY_1);
+		write_reg(REG_TIMER_INITIAL, COUNT_MAX);
+		look(&tsc_start, &start);
+		clock_delay_us(CALIBRATE_NS / NS_PER_US);
+		look(&tsc_end, &end);
+		write_reg(REG_TIMER_INITIAL, 0);
+		ns = clock_tsc_to_ns(tsc_end - tsc_start);
+	}
+	uint64_t ticks = start > end ? start - end : 0;
+	uint64_t hz = ns ? ticks * NS_PER_SEC / ns : 0;
+	if (end == 0 || hz < HZ_LEAST)
 		panic("apic: the timer does not count: %u, then %u after %lu ns", start, end, ns);
-	uint64_t ticks = start - end;
-	uint64_t hz = ticks * NS_PER_SEC / ns;
-	if (hz < 100000)
-		panic("apic: the timer counts at %lu Hz", hz);
 	divide = hz > HZ_UNDIVIDED ? DIVIDE_BY_16 : DIVIDE_BY_1;
 	count_mult = (ticks << 32) / ns / (divide == DIVIDE_BY_16 ? 16 : 1);
 	klog("apic: timer %lu.%02lu MHz%s", hz / 1000000, hz % 1000000 / 10000,
