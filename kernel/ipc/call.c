@@ -175,9 +175,8 @@ status_t raw_call(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a
  */
 static status_t window(cmd_id_t id, uint64_t offset, uint64_t user, uint64_t len, bool to_caller, uint64_t *result)
 {
-	struct thread *t = current_thread();
-	uint64_t done = t->restarting ? t->progress : 0;
-	t->restarting = false;
+	uint32_t call = to_caller ? SYS_cmd_write : SYS_cmd_read;
+	uint64_t done = MIN(len, progress_take(call, id));
 	if (!user_range_ok(user, len))
 		return ERR_FAULT;
 	for (unsigned pieces = 0; ; pieces++) {
@@ -212,10 +211,8 @@ static status_t window(cmd_id_t id, uint64_t offset, uint64_t user, uint64_t len
 		done += n;
 		if (!n || done == len)
 			break;
-		if (pieces % 8 == 7 && sched_preempt_point()) {
-			t->progress = done;
-			return STATUS_RESTART;
-		}
+		if (pieces % 8 == 7 && sched_preempt_point())
+			return progress_restart(call, id, done);
 	}
 	*result = done;
 	return OK;

@@ -75,9 +75,13 @@ void budget_release(struct budget *b, enum budget_item item, uint64_t n)
 
 struct budget *budget_create(struct budget *parent, const struct budget_limits *limits, status_t *why)
 {
+	*why = ERR_LIMIT;
+	if (parent->depth == BUDGET_DEPTH_MAX)
+		return NULL;
 	struct budget *b = (struct budget *)object_create(OBJ_BUDGET, sizeof(*b), parent, why);
 	if (b) {
 		b->parent = OBJ_GET(parent);
+		b->depth = parent->depth + 1;
 		b->limit = *limits;
 	}
 	return b;

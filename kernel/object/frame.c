@@ -246,11 +246,12 @@ bool frame_destroy(struct object *o)
 		budget_release(f->obj.payer, CHARGE_PAGES, f->committed);
 		f->phys = 0;
 	} else if (f->kind == FRAME_ANONYMOUS) {
-		if (f->destroy_next < f->n_pages && f->committed) {
+		uint64_t end = MAX(f->n_pages, f->cut_end);
+		if (f->destroy_next < end && f->committed) {
 			uint64_t done;
-			frame_drop_pages(f, f->destroy_next, f->n_pages - f->destroy_next, &done);
+			frame_drop_pages(f, f->destroy_next, end - f->destroy_next, &done);
 			f->destroy_next += done;
-			if (f->destroy_next < f->n_pages && f->committed)
+			if (f->destroy_next < end && f->committed)
 				return false;
 		}
 		unsigned budget = 32;
@@ -300,58 +301,52 @@ status_t sys_frame_device(handle_t resource, uint64_t phys, uint64_t size, uint3
 status_t sys_frame_resize(handle_t h, uint64_t size)
 {
 	struct frame *f;
-	struct thread *t = current_thread();
 	status_t st = LOOKUP(h, OBJ_FRAME, RIGHT_WRITE, &f);
 	if (st < 0)
 		return st;
 	uint64_t n = (size >> PAGE_SHIFT) + ((size & (PAGE_SIZE - 1)) != 0);
 	if (f->kind != FRAME_ANONYMOUS || !size || n > FRAME_PAGES_MAX)
 		return ERR_INVALID;
-	uint64_t old_end = t->restarting ? t->progress : 0;
-	t->restarting = false;
-	spin_lock(&f->lock);
-	if (!old_end)
-		old_end = f->n_pages;
-	st = reserve_locked(f, n);
-	if (st == OK)
-		f->n_pages = n;
-	spin_unlock(&f->lock);
-	/* Cut pages from the far end, so that what is left to do is again [n, old_end). */
-	while (st == OK && old_end > n) {
-		uint64_t piece = MIN(64ull, old_end - n), done = 0, at = 0;
-		while (at < piece) {
-			frame_drop_pages(f, old_end - piece + at, piece - at, &done);
-			at += done;
+	/* What an earlier cut left above the end goes first: its pages must not come back as new ones. */
+	for (bool resized = false; ; resized = true) {
+		while (f->cut_end > f->n_pages && f->committed) {
+			uint64_t from = MAX(f->n_pages, f->cut_end - MIN(f->cut_end, 64ul)), done = 0;
+			for (uint64_t at = from; at < f->cut_end; at += done)
+				frame_drop_pages(f, at, f->cut_end - at, &done);
+			f->cut_end = from;
+			if (from > f->n_pages && sched_preempt_point())
+				return STATUS_RESTART;
 		}
-		old_end -= piece;
-		if (old_end > n && f->committed && sched_preempt_point()) {
-			t->progress = old_end;
-			return STATUS_RESTART;
+		f->cut_end = 0;
+		if (resized)
+			return OK;
+		spin_lock(&f->lock);
+		st = reserve_locked(f, n);
+		if (st == OK) {
+			if (n < f->n_pages)
+				f->cut_end = f->n_pages;
+			f->n_pages = n;
 		}
-		if (!f->committed)
-			break;
+		spin_unlock(&f->lock);
+		if (st < 0)
+			return st;
 	}
-	return st;
 }
 
 status_t sys_frame_decommit(handle_t h, uint64_t offset, uint64_t size)
 {
 	struct frame *f;
-	struct thread *t = current_thread();
 	status_t st = LOOKUP(h, OBJ_FRAME, RIGHT_WRITE, &f);
 	if (st < 0)
 		return st;
 	if (f->kind != FRAME_ANONYMOUS || ((offset | size) & (PAGE_SIZE - 1)) || offset + size < offset || (offset + size) >> PAGE_SHIFT > f->n_pages)
 		return ERR_INVALID;
-	uint64_t at = t->restarting ? t->progress : offset >> PAGE_SHIFT, end = (offset + size) >> PAGE_SHIFT, done;
-	t->restarting = false;
+	uint64_t at = MAX(offset >> PAGE_SHIFT, progress_take(SYS_frame_decommit, f->obj.id)), end = (offset + size) >> PAGE_SHIFT, done;
 	while (at < end && f->committed) {
 		frame_drop_pages(f, at, end - at, &done);
 		at += done;
-		if (at < end && sched_preempt_point()) {
-			t->progress = at;
-			return STATUS_RESTART;
-		}
+		if (at < end && sched_preempt_point())
+			return progress_restart(SYS_frame_decommit, f->obj.id, at);
 	}
 	return OK;
 }
@@ -359,15 +354,15 @@ status_t sys_frame_decommit(handle_t h, uint64_t offset, uint64_t size)
 /* Copies between a Frame and the current process's memory, a page at a time, with restarts. */
 static status_t copy(struct frame *f, uint64_t offset, uint64_t user, uint64_t len, bool to_user, uint64_t *result)
 {
-	struct thread *t = current_thread();
-	uint64_t size = f->n_pages << PAGE_SHIFT, done = t->restarting ? t->progress : 0;
-	t->restarting = false;
+	uint32_t call = to_user ? SYS_frame_read : SYS_frame_write;
+	uint64_t size = f->n_pages << PAGE_SHIFT, done = progress_take(call, f->obj.id);
 	if (f->kind == FRAME_PHYS && !phys_is_mapped(f->phys, size))
 		return ERR_DENIED;      /* device memory is not copied, it is mapped */
 	if (offset >= size)
 		len = 0;
 	else
 		len = MIN(len, size - offset);
+	done = MIN(done, len);
 	while (done < len) {
 		uint64_t at = offset + done, in_page = at & (PAGE_SIZE - 1), phys;
 		uint64_t n = MIN(PAGE_SIZE - in_page, len - done);
@@ -383,10 +378,8 @@ static status_t copy(struct frame *f, uint64_t offset, uint64_t user, uint64_t l
 		if (st < 0)
 			return st;
 		done += n;
-		if (done < len && (done >> PAGE_SHIFT) % 8 == 0 && sched_preempt_point()) {
-			t->progress = done;
-			return STATUS_RESTART;
-		}
+		if (done < len && (done >> PAGE_SHIFT) % 8 == 0 && sched_preempt_point())
+			return progress_restart(call, f->obj.id, done);
 	}
 	*result = done;
 	return OK;

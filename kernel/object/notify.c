@@ -13,6 +13,8 @@
 #include <kernel/process.h>
 #include <kernel/syscall.h>
 
+#define PERIOD_MAX (1ull << 60)         /* 36 years: deadline + period never wraps */
+
 void watchers_init(struct watchers *w)
 {
 	list_init(&w->list);
@@ -108,7 +110,7 @@ static void timer_fired(struct timer *t)
 {
 	struct binding *b = CONTAINER_OF(t, struct binding, timer);
 	if (b->period) {
-		uint64_t next = t->deadline + b->period, now = clock_ns();
+		uint64_t now = clock_ns(), next = MIN(t->deadline, now) + b->period;
 		/* Periods that were missed are not made up for. */
 		if (next <= now)
 			next += (now - next) / b->period * b->period + b->period;
@@ -315,7 +317,7 @@ status_t sys_notify_timer(handle_t h, uint32_t bit, uint64_t deadline, uint64_t 
 	if (st < 0)
 		return st;
 	/* Shorter periods than this could keep the machine busy with nothing else. */
-	if (bit > 63 || (period && period < 10 * NS_PER_US))
+	if (bit > 63 || (period && period < 10 * NS_PER_US) || period > PERIOD_MAX)
 		return ERR_INVALID;
 	return notify_set_timer(n, bit, deadline, period, CURRENT_PROCESS->budget);
 }

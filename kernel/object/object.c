@@ -117,7 +117,7 @@ void object_put_slow(struct object *o)
 
 bool reap_pending(void)
 {
-	return young || waiting || ready || process_teardown_pending();
+	return young || waiting || ready || process_teardown_pending() || port_drain_pending();
 }
 
 static bool all_left(void)
@@ -145,6 +145,7 @@ static void advance_locked(void)
 void reap_some(void)
 {
 	process_teardown_some();
+	port_drain_some();
 	for (unsigned i = 0; i < 8; i++) {
 		spin_lock(&reap_lock);
 		if (!ready)

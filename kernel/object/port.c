@@ -34,18 +34,6 @@ static void enqueue_locked(struct port *p, struct command *c, struct list *befor
 	ACCOUNT_ADD(commands_queued, 1);
 }
 
-void port_requeue_locked(struct port *p, struct command *c)
-{
-	struct list *q = &p->queue[c->priority], *at = q->next;
-	while (at != q) {
-		struct command *other = CONTAINER_OF(at, struct command, node);
-		if (!other->accept_seq || other->accept_seq > c->accept_seq)
-			break;
-		at = at->next;
-	}
-	enqueue_locked(p, c, at);
-}
-
 static void regs_clear(struct regs *r)
 {
 	r->r8 = r->r9 = r->r10 = r->r12 = r->r13 = r->r14 = r->r15 = r->rsi = r->rdx = r->rbx = r->rbp = r->rdi = 0;
@@ -253,26 +241,72 @@ void port_waiter_remove(struct thread *t, status_t why)
 		sched_wake(t);
 }
 
-/* Answers up to 32 queued commands of a dead Port with ERR_GONE. */
-bool port_drain_some(struct port *p)
+/* Ends up to 32 waits at a dead Port with ERR_GONE. True: none are left. */
+static bool drain_some(struct port *p)
 {
 	for (unsigned work = 0; work < 32; work++) {
 		struct residue r;
+		struct thread *t = NULL;
+		struct command *c = NULL;
 		spin_lock(&p->lock);
-		if (!p->queue_mask) {
-			spin_unlock(&p->lock);
-			return true;
+		if (!list_empty(&p->waiters)) {
+			t = LIST_FIRST(&p->waiters, struct thread, run);
+			list_remove(&t->run);
+			t->wait_port = NULL;
+		} else if (p->queue_mask) {
+			c = LIST_FIRST(&p->queue[31 - __builtin_clz(p->queue_mask)], struct command, node);
+			t = c->caller;
+			command_finish_locked(c, &r);
+			if (t)
+				r.dead = NULL;
 		}
-		struct command *c = LIST_FIRST(&p->queue[31 - __builtin_clz(p->queue_mask)], struct command, node);
-		struct thread *caller = c->caller;
-		command_finish_locked(c, &r);
-		if (caller)
-			r.dead = NULL;
 		spin_unlock(&p->lock);
-		fail_caller(caller, ERR_GONE);
-		residue_drop(&r);
+		if (!t && !c)
+			return true;
+		fail_caller(t, ERR_GONE);
+		if (c)
+			residue_drop(&r);
 	}
 	return false;
+}
+
+/* ---- Ports without a handle: drained by the reaper, piece by piece ---- */
+
+static struct spinlock drain_lock;
+static struct port *drain_first;        /* linked by drain_next; a reference each */
+
+static void drain_later(struct port *p)
+{
+	spin_lock(&drain_lock);
+	if (!p->draining) {
+		p->draining = true;
+		object_get(&p->obj);
+		p->drain_next = drain_first;
+		drain_first = p;
+	}
+	spin_unlock(&drain_lock);
+	cpu_work(WORK_REAP);
+}
+
+bool port_drain_pending(void)
+{
+	return drain_first;
+}
+
+void port_drain_some(void)
+{
+	spin_lock(&drain_lock);
+	struct port *p = drain_first;
+	if (p) {
+		drain_first = p->drain_next;
+		p->draining = false;
+	}
+	spin_unlock(&drain_lock);
+	if (!p)
+		return;
+	if (!drain_some(p))
+		drain_later(p);
+	OBJ_PUT(p);
 }
 
 /* No handle is left, so nobody can ever accept: what waits learns it. Sessions may still point here. */
@@ -282,8 +316,21 @@ void port_last_handle(struct object *o)
 	spin_lock(&p->lock);
 	p->dead = true;
 	spin_unlock(&p->lock);
-	while (!port_drain_some(p))
-		;
+	drain_later(p);
+}
+
+void port_requeue_locked(struct port *p, struct command *c)
+{
+	struct list *q = &p->queue[c->priority], *at = q->next;
+	while (at != q) {
+		struct command *other = CONTAINER_OF(at, struct command, node);
+		if (!other->accept_seq || other->accept_seq > c->accept_seq)
+			break;
+		at = at->next;
+	}
+	enqueue_locked(p, c, at);
+	if (p->dead)
+		drain_later(p);
 }
 
 bool port_destroy(struct object *o)
@@ -306,6 +353,10 @@ static status_t accept(struct port *p, uint64_t deadline)
 		status_t st = OK;
 		spin_lock(&p->lock);
 		status_t took = take_locked(p, t, &failed, &r, &st);
+		if (took == ERR_AGAIN && p->dead) {     /* another thread closed the handle just now */
+			spin_unlock(&p->lock);
+			return ERR_GONE;
+		}
 		if (took == ERR_AGAIN) {
 			t->wait_port = p;
 			list_push_front(&p->waiters, &t->run);

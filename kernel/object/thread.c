@@ -59,6 +59,7 @@ struct thread *thread_create(struct process *p, uint64_t entry, uint64_t stack, 
 	spin_lock(&p->lock);
 	list_push_back(&p->threads, &t->in_process);
 	p->n_threads++;
+	p->n_live++;
 	spin_unlock(&p->lock);
 	object_get(&t->obj);
 	return t;
@@ -119,6 +120,7 @@ status_t sys_thread_create(uint64_t entry, uint64_t stack, uint64_t arg, uint32_
 	if (st < 0) {
 		t->dying = true;
 		t->state = THREAD_DEAD;
+		p->n_live--;
 		process_teardown_queue(p);
 	} else {
 		thread_start(t);
@@ -131,11 +133,17 @@ status_t sys_thread_exit(void)
 {
 	struct thread *t = current_thread();
 	struct process *p = t->process;
-	if (p->n_threads == 1) {
+	if (t->dying)
+		return OK;
+	spin_lock(&p->lock);
+	bool last = --p->n_live == 0;
+	spin_unlock(&p->lock);
+	if (last) {
 		process_end(p, EXIT_NORMAL, 0, 0, 0);
 		return OK;
 	}
 	t->dying = true;
+	cpu_work(WORK_DYING);
 	process_teardown_queue(p);
 	return OK;
 }

@@ -175,28 +175,44 @@ static uint64_t clear_pages_locked(struct vmem *vm, uint64_t va, uint64_t end)
 	return va;
 }
 
+/* Unmaps the first mapping's part of [va, end), at most 512 present pages of it; *next: where to go on. */
+static status_t unmap_piece(struct vmem *vm, uint64_t va, uint64_t end, uint64_t *next)
+{
+	struct mapping *spare[2] = { mapping_alloc(vm), mapping_alloc(vm) };
+	spin_lock(&vm->lock);
+	status_t st = spare[0] && spare[1] ? make_room_locked(vm, 2) : ERR_NO_MEMORY;
+	uint32_t i = vmem_lower_bound(vm, va);
+	if (st == OK && (i == vm->n_maps || vm->maps[i]->va >= end)) {
+		*next = end;
+	} else if (st == OK) {
+		struct mapping *m = vm->maps[i];
+		uint64_t start = MAX(va, m->va), stop = MIN(end, m->va + m->size);
+		stop = clear_pages_locked(vm, start, stop);
+		split_locked(vm, start, &spare[0]);
+		split_locked(vm, stop, &spare[1]);
+		remove_locked(vm, vmem_lower_bound(vm, start));
+		*next = stop;
+	}
+	spin_unlock(&vm->lock);
+	for (i = 0; i < 2; i++)
+		if (spare[i])
+			mapping_free(vm, spare[i]);
+	return st;
+}
+
+/* What is unmapped stays so: a restart finds less to do. */
 status_t vmem_unmap(struct vmem *vm, uint64_t va, uint64_t size)
 {
 	if (!range_ok(va, size))
 		return ERR_INVALID;
-	uint64_t end = va + size;
-	struct mapping *spare[2] = { mapping_alloc(vm), mapping_alloc(vm) };
-	spin_lock(&vm->lock);
-	status_t st = spare[0] && spare[1] ? make_room_locked(vm, 2) : ERR_NO_MEMORY;
-	if (st == OK) {
-		split_locked(vm, va, &spare[0]);
-		split_locked(vm, end, &spare[1]);
-		for (uint64_t at = va; at < end;)
-			at = clear_pages_locked(vm, at, end);
-		uint32_t i = vmem_lower_bound(vm, va);
-		while (i < vm->n_maps && vm->maps[i]->va < end)
-			remove_locked(vm, i);
+	for (uint64_t at = va, end = va + size; at < end;) {
+		status_t st = unmap_piece(vm, at, end, &at);
+		if (st < 0)
+			return st;
+		if (at < end && sched_preempt_point())
+			return STATUS_RESTART;
 	}
-	spin_unlock(&vm->lock);
-	for (unsigned i = 0; i < 2; i++)
-		if (spare[i])
-			mapping_free(vm, spare[i]);
-	return st;
+	return OK;
 }
 
 status_t vmem_map(struct vmem *vm, struct frame *f, uint64_t offset, uint64_t *va, uint64_t size, uint32_t prot_flags, uint32_t max_prot)
@@ -283,14 +299,20 @@ status_t vmem_protect(struct vmem *vm, uint64_t va, uint64_t size, uint32_t prot
 		split_locked(vm, end, &spare[1]);
 		for (uint32_t i = vmem_lower_bound(vm, va); i < vm->n_maps && vm->maps[i]->va < end; i++)
 			vm->maps[i]->prot = prot;
-		/* Translations come back by faults, with the new access. */
-		for (at = va; at < end;)
-			at = clear_pages_locked(vm, at, end);
 	}
 	spin_unlock(&vm->lock);
 	for (unsigned i = 0; i < 2; i++)
 		if (spare[i])
 			mapping_free(vm, spare[i]);
+	/* Translations come back by faults, with the new access. A restart sets the same access again. */
+	at = MAX(va, progress_take(SYS_vmem_protect, vm->obj.id));
+	while (st == OK && at < end) {
+		spin_lock(&vm->lock);
+		at = clear_pages_locked(vm, at, end);
+		spin_unlock(&vm->lock);
+		if (at < end && sched_preempt_point())
+			return progress_restart(SYS_vmem_protect, vm->obj.id, at);
+	}
 	return st;
 }
 

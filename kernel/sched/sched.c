@@ -148,11 +148,11 @@ static struct thread *pick_locked(struct percpu *c)
 	return t;
 }
 
-/* The hardware timer for the thread about to run: the next deadline, or the end of a shared slice. */
+/* The hardware timer for the thread about to run (NULL: for idling): the next deadline, or the end of a shared slice. */
 static void set_timer(struct percpu *c, struct thread *t)
 {
 	uint64_t need = timer_next();
-	if (c->run_mask & 1u << t->priority)
+	if (t && (c->run_mask & 1u << t->priority))
 		need = MIN(need, t->slice_end_ns);
 	if (need < c->timer_set) {
 		c->timer_set = need;
@@ -207,6 +207,7 @@ static struct thread *choose(struct percpu *c)
 					fpu_switch(gone, gone);
 			}
 			c->current = NULL;
+			set_timer(c, NULL);
 			cpu_idle();
 		}
 		if (next != t)
@@ -267,7 +268,6 @@ struct regs *syscall_finish(status_t status)
 		t->regs.vector = REGS_SYSCALL;
 		if (status == STATUS_RESTART) {
 			t->regs.rip -= 2;       /* the SYSCALL instruction; its registers are as they were */
-			t->restarting = true;
 		} else {
 			t->regs.rax = (uint64_t)status;
 			t->regs.rdi = t->regs.r8 = t->regs.r9 = 0;

@@ -8,9 +8,12 @@
 struct budget {
 	struct object        obj;
 	struct budget       *parent;    /* counted; NULL at the root */
+	uint32_t             depth;     /* 0 at the root, at most BUDGET_DEPTH_MAX: a charge climbs it all */
 	struct budget_limits limit;     /* fixed after create */
 	struct budget_limits used;      /* atomic */
 };
+
+#define BUDGET_DEPTH_MAX 12
 
 enum budget_item { CHARGE_PAGES, CHARGE_KERNEL, CHARGE_HANDLES, CHARGE_THREADS, CHARGE_COMMANDS, CHARGE_PROCESSES };
 

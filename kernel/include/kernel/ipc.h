@@ -56,6 +56,8 @@ struct port {
 	uint32_t        flags;          /* PORT_*; fixed */
 	struct spinlock lock;           /* covers everything below and the commands */
 	bool            dead;           /* no handle left: nobody can ever accept */
+	bool            draining;       /* in the reaper's list (its lock) */
+	struct port    *drain_next;
 	uint32_t        queue_mask;     /* bit per priority with a queue */
 	uint32_t        n_queued, n_accepted;
 	uint64_t        next_seq;
@@ -116,7 +118,8 @@ bool port_destroy(struct object *o);
 void port_waiter_remove(struct thread *t, status_t why);    /* accept broken off: deadline, death */
 void port_requeue_locked(struct port *p, struct command *c); /* redelivery: before all that was never accepted */
 void port_dispatch(struct port *p);                         /* waiting threads take what is there; p unlocked */
-bool port_drain_some(struct port *p);                       /* dead: answers a piece of the queue; true: empty */
+void port_drain_some(void);                                 /* reaper: ends waits at Ports that nobody can serve */
+bool port_drain_pending(void);
 bool session_last_ref(struct object *o);                    /* true: CLOSE is on its way, the Session lives on */
 
 struct session *session_create(struct port *p, uint64_t badge, uint32_t rights, struct budget *payer, status_t *why);

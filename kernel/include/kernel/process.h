@@ -32,14 +32,13 @@ struct thread {
 	uint8_t         priority;       /* effective */
 	uint8_t         base_priority;
 	bool            dying;
-	bool            restarting;     /* the system call begins again: `progress` counts */
 	uint32_t        cpu;            /* whose run queue */
 	struct list     run;            /* run queue; while in accept: port->waiters */
 	struct list     in_process;     /* process->threads */
 	struct port    *wait_port;      /* WAIT_ACCEPT: counted by the process's handle; borrowed */
 	struct command *command;        /* owned: for its calls */
 	struct timer    timer;          /* deadline of its wait */
-	uint64_t        progress;       /* bytes done of a restarted copy */
+	uint64_t        progress, progress_key; /* of a call that begins again, and which that is; key 0: none */
 	uint64_t        cpu_time_tsc, run_since_tsc;
 	uint64_t        slice_end_ns;
 	struct watchers watchers;
@@ -57,7 +56,7 @@ struct process {
 	uint32_t          level, priority;
 	struct spinlock   lock;         /* covers what follows */
 	struct list       threads, serving;     /* of struct thread; of struct command */
-	uint32_t          n_threads;
+	uint32_t          n_threads, n_live;    /* listed; of those, not exiting */
 	uint8_t           phase;        /* teardown: enum in process.c */
 	bool              dying, dead, teardown_queued;
 	uint32_t          exit_kind;

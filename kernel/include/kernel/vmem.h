@@ -23,7 +23,8 @@ struct frame {
 	uint64_t       *root;
 	uint32_t        array_len;
 	uint8_t         height;
-	uint64_t        destroy_next;   /* progress of teardown and of cutting off pages */
+	uint64_t        cut_end;        /* a shrink under way: pages from n_pages up to here may still be present */
+	uint64_t        destroy_next;   /* progress of teardown */
 	struct spinlock maps_lock;      /* covers maps */
 	struct list     maps;           /* of struct mapping */
 	uint64_t        small[2];       /* storage of root for frames of up to two pages */
@@ -67,6 +68,7 @@ bool frame_destroy(struct object *o);
 /* ---- vmem.c ---- */
 struct vmem *vmem_create(struct budget *payer, status_t *why);
 must_use status_t vmem_map(struct vmem *vm, struct frame *f, uint64_t offset, uint64_t *va, uint64_t size, uint32_t prot_flags, uint32_t max_prot);
+/* STATUS_RESTART: there is more to do, and others want the CPU. Also for vmem_map with MAP_REPLACE, and vmem_protect. */
 must_use status_t vmem_unmap(struct vmem *vm, uint64_t va, uint64_t size);
 must_use status_t vmem_protect(struct vmem *vm, uint64_t va, uint64_t size, uint32_t prot);
 struct mapping *vmem_find_locked(struct vmem *vm, uint64_t va);     /* containing va, or NULL */
