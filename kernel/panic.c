@@ -155,6 +155,7 @@ static void last_words(const struct regs *r, uint64_t rbp, const char *format, v
 	}
 	apic_broadcast_nmi();
 	serial_init();
+	serial_write("\n", 1);                  /* a prompt may stand there: PANIC begins its line */
 	say("PANIC: %s", text);
 	uint64_t ms = clock_tsc_hz ? clock_ns() / NS_PER_MS : 0;
 	say("  on CPU with APIC ID %lu, %lu.%03lu s after start", cpu_number(), ms / 1000, ms % 1000);
