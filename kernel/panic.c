@@ -118,6 +118,19 @@ static void say_backtrace(uint64_t rbp)
 	say("  and so on");
 }
 
+/*
+ * A function that calls nothing may keep no frame; if it saved nothing either, its return address is the
+ * word on top of the stack. It may also be any old number that looks like one: hence "perhaps".
+ */
+static void say_leaf_caller(uint64_t rsp)
+{
+	if (rsp % 8 || !is_mapped(rsp))
+		return;
+	uint64_t back = *(const uint64_t *)rsp;
+	if (back > (uint64_t)__text_start && back <= (uint64_t)__text_end)
+		say_address("  perhaps from ", back, back - 1);
+}
+
 static void say_regs(const struct regs *r)
 {
 	say("  rax %016lx  rbx %016lx  rcx %016lx  rdx %016lx", r->rax, r->rbx, r->rcx, r->rdx);
@@ -166,6 +179,7 @@ static void last_words(const struct regs *r, uint64_t rbp, const char *format, v
 		say_regs(r);
 	} else {
 		say_address("  at   ", r->rip, r->rip);
+		say_leaf_caller(r->rsp);
 		say_backtrace(r->rbp);
 		say_regs(r);
 	}

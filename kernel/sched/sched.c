@@ -117,11 +117,25 @@ void sched_yield_current(void)
 	cpu_work(WORK_RESCHED);
 }
 
+/* The hardware timer for the thread about to run (NULL: for idling): the next deadline, or the end of a shared slice. */
+static void set_timer(struct percpu *c, struct thread *t)
+{
+	uint64_t need = timer_next();
+	if (t && (c->run_mask & 1u << t->priority))
+		need = MIN(need, t->slice_end_ns);
+	if (need < c->timer_set) {
+		c->timer_set = need;
+		apic_timer(need);
+	}
+}
+
 void sched_timer_interrupt(void)
 {
 	struct percpu *c = this_cpu();
 	c->timer_set = FOREVER;
 	timer_expire(clock_ns());
+	/* Also when idle: it may have fired a little early, and others may wait behind what expired. */
+	set_timer(c, NULL);
 	cpu_work(WORK_RESCHED);
 }
 
@@ -146,18 +160,6 @@ static struct thread *pick_locked(struct percpu *c)
 	struct thread *t = LIST_FIRST(&c->run[31 - __builtin_clz(c->run_mask)], struct thread, run);
 	dequeue_locked(c, t);
 	return t;
-}
-
-/* The hardware timer for the thread about to run (NULL: for idling): the next deadline, or the end of a shared slice. */
-static void set_timer(struct percpu *c, struct thread *t)
-{
-	uint64_t need = timer_next();
-	if (t && (c->run_mask & 1u << t->priority))
-		need = MIN(need, t->slice_end_ns);
-	if (need < c->timer_set) {
-		c->timer_set = need;
-		apic_timer(need);
-	}
 }
 
 static void switch_to(struct percpu *c, struct thread *from, struct thread *to)
@@ -207,7 +209,6 @@ static struct thread *choose(struct percpu *c)
 					fpu_switch(gone, gone);
 			}
 			c->current = NULL;
-			set_timer(c, NULL);
 			cpu_idle();
 		}
 		if (next != t)

@@ -12,7 +12,7 @@
 
 _Static_assert(offsetof(struct percpu, current) == PC_CURRENT && offsetof(struct percpu, kstack_top) == PC_KSTACK &&
 	offsetof(struct percpu, user_rsp) == PC_USER_RSP && offsetof(struct percpu, work) == PC_WORK &&
-	offsetof(struct percpu, syscalls) == PC_SYSCALLS && WORK_RESTORE == 8, "offsets.h");
+	offsetof(struct percpu, entries) == PC_ENTRIES && offsetof(struct percpu, handlers) == PC_HANDLERS && WORK_RESTORE == 8, "offsets.h");
 _Static_assert(offsetof(struct regs, rip) == R_RIP && offsetof(struct regs, rdi) == R_RDI &&
 	offsetof(struct regs, rax) == R_RAX && offsetof(struct regs, vector) == R_VECTOR &&
 	sizeof(struct regs) == R_SIZE && offsetof(struct thread, regs) == 0 && REGS_SYSCALL == REGS_VECTOR_SYSCALL, "offsets.h");
@@ -115,6 +115,13 @@ void cpu_early_init(void)
 	cpu_count = 1;
 }
 
+/* Never BLOCKED, RESTART or REGS: what the light entry requires of a handler. */
+static const uint32_t light_calls[] = {
+	SYS_nop, SYS_clock_now, SYS_thread_yield, SYS_handle_close, SYS_handle_dup, SYS_handle_tag, SYS_irq_ack,
+	SYS_notify_signal, SYS_notify_take, SYS_io_read, SYS_io_write, SYS_io_write_bytes,
+};
+extern char entry_light[], entry_full[];
+
 static void patch(char *at, uint8_t last)
 {
 	/* The loader's HHDM is still writable over the kernel's text. */
@@ -159,8 +166,12 @@ void cpu_protect_init(void)
 	wrmsr(MSR_FMASK, 0x200 | 0x100 | 0x400 | 0x40000 | 0x4000 | 0x3000 | 0x10000);
 	if (f->pat)     /* entry 4 = write combining, the rest as at reset (SDM 3A 12.12.4) */
 		wrmsr(MSR_PAT, 0x0007040100070406ull);
-	for (unsigned i = 0; i < SYSCALL_COUNT; i++)
-		this_cpu()->syscalls[i] = syscall_table[i];
+	for (unsigned i = 0; i < SYSCALL_COUNT; i++) {
+		this_cpu()->entries[i] = entry_full;
+		this_cpu()->handlers[i] = syscall_table[i];
+	}
+	for (unsigned i = 0; i < ARRAY_LEN(light_calls); i++)
+		this_cpu()->entries[light_calls[i] - SYSCALL_BASE] = entry_light;
 	fpu_init();
 	klog("cpu: %s%s%s%s%s%s%s", f->nx ? "nx " : "", f->smep ? "smep " : "", f->smap ? "smap " : "", f->umip ? "umip " : "",
 		f->fsgsbase ? "fsgsbase " : "", f->gb_pages ? "1g-pages " : "", f->xsave ? "xsave" : "fxsave");

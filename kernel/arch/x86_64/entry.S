@@ -22,7 +22,8 @@ kernel_entry:
 
 /*
  * SYSCALL (Intel SDM 3A 5.8.8): RCX = rip, R11 = rflags, interrupts masked by FMASK, still on
- * the user's stack. Arguments stay in the registers in which C expects them, but for R10.
+ * the user's stack. What SYSCALL destroys is saved; RSP then points at struct thread, and the
+ * number chooses how the rest is treated (percpu.entries): ECX = index, all other registers are the user's.
  */
 	.globl syscall_entry
 	.p2align 6
@@ -32,31 +33,29 @@ syscall_entry:
 	mov %gs:PC_CURRENT, %rsp
 	mov %rcx, R_RIP(%rsp)
 	mov %r11, R_RFLAGS(%rsp)
-	mov %r15, R_R15(%rsp)
-	mov %r14, R_R14(%rsp)
-	mov %r13, R_R13(%rsp)
-	mov %r12, R_R12(%rsp)
-	mov %rbp, R_RBP(%rsp)
-	mov %rbx, R_RBX(%rsp)
-	mov %rdi, R_RDI(%rsp)
-	mov %rsi, R_RSI(%rsp)
-	mov %rdx, R_RDX(%rsp)
-	mov %r10, R_R10(%rsp)
-	mov %r8,  R_R8(%rsp)
-	mov %r9,  R_R9(%rsp)
-	mov %rax, R_RAX(%rsp)
 	mov %gs:PC_USER_RSP, %rcx
 	mov %rcx, R_RSP(%rsp)
-	mov %gs:PC_KSTACK, %rsp
-	lea -SYSCALL_BASE(%rax), %eax
-	cmp $SYSCALL_COUNT, %eax
+	lea -SYSCALL_BASE(%rax), %ecx
+	cmp $SYSCALL_COUNT, %ecx
 	jae syscall_unknown
+	jmp *%gs:PC_ENTRIES(, %rcx, 8)
+
+/*
+ * Calls that never wait and never begin again: C keeps RBX, RBP, R12 to R15 by itself, and the
+ * arguments are wanted once.
+ */
+	.globl entry_light
+	.p2align 4
+entry_light:
+	mov %gs:PC_KSTACK, %rsp
+	mov %ecx, %eax
 	mov %r10, %rcx
-	call *%gs:PC_SYSCALLS(, %rax, 8)
+	call *%gs:PC_HANDLERS(, %rax, 8)
 	cmpl $0, %gs:PC_WORK
-	jne syscall_slow
+	jne light_slow
 	/* The same thread goes on, and only RAX, RSI, RDX and R10 carry something for it; RIP is one
 	   past a SYSCALL in user memory, so it is canonical (docs/invariants.md). */
+syscall_leave:
 	mov %gs:PC_CURRENT, %rsp
 	mov R_RIP(%rsp), %rcx
 	mov R_RFLAGS(%rsp), %r11
@@ -70,17 +69,55 @@ syscall_entry:
 	swapgs
 	sysretq
 
-syscall_unknown:
-	mov %gs:PC_CURRENT, %rdi
-	call syscall_foreign
-	mov $8, %ecx
-	or %ecx, %gs:PC_WORK
+light_slow:
+	mov %gs:PC_CURRENT, %rcx
+	mov %r15, R_R15(%rcx)
+	mov %r14, R_R14(%rcx)
+	mov %r13, R_R13(%rcx)
+	mov %r12, R_R12(%rcx)
+	mov %rbp, R_RBP(%rcx)
+	mov %rbx, R_RBX(%rcx)
+	jmp syscall_slow
+
+/* All others: everything is saved before C runs, so that the thread can be left at any point. */
+.macro save_rest
+	mov %r15, R_R15(%rsp)
+	mov %r14, R_R14(%rsp)
+	mov %r13, R_R13(%rsp)
+	mov %r12, R_R12(%rsp)
+	mov %rbp, R_RBP(%rsp)
+	mov %rbx, R_RBX(%rsp)
+	mov %rdi, R_RDI(%rsp)
+	mov %rsi, R_RSI(%rsp)
+	mov %rdx, R_RDX(%rsp)
+	mov %r10, R_R10(%rsp)
+	mov %r8,  R_R8(%rsp)
+	mov %r9,  R_R9(%rsp)
+	mov %rax, R_RAX(%rsp)
+.endm
+	.globl entry_full
+	.p2align 4
+entry_full:
+	save_rest
+	mov %gs:PC_KSTACK, %rsp
+	mov %ecx, %eax
+	mov %r10, %rcx
+	call *%gs:PC_HANDLERS(, %rax, 8)
+	cmpl $0, %gs:PC_WORK
+	je syscall_leave
 
 syscall_slow:
 	mov %rax, %rdi
 	call syscall_finish             /* returns the registers to continue with */
 	mov %rax, %rdi
-	/* fall through */
+	jmp user_restore
+
+syscall_unknown:
+	save_rest
+	mov %rsp, %rdi
+	mov %gs:PC_KSTACK, %rsp
+	call syscall_foreign
+	jmp syscall_slow
 
 /* RDI: struct regs of the thread to run. Never returns. */
 	.globl user_restore

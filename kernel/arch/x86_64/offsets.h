@@ -7,7 +7,8 @@
 #define PC_KSTACK    16
 #define PC_USER_RSP  24
 #define PC_WORK      32
-#define PC_SYSCALLS  64
+#define PC_ENTRIES   64
+#define PC_HANDLERS  1088
 
 /* struct regs, which is also the start of struct thread */
 #define R_R15 0

@@ -22,7 +22,8 @@ struct percpu {
 	uint32_t       work;            /* 32: WORK_* to do before returning to user mode */
 	uint32_t       cpu;             /* 36 */
 	uint64_t       reserved[3];
-	syscall_fn     syscalls[SYSCALL_TABLE_MAX];     /* 64 */
+	void          *entries[SYSCALL_TABLE_MAX];      /* 64: entry.S, by number: entry_light, entry_full */
+	syscall_fn     handlers[SYSCALL_TABLE_MAX];     /* 1088: the C function behind it */
 
 	uint32_t       apic_id;
 	struct vmem   *vmem;            /* counted: whose tables CR3 holds */
@@ -45,7 +46,7 @@ struct percpu {
 	uint64_t       switches, syscalls_count, interrupts, page_faults;
 	uint64_t      *tss_rsp0;
 };
-_Static_assert(offsetof(struct percpu, syscalls) == 64, "entry.S");
+_Static_assert(offsetof(struct percpu, entries) == 64 && offsetof(struct percpu, handlers) == 1088, "entry.S");
 
 #define CPUS_MAX 64
 extern struct percpu *percpu_all[CPUS_MAX];
