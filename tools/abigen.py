@@ -610,57 +610,67 @@ def outside(expression, low, high):
 
 
 def op_checks(op):
-    """C conditions, each of which makes the message malformed."""
-    bad = []
+    """C conditions, each of which makes the message malformed. What must be zero goes into one of them."""
+    zero, bad = [], []
+
+    def limit(expression, allowed):
+        if allowed is None or allowed == (0, 0):
+            zero.append(expression)
+        else:
+            bad.append(outside(expression, *allowed))
+
     if op.path is None:
-        bad.append("e->flags & IPC_PATH")
-        bad.append(outside("e->in_len", *(op.input or (0, 0))))
+        zero.append("(c->flags & IPC_PATH)")
+        limit("c->in_len", op.input)
     elif op.path_optional:
-        bad.append(f"e->flags & IPC_PATH ? {outside('e->in_len', *op.path)} : e->in_len != 0")
+        bad.append(f"c->flags & IPC_PATH ? {outside('c->in_len', *op.path)} : c->in_len != 0")
         bad.append("c->path && !path_plain(c)")
     else:
-        bad.append("!(e->flags & IPC_PATH) || !c->path")
-        bad.append(outside("e->in_len", *op.path))
+        bad.append("!(c->flags & IPC_PATH) || !c->path")
+        bad.append(outside("c->in_len", *op.path))
         bad.append("!path_pair(c)" if op.path_pair else "!path_plain(c)")
-    bad.append(outside("e->out_len", *(op.output or (0, 0))))
-    bad.append(outside("e->n_handles", *(op.handles or (0, 0))))
+    limit("c->out_len", op.output)
+    limit("c->n_handles", op.handles)
     for i in range(IPC_WORDS):
         w = next((w for w in op.words if w.index == i), None)
-        word = f"e->w[{i}]"
         if w is None:
-            bad.append(f"{word} != 0")
+            zero.append(f"w[{i}]")
         elif w.mask is not None:
-            bad.append(f"{word} & ~{w.mask:#x}ull")
+            zero.append(f"(w[{i}] & ~{w.mask:#x}ull)")
         elif w.high is not None:
-            bad.append(outside(word, w.low, w.high))
+            bad.append(outside(f"w[{i}]", w.low, w.high))
         elif w.type == "u32":
-            bad.append(f"{word} > UINT32_MAX")
+            zero.append(f"w[{i}] >> 32")
+    if zero:
+        bad.append(" | ".join(zero))
     return bad
 
 
 def op_dispatch(proto, op):
     p, base = proto.name, f"{proto.name}_{op.lower}"
-    out = [f"static status_t on_{op.lower}(const struct {p}_ops *ops, void *self, struct svc_cmd *c, const struct event *e, struct reply *r)", "{"]
-    out.append(f"\tif (!ops->{op.lower})")
-    out.append("\t\treturn ERR_NOT_SUPPORTED;")
+    out = [f"static status_t on_{op.lower}(const struct {p}_ops *ops, void *self, struct svc_cmd *c, uint64_t *w)", "{"]
+    out += [f"\tif (!ops->{op.lower})", "\t\treturn ERR_NOT_SUPPORTED;"]
     for bad in op_checks(op):
         out += [f"\tif ({bad})", "\t\treturn ERR_INVALID;"]
     for right, condition in op.rights:
         test = f"!(c->rights & RIGHT_{right.upper()})"
         if condition:
-            word = next(w for w in op.words if w.name == condition[0])
-            test = f"(e->w[{word.index}] & {condition[1]:#x}) && {test}"
+            word = next(x for x in op.words if x.name == condition[0])
+            test = f"(w[{word.index}] & {condition[1]:#x}) && {test}"
         out += [f"\tif ({test})", "\t\treturn ERR_DENIED;"]
     if op.words:
-        out.append(f"\tstruct {base}_req q = {{ " + ", ".join(f".{w.name} = {cast_in(w, f'e->w[{w.index}]')}" for w in op.words) + " };")
+        out.append(f"\tstruct {base}_req q = {{ " + ", ".join(f".{x.name} = {cast_in(x, f'w[{x.index}]')}" for x in op.words) + " };")
     else:
         out.append(f"\tstruct {base}_req q = {{ 0 }};")
     out.append(f"\tstruct {base}_rep p = {{ 0 }};")
     out.append(f"\tstatus_t st = ops->{op.lower}(self, c, &q, &p);")
-    if op.results:
-        out += ["\tif (st >= 0 && st != SVC_LATER)", f"\t\t{base}_reply(r, &p);"]
-    else:
-        out.append("\t(void)r;")
+    out += ["\tif (st < 0 || st == SVC_LATER)", "\t\treturn st;"]
+    for i in range(IPC_WORDS):
+        r = next((r for r in op.results if r.index == i), None)
+        if r:
+            out.append(f"\tw[{i}] = {'(uint64_t)' if r.type == 'i64' else ''}p.{r.name};")
+        elif any(x.index == i for x in op.words):   # the others have been found zero
+            out.append(f"\tw[{i}] = 0;")
     return out + ["\treturn st;", "}"]
 
 
@@ -685,9 +695,9 @@ def proto_dispatch_c(proto):
                 "\treturn zeros(c) == 1 && c->path[0] && c->path[c->path_len - 1];", "}"]
     for op in proto.ops:
         out += [""] + op_dispatch(proto, op)
-    out += ["", "static status_t dispatch(const void *table, void *self, struct svc_cmd *c, const struct event *e, struct reply *r)", "{",
-            f"\tconst struct {p}_ops *ops = table;", "\tswitch (e->op) {"]
-    out += [f"\tcase {p.upper()}_{op.name}: return on_{op.lower}(ops, self, c, e, r);" for op in proto.ops]
+    out += ["", "static status_t dispatch(const void *table, void *self, struct svc_cmd *c, uint64_t w[IPC_WORDS])", "{",
+            f"\tconst struct {p}_ops *ops = table;", "\tswitch (c->op) {"]
+    out += [f"\tcase {p.upper()}_{op.name}: return on_{op.lower}(ops, self, c, w);" for op in proto.ops]
     out += ["\tdefault: return ERR_NOT_SUPPORTED;", "\t}", "}", "",
             f'const struct svc_proto {p}_proto = {{ .name = "{p}", .dispatch = dispatch }};']
     return "\n".join(out) + "\n"

@@ -4,6 +4,8 @@
 #pragma once
 #include <abi/start.h>
 #include <abi/types.h>
+#include <rt/ipc.h>
+#include <rt/svc.h>
 #include <stdarg.h>
 
 /* start.c: the program's name, for messages; never NULL. */
@@ -16,5 +18,37 @@ typedef void format_put(void *ctx, const char *text, size_t n);
 void format_to(format_put *put, void *ctx, const char *format, va_list ap);
 
 /* syscall.S: loads *r into the registers, enters the kernel and stores them back. */
-struct ipc_regs;
 void ipc_raw(struct ipc_regs *r);
+
+/* ipc.c: registers to and from structs; see abi/ipc.h. */
+status_t ipc_unpack_event(const struct ipc_regs *r, struct event *e);
+void ipc_pack_return(struct ipc_regs *r, cmd_id_t cmd, const struct reply *a);
+
+/*
+ * serve.S: the part of the service loop that small commands never leave. Enters the kernel with f->r (accept or
+ * return_accept). A command without path and handles is dispatched and answered at once, again and
+ * again. Returns for everything else:
+ *   SERVE_EVENT       f->r is what the kernel gave: an error, another event, a larger command. f->c.cmd is the command
+ *                     that the last return_accept was to answer, or 0.
+ *   SERVE_DISPATCHED  a command was dispatched, but its answer needs care: f->c and f->r.w as the dispatcher
+ *                     left them, f->r.r13 its status.
+ * Of f->c only what the registers hold is written: the caller keeps handles, path and reply fields zero.
+ */
+struct svc_frame {
+	struct ipc_regs r;
+	struct svc_cmd c;
+	status_t (*dispatch)(const void *ops, void *self, struct svc_cmd *c, uint64_t w[IPC_WORDS]);
+	const void *ops;
+	void *self;
+	uint64_t answer;                /* rax of a return_accept: number and Port */
+};
+enum { SERVE_EVENT, SERVE_DISPATCHED };
+int svc_serve(struct svc_frame *f);
+
+_Static_assert(offsetof(struct svc_frame, c) == 104, "serve.S");
+_Static_assert(offsetof(struct svc_cmd, badge) == 8 && offsetof(struct svc_cmd, rights) == 16, "serve.S");
+_Static_assert(offsetof(struct svc_cmd, n_handles) == 20 && offsetof(struct svc_cmd, op) == 24, "serve.S");
+_Static_assert(offsetof(struct svc_cmd, flags) == 28 && offsetof(struct svc_cmd, in_len) == 32, "serve.S");
+_Static_assert(offsetof(struct svc_cmd, out_len) == 36 && offsetof(struct svc_cmd, reply_handle) == 72, "serve.S");
+_Static_assert(offsetof(struct svc_cmd, mint) < 80, "serve.S");
+_Static_assert(offsetof(struct svc_frame, dispatch) == 200 && offsetof(struct svc_frame, answer) == 224, "serve.S");

@@ -45,7 +45,7 @@ status_t ipc_call(handle_t session, struct msg *m)
 	return st;
 }
 
-static status_t accepted(const struct ipc_regs *r, struct event *e)
+status_t ipc_unpack_event(const struct ipc_regs *r, struct event *e)
 {
 	status_t kind = (status_t)r->rax;
 	if (kind < 0)
@@ -65,7 +65,7 @@ static status_t accepted(const struct ipc_regs *r, struct event *e)
 	return OK;
 }
 
-static void load_reply(struct ipc_regs *r, cmd_id_t cmd, const struct reply *a)
+void ipc_pack_return(struct ipc_regs *r, cmd_id_t cmd, const struct reply *a)
 {
 	r->rdi = cmd;
 	copy_words(r->w, a->w);
@@ -80,14 +80,14 @@ status_t ipc_accept(handle_t port, uint64_t deadline, struct event *e)
 {
 	struct ipc_regs r = { .rax = SYS_accept, .rdi = port, .rbp = deadline };
 	ipc_raw(&r);
-	return accepted(&r, e);
+	return ipc_unpack_event(&r, e);
 }
 
 status_t ipc_return(cmd_id_t cmd, const struct reply *a)
 {
 	struct ipc_regs r;
 	r.rax = SYS_return;
-	load_reply(&r, cmd, a);
+	ipc_pack_return(&r, cmd, a);
 	ipc_raw(&r);
 	return (status_t)r.rax;
 }
@@ -96,7 +96,7 @@ status_t ipc_return_accept(cmd_id_t cmd, const struct reply *a, handle_t port, s
 {
 	struct ipc_regs r;
 	r.rax = SYS_return_accept | (uint64_t)port << 32;
-	load_reply(&r, cmd, a);
+	ipc_pack_return(&r, cmd, a);
 	ipc_raw(&r);
-	return accepted(&r, e);
+	return ipc_unpack_event(&r, e);
 }

@@ -1,21 +1,17 @@
 /*
  * svc: the accept loop of every service (rt/svc.h). One command at a time: fetch its path, let the
- * generated dispatcher check and run it, answer, accept the next with the same system call.
+ * generated dispatcher check and run it, answer, accept the next with the same system call. Small commands
+ * go round in serve.S without coming here; this file has the rest and all that is decided.
  *
  * What callers do cannot stop the loop: a bad message is answered, a caller that has gone makes the
  * return fail and is forgotten. Only the loss of the Port itself ends it.
  */
 #include <abi/file.h>
+#include <gen/syscall_numbers.h>
 #include <rt/start.h>
 #include <rt/svc.h>
 #include <string.h>
-
-/* What one event asks of the loop. */
-struct outcome {
-	bool     answer;                /* return `reply` to the event's command */
-	bool     stop;                  /* the loop ends after it */
-	handle_t close;                 /* ours, to be closed after the answer */
-};
+#include "internal.h"
 
 status_t svc_init(struct svc *s, const struct svc_proto *proto, const void *ops, void *self)
 {
@@ -35,7 +31,35 @@ static status_t fetch_path(const struct event *e, char *buf)
 	return e->in_len ? svc_read_in(e->cmd, 0, buf, e->in_len) : OK;
 }
 
-static status_t run_command(struct svc *s, const struct event *e, struct svc_cmd *c, struct reply *r, char *path)
+/* What the loop does next. */
+struct next {
+	bool     answer;                /* return `reply` to `cmd` */
+	bool     stop;                  /* end after it */
+	handle_t close;                 /* ours, to be closed after the answer */
+	cmd_id_t cmd;
+	struct reply reply;
+};
+
+/* A dispatcher's verdict, with what the handler left in c and w, becomes an answer or none. */
+static void conclude(struct next *n, const struct svc_cmd *c, status_t st, const uint64_t w[IPC_WORDS])
+{
+	if (st == SVC_LATER)
+		return;
+	n->answer = true;
+	n->cmd = c->cmd;
+	n->reply.status = st;
+	if (c->reply_close)
+		n->close = c->reply_handle;
+	if (st < 0)
+		return;
+	memcpy(n->reply.w, w, sizeof(n->reply.w));
+	n->reply.handles[0] = c->reply_handle;
+	n->reply.mint = c->mint;
+	n->reply.mint_badge = c->mint_badge;
+	n->reply.mint_rights = c->mint_rights;
+}
+
+static status_t run_command(struct svc *s, struct event *e, struct svc_cmd *c, char *path)
 {
 	if (e->flags & IPC_PATH) {
 		status_t st = fetch_path(e, path);
@@ -44,53 +68,41 @@ static status_t run_command(struct svc *s, const struct event *e, struct svc_cmd
 		c->path = path;
 		c->path_len = e->in_len;
 	}
-	return s->proto->dispatch(s->ops, s->self, c, e, r);
+	return s->proto->dispatch(s->ops, s->self, c, e->w);
 }
 
-static void on_command(struct svc *s, const struct event *e, struct reply *r, char *path, struct outcome *o)
+static void on_command(struct svc *s, struct event *e, char *path, struct next *n)
 {
 	struct svc_cmd c = {
-		.cmd = e->cmd, .badge = e->badge, .op = e->op, .rights = e->rights,
+		.cmd = e->cmd, .badge = e->badge, .op = e->op, .flags = e->flags, .rights = e->rights,
 		.in_len = e->in_len, .out_len = e->out_len, .n_handles = e->n_handles,
 		.redelivered = (e->flags & IPC_REDELIVERED) != 0,
 	};
 	memcpy(c.handles, e->handles, sizeof(c.handles));
-	status_t st = run_command(s, e, &c, r, path);
+	status_t st = run_command(s, e, &c, path);
 	for (size_t i = 0; i < IPC_HANDLES; i++)
 		if (c.handles[i])
 			handle_close(c.handles[i]);
-	if (st == SVC_LATER)
-		return;
-	o->answer = true;
-	r->status = st;
-	if (c.reply_close)
-		o->close = c.reply_handle;
-	if (st < 0)
-		return;
-	r->handles[0] = c.reply_handle;
-	r->mint = c.mint;
-	r->mint_badge = c.mint_badge;
-	r->mint_rights = c.mint_rights;
+	conclude(n, &c, st, e->w);
 }
 
-static struct outcome handle_event(struct svc *s, const struct event *e, struct reply *r, char *path)
+static void on_event(struct svc *s, struct event *e, char *path, struct next *n)
 {
-	struct outcome o = { 0 };
-	*r = (struct reply){ 0 };
+	n->cmd = e->cmd;
 	switch (e->kind) {
 	case ACCEPT_COMMAND:
-		on_command(s, e, r, path, &o);
+		on_command(s, e, path, n);
 		break;
 	case ACCEPT_CLOSE:
 		if (s->on_close)
 			s->on_close(s->self, e->badge);
-		o.answer = true;
+		n->answer = true;
 		break;
 	case ACCEPT_NOTIFY:
 		if (e->badge == SVC_BADGE_STOP) {
 			if (s->on_stop)
 				s->on_stop(s->self);
-			o.stop = true;
+			n->stop = true;
 		} else if (s->on_notify) {
 			s->on_notify(s->self, e->badge, e->w[0]);
 		}
@@ -100,8 +112,8 @@ static struct outcome handle_event(struct svc *s, const struct event *e, struct 
 			s->on_cancel(s->self, e->cmd);
 		} else {
 			/* Whoever kept it will find it gone, which svc_reply takes as settled. */
-			r->status = ERR_CANCELLED;
-			o.answer = true;
+			n->reply.status = ERR_CANCELLED;
+			n->answer = true;
 		}
 		break;
 	default:
@@ -109,7 +121,38 @@ static struct outcome handle_event(struct svc *s, const struct event *e, struct 
 	}
 	if (s->on_idle)
 		s->on_idle(s->self);
-	return o;
+}
+
+/* In place of the dispatcher, for services that want to know of every command's end. */
+static status_t dispatch_then_idle(const void *service, void *self, struct svc_cmd *c, uint64_t w[IPC_WORDS])
+{
+	const struct svc *s = service;
+	status_t st = s->proto->dispatch(s->ops, self, c, w);
+	s->on_idle(self);
+	return st;
+}
+
+/* The next system call takes the next event; with f->c.cmd = 0 it answers nothing. */
+static void plan_accept(const struct svc *s, struct svc_frame *f)
+{
+	f->r = (struct ipc_regs){ .rax = SYS_accept, .rdi = s->port, .rbp = FOREVER };
+	f->c = (struct svc_cmd){ 0 };
+}
+
+/* Sends what is to be sent, as part of the next system call if possible. */
+static void plan(const struct svc *s, struct svc_frame *f, const struct next *n)
+{
+	plan_accept(s, f);
+	if (n->answer && !n->close && !n->stop) {
+		f->r.rax = f->answer;
+		ipc_pack_return(&f->r, n->cmd, &n->reply);
+		f->c.cmd = n->cmd;
+		return;
+	}
+	if (n->answer)
+		svc_reply(n->cmd, &n->reply);
+	if (n->close)
+		handle_close(n->close);
 }
 
 /* The Port is unusable from now on; anything else is about one command or passes by itself. */
@@ -118,43 +161,51 @@ static bool port_lost(status_t st)
 	return st == ERR_BAD_HANDLE || st == ERR_WRONG_TYPE || st == ERR_DENIED || st == ERR_GONE;
 }
 
-static status_t accept_next(struct svc *s, struct event *e)
+/* The kernel returned an error. True: serve on. */
+static bool recover(const struct svc *s, struct svc_frame *f, status_t st)
 {
-	for (;;) {
-		status_t st = ipc_accept(s->port, FOREVER, e);
-		if (st >= 0 || port_lost(st))
-			return st;
+	if (f->c.cmd) {
+		/* If the answer could not go as it was (a bad reply handle), the caller still gets one; if it did go, this is
+		   ERR_NOT_FOUND and no harm. Whether the Port is lost shows at the accept that follows. */
+		svc_reply(f->c.cmd, &(struct reply){ .status = st });
+	} else if (port_lost(st)) {
+		return false;
+	} else {
 		/* NO_MEMORY or LIMIT: wait for others to give something back instead of spinning. */
 		thread_yield();
 	}
+	plan_accept(s, f);
+	return true;
 }
 
 status_t svc_run(struct svc *s)
 {
 	char path[IPC_PATH_MAX + 1];
-	struct event e;
-	struct reply r;
-	status_t st = accept_next(s, &e);
-	while (st >= 0) {
-		cmd_id_t cmd = e.cmd;
-		struct outcome o = handle_event(s, &e, &r, path);
-		if (o.answer && !o.close && !o.stop) {
-			st = ipc_return_accept(cmd, &r, s->port, &e);
-			if (st >= 0)
-				continue;
-			/* If the answer could not go as it was (a bad reply handle), the caller still gets one. */
-			svc_reply(cmd, &(struct reply){ .status = st });
+	struct svc_frame f = {
+		.dispatch = s->on_idle ? dispatch_then_idle : s->proto->dispatch,
+		.ops = s->on_idle ? s : s->ops,
+		.self = s->self,
+		.answer = SYS_return_accept | (uint64_t)s->port << 32,
+	};
+	plan_accept(s, &f);
+	for (;;) {
+		struct next n = { 0 };
+		if (svc_serve(&f) == SERVE_DISPATCHED) {
+			conclude(&n, &f.c, (status_t)f.r.r13, f.r.w);
 		} else {
-			if (o.answer)
-				svc_reply(cmd, &r);
-			if (o.close)
-				handle_close(o.close);
-			if (o.stop)
-				return OK;
+			struct event e;
+			status_t st = ipc_unpack_event(&f.r, &e);
+			if (st < 0) {
+				if (!recover(s, &f, st))
+					return st;
+				continue;
+			}
+			on_event(s, &e, path, &n);
 		}
-		st = accept_next(s, &e);
+		plan(s, &f, &n);
+		if (n.stop)
+			return OK;
 	}
-	return st;
 }
 
 void svc_reply(cmd_id_t cmd, const struct reply *r)

@@ -15,30 +15,33 @@
 /* A Notify that whoever started the service binds to its Port under this badge asks it to end in order. */
 #define SVC_BADGE_STOP UINT64_MAX
 
+/* abi/rt/serve.S knows the offsets. */
 struct svc_cmd {
 	cmd_id_t cmd;
 	uint64_t badge;                 /* of the Session; 0 is by convention the root directory */
-	uint32_t op, rights;            /* rights: RIGHT_READ and RIGHT_WRITE of the Session */
-	uint32_t in_len, out_len;
+	uint32_t rights;                /* of the Session: RIGHT_READ and RIGHT_WRITE count */
 	uint32_t n_handles;
+	uint32_t op, flags;             /* flags: IPC_PATH, IPC_REDELIVERED */
+	uint32_t in_len, out_len;
 	handle_t handles[IPC_HANDLES];
 	const char *path;               /* zero-terminated copy, or NULL; may hold no zero byte except RENAME's middle one */
 	size_t   path_len;
-	bool     redelivered;
-	/* filled by the handler */
+	/* filled by the handler; the first three share 8 bytes that serve.S looks at */
 	handle_t reply_handle;          /* handle[0] of the answer */
 	bool     reply_close;           /* close reply_handle after the return */
 	bool     mint;                  /* answer with a Session (mint_badge, mint_rights) */
 	uint64_t mint_badge;
 	uint32_t mint_rights;
+	/* an earlier instance may have begun this */
+	bool     redelivered;
 };
 
 struct svc;
 
-/* Made by abigen for each protocol: checks the event, calls the op, puts results into r. */
+/* Made by abigen for each protocol: checks the command and its words, calls the op; w is then the answer's. */
 struct svc_proto {
 	const char *name;
-	status_t (*dispatch)(const void *ops, void *self, struct svc_cmd *c, const struct event *e, struct reply *r);
+	status_t (*dispatch)(const void *ops, void *self, struct svc_cmd *c, uint64_t w[IPC_WORDS]);
 };
 
 struct svc {
