@@ -3,12 +3,16 @@
 #
 #   LIBS_NAME   := zlib       libraries to link (lib/part.mk)
 #   CFLAGS_NAME := -DX=1      flags for its files
+#
+# tests/system/NAME and tests/bench/NAME are programs too; the images of tests and of make bench have them as
+# bin/NAME.
 
--include $(wildcard sbin/*/part.mk bin/*/part.mk)
+-include $(wildcard sbin/*/part.mk bin/*/part.mk tests/system/*/part.mk tests/bench/*/part.mk)
 
-PROGRAM_DIRS := $(sort $(foreach d,$(wildcard sbin/*/ bin/*/),$(if $(call sources,$(d:/=)),$(d:/=))))
+PROGRAM_DIRS := $(sort $(foreach d,$(wildcard sbin/*/ bin/*/ tests/system/*/ tests/bench/*/),$(if $(call sources,$(d:/=)),$(d:/=))))
 SBIN_PROGRAMS := $(notdir $(filter sbin/%,$(PROGRAM_DIRS)))
 BIN_PROGRAMS  := $(notdir $(filter bin/%,$(PROGRAM_DIRS)))
+TEST_PROGRAMS := $(notdir $(filter tests/%,$(PROGRAM_DIRS)))
 
 # $(1): folder, $(2): name
 define PROGRAM

@@ -4,16 +4,36 @@
 #   OUT/esp.img         the EFI system partition: FAT32, nothing around it
 #   OUT/skerry.img      a GPT disk with that partition
 #   OUT/skerry.iso      the same for CD drives, also a disk when written to a stick
+#
+# Test builds (TEST=1) also have the programs and services of tests/system and tests/bench in the archive;
+# OUT/bench is the shipped build with that archive, for make bench.
 
 INITFS_MAX   := 2097152
 INITFS_TREE  := $(sort $(shell find initfs -type f 2>/dev/null))
 INITFS_SBIN  := $(SBIN_PROGRAMS:%=$(OUT)/strip/%)
 INITFS_BIN   := $(BIN_PROGRAMS:%=$(OUT)/strip/%)
+TEST_TREE    := $(sort $(shell find tests/system/initfs -type f 2>/dev/null))
+TEST_BIN     := $(TEST_PROGRAMS:%=$(OUT)/strip/%)
 ESP_FILES    := $(OUT)/BOOTX64.EFI esp/boot.cfg $(OUT)/kernel.elf $(OUT)/strip/initfsd $(OUT)/initfs.tar.gz
 
-$(OUT)/initfs.tar.gz: tools/mkinitfs $(INITFS_TREE) $(INITFS_SBIN) $(INITFS_BIN)
+$(OUT)/initfs.tar.gz: tools/mkinitfs $(INITFS_TREE) $(INITFS_SBIN) $(INITFS_BIN) $(if $(TEST),$(TEST_TREE) $(TEST_BIN))
 	$(call say,TAR,$@)
-	$(Q)tools/mkinitfs --out $@ --tree initfs --sbin $(INITFS_SBIN) --bin $(INITFS_BIN)
+	$(Q)tools/mkinitfs --out $@ --tree initfs $(if $(TEST),--tree tests/system/initfs) \
+		--sbin $(INITFS_SBIN) --bin $(INITFS_BIN) $(if $(TEST),$(TEST_BIN))
+
+$(OUT)/bench/initfs.tar.gz: tools/mkinitfs $(INITFS_TREE) $(TEST_TREE) $(INITFS_SBIN) $(INITFS_BIN) $(TEST_BIN)
+	$(call say,TAR,$@)
+	$(Q)mkdir -p $(@D) && tools/mkinitfs --out $@ --tree initfs --tree tests/system/initfs \
+		--sbin $(INITFS_SBIN) --bin $(INITFS_BIN) $(TEST_BIN)
+
+# No menu: waiting for a key is no part of what is counted.
+$(OUT)/bench/boot.cfg: esp/boot.cfg
+	$(Q)mkdir -p $(@D) && sed 's/^timeout *=.*/timeout = 0/' $< >$@
+
+BENCH_FILES := $(OUT)/BOOTX64.EFI $(OUT)/bench/boot.cfg $(OUT)/kernel.elf $(OUT)/strip/initfsd $(OUT)/bench/initfs.tar.gz
+$(OUT)/bench/esp.img: tools/mkimage $(BENCH_FILES)
+	$(call say,FAT,$@)
+	$(Q)tools/mkimage esp $@ $(BENCH_FILES)
 
 $(OUT)/esp.img: tools/mkimage $(ESP_FILES)
 	$(call say,FAT,$@)

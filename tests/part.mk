@@ -36,8 +36,13 @@ test: all $(TEST_BINS) $(FUZZ_BINS)
 	$(Q)$(if $(TEST),:,$(MAKE) --no-print-directory TEST=1 all)
 	@$(PYTHON) tools/runtests --host $(TEST_BINS) --fuzz $(FUZZ_BINS) --boot tests/host tests/boot
 
-bench: all
-	@$(PYTHON) tools/runtests --boot tests/bench
+# The plugin runs in this machine's QEMU.
+$(OUT)/bench/insncount.so: tests/bench/insncount.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && gcc -O2 -Wall -Wextra -shared -fPIC -fvisibility=hidden -o $@ $<
+
+bench: all $(OUT)/bench/esp.img $(OUT)/bench/insncount.so
+	@$(PYTHON) tests/bench/bench.py
 
 soak: all
 	@$(PYTHON) tools/runtests --boot tests/soak

@@ -1,0 +1,197 @@
+#!/usr/bin/python3
+"""
+bench: what make bench runs. Boots the bench image under the counting plugin, lets the cases of tests/bench/bench
+run inside, takes wall times and sizes, prints every figure beside its bar and writes them to OUT/bench.tsv.
+
+    bench.py [--only inside|outside]
+
+Ends with 0 when everything could be measured, whether the bars are held or not; the misses are listed at the end.
+"""
+import argparse
+import math
+import os
+import pathlib
+import re
+import statistics
+import struct
+import subprocess
+import sys
+import tarfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "lib"))
+import vm  # noqa: E402
+
+OUT = ROOT / os.environ.get("OUT", "build")
+IMAGE = OUT / "bench" / "esp.img"
+PLUGIN = OUT / "bench" / "insncount.so"
+COUNTS = OUT / "bench" / "counts"
+ENTRY_BYTES = 24
+CPU = "max,-erms"           # a REP string counts per iteration: by quadwords on both sides of a comparison
+MEM = 512
+WALL_RUNS = 3
+LEAST_FROM_MIB, LEAST_TO_MIB, LEAST_STEP_MIB = 72, 44, 4
+LEAST_TIMEOUT_S = 40
+
+
+class Row:
+    def __init__(self, line):
+        self.case, self.text, self.unit, self.bar, self.peer, self.who = line.split("\t")
+        self.figure = None
+
+
+def rows():
+    lines = (ROOT / "tests" / "bench" / "bars.tsv").read_text(encoding="utf-8").splitlines()
+    return [Row(line) for line in lines if line and not line.startswith("#")]
+
+
+def loader_entry():
+    """The first code of the loader, as the plugin is to look for it."""
+    data = (OUT / "BOOTX64.EFI").read_bytes()
+    header = struct.unpack_from("<I", data, 0x3c)[0]
+    sections, optional_size = struct.unpack_from("<H12xH", data, header + 6)
+    entry = struct.unpack_from("<I", data, header + 24 + 16)[0]
+    for i in range(sections):
+        at = header + 24 + optional_size + 40 * i
+        _, address, raw_size, raw = struct.unpack_from("<IIII", data, at + 8)
+        if address <= entry < address + raw_size:
+            return data[raw + entry - address:][:ENTRY_BYTES].hex()
+    raise SystemExit("bench: no section of BOOTX64.EFI holds its entry")
+
+
+def counts(kind):
+    found = []
+    for line in COUNTS.read_text().splitlines(True):
+        words = line.split()
+        if line.endswith("\n") and words and words[0] == kind:
+            found.append([int(word) for word in words[1:]])
+    return found
+
+
+def kstat(machine):
+    return {name: int(value) for name, value in re.findall(r"^(\S+) (\d+)$", machine.run("cat proc://kstat"), re.M)}
+
+
+def inside():
+    """What is counted: the boot, and the cases of the bench program."""
+    figures = {}
+    plugin = ["-plugin", f"{PLUGIN},out={COUNTS},entry={loader_entry()}"]
+    with vm.Machine(IMAGE, cpu=CPU, mem=MEM, extra=plugin) as machine:
+        machine.boot(300)
+        time.sleep(1)                   # until everything has come to rest
+        loader, rest = counts("L"), counts("H")
+        if not loader or not rest:
+            raise SystemExit("bench: the plugin did not see the loader's entry, or no CPU ever halted")
+        figures["firmware"] = loader[0][0] / 1e6
+        at_prompt = [h[0] for h in rest]
+        figures["boot"] = (at_prompt[-1] - loader[0][0]) / 1e6
+        figures["memory"] = MEM - kstat(machine)["pages_free"] * 4 / 1024
+        text = machine.run("bench", 300)
+        print(text, file=sys.stderr) if "bench: done" not in text else None
+        done = re.findall(r"^bench: (\S+) (\d+)$", text, re.M)
+        regions = counts("R")
+        if "bench: done" not in text or len(done) != len(regions):
+            print(f"bench: the program inside ended early: {len(done)} cases, {len(regions)} counts", file=sys.stderr)
+            figures["incomplete"] = True
+        for (case, rounds), (user, kernel) in zip(done, regions):
+            figures[case] = (user + kernel) / int(rounds)
+            figures[case + " user"] = user / int(rounds)
+    return figures
+
+
+def boot_wall():
+    """From the loader's first line on the serial port to the prompt, in seconds of this host."""
+    times = []
+    for _ in range(WALL_RUNS):
+        with vm.Machine(IMAGE, mem=MEM) as machine:
+            machine.expect("Skerry: starting", 120)
+            begin = time.monotonic()
+            machine.prompt(120)
+            times.append(time.monotonic() - begin)
+    return statistics.median(times)
+
+
+def least_memory():
+    least = None
+    for mib in range(LEAST_FROM_MIB, LEAST_TO_MIB - 1, -LEAST_STEP_MIB):
+        try:
+            with vm.Machine(IMAGE, mem=mib) as machine:
+                machine.boot(LEAST_TIMEOUT_S)
+                machine.run("cat proc://kstat")
+        except vm.MachineError:
+            break
+        least = mib
+    return least
+
+
+def outside():
+    figures = {"boot-wall": boot_wall(), "memory-least": least_memory()}
+    kernel = subprocess.run(["llvm-strip", "--strip-all", "-o", "-", str(OUT / "kernel.elf")], check=True, stdout=subprocess.PIPE).stdout
+    archive = OUT / "initfs.tar.gz"
+    figures["size"] = len(kernel) + archive.stat().st_size
+    with tarfile.open(archive) as tar:
+        figures["size-initfs"] = sum(member.size for member in tar)
+    figures["kernel-lines"] = sum(len(path.read_bytes().splitlines())
+                                  for path in (ROOT / "kernel").rglob("*")
+                                  if path.suffix in (".c", ".h", ".S") and not path.stem.endswith(("_test", "_fuzz")))
+    return figures
+
+
+def show(value):
+    if value is None:
+        return "-"
+    return f"{value:.0f}" if value >= 200 else f"{value:.1f}"
+
+
+def number(text):
+    return None if text == "-" else float(text)
+
+
+def report(table):
+    print(f"{'':62} {'figure':>9} {'bar':>9} {'peer':>9} {'peer/us':>8}  peer")
+    missed = []
+    for row in table:
+        bar, peer = number(row.bar), number(row.peer)
+        ratio = f"{peer / row.figure:.2f}" if peer and row.figure else "-"
+        over = bar is not None and row.figure is not None and row.figure > bar
+        if over:
+            missed.append(row)
+        print(f"{row.text[:47]:47} {row.unit:14} {show(row.figure):>9}{'!' if over else ' '}{show(bar):>9} {show(peer):>9} {ratio:>8}  {row.who}")
+    print()
+    for row in missed:
+        print(f"bar missed: {row.text}: {show(row.figure)} {row.unit}, bar {row.bar} ({row.figure / float(row.bar):.2f} of it)")
+    if not missed:
+        print("every bar is held")
+
+
+def write(table):
+    lines = ["case\tfigure\tunit\tbar\tpeer\n"]
+    lines += [f"{row.case}\t{show(row.figure)}\t{row.unit}\t{row.bar}\t{row.peer}\n" for row in table]
+    (OUT / "bench.tsv").write_text("".join(lines), encoding="utf-8")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--only", choices=["inside", "outside"])
+    options = parser.parse_args()
+    figures = {}
+    if options.only != "outside":
+        figures.update(inside())
+    if options.only != "inside":
+        figures.update(outside())
+    table = rows()
+    for row in table:
+        row.figure = figures.get(row.case)
+        if row.figure is not None and not math.isfinite(row.figure):
+            row.figure = None
+    report(table)
+    write(table)
+    lacking = [row.case for row in table if row.figure is None]
+    if lacking and not options.only:
+        print(f"bench: not measured: {' '.join(lacking)}", file=sys.stderr)
+        return 1
+    return 0
+
+
+sys.exit(main())

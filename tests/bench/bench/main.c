@@ -1,0 +1,398 @@
+/*
+ * bench: the cases that are counted inside the machine. Each runs a number of rounds between two marks
+ * (mark.h), which the plugin turns into instruction counts; the line "bench: NAME ROUNDS" tells
+ * tests/bench/test_bench.py which count is whose, in order. A first run without marks warms everything up.
+ *
+ * Without arguments it runs them all; with one it is the other side of a case.
+ */
+#include <gen/file.h>
+#include <rt/file.h>
+#include <rt/io.h>
+#include <rt/start.h>
+#include <string.h>
+#include "mark.h"
+
+#define OWN_URI     "initfs:///bin/bench"
+#define NOTHING_URI "initfs:///bin/nothing"
+#define FILE_URI    "initfs:///etc/services/sh"
+
+enum { ROUNDS = 2000, WARM = 64, FAULT_PAGES = 512, STACK = 16 * KiB };
+enum { BIT_WAKE = 0 };
+
+status_t raw_calls0(handle_t session, uint64_t n, uint32_t op);
+status_t raw_calls6(handle_t session, uint64_t n, uint32_t op, uint64_t w[6]);
+status_t raw_serve(handle_t port, cmd_id_t first);
+
+static char buffer[64 * KiB] aligned(4096);
+static handle_t own_image;
+static uint64_t own_size;
+
+/* Everything a case needs; what it does not use is 0. */
+struct ctx {
+	handle_t session, port, file, notify, process, image;
+	uint64_t image_size, len;
+};
+
+/* ---- the other side ---- */
+
+static int serve_raw(void)
+{
+	handle_t port = start_handle("port");
+	struct event e;
+	MUST(ipc_accept(port, FOREVER, &e));
+	return (int)raw_serve(port, e.cmd);
+}
+
+/* Takes what the caller lends, as any server would that needs all of it. */
+static int serve_buffers(void)
+{
+	handle_t port = start_handle("port");
+	struct event e;
+	struct reply r = { 0 };
+	MUST(ipc_accept(port, FOREVER, &e));
+	for (;;) {
+		uint64_t done = 0;
+		r.status = cmd_read(e.cmd, 0, buffer, e.in_len, &done);
+		r.w[0] = done;
+		MUST(ipc_return_accept(e.cmd, &r, port, &e));
+	}
+}
+
+static status_t on_stat(void *self unused, struct svc_cmd *c unused, const struct file_stat_req *q unused, struct file_stat_rep *p)
+{
+	*p = (struct file_stat_rep){ .type = FILE_REGULAR, .size = 1 };
+	return OK;
+}
+
+static int serve_loop(void)
+{
+	static const struct file_ops ops = { .stat = on_stat };
+	struct svc svc;
+	MUST(svc_init(&svc, &file_proto, &ops, NULL));
+	return (int)svc_run(&svc);
+}
+
+static int yield_for_ever(void)
+{
+	for (;;)
+		thread_yield();
+}
+
+/* Starts this program again as `role`, with a fresh Port; the Session to it in c->session. */
+static void other_side(struct ctx *c, const char *role)
+{
+	const char *argv[] = { "bench", role };
+	struct process_info self;
+	uint64_t pid;
+	MUST(process_info(0, &self));
+	MUST(port_create(0, &c->port));
+	MUST(session_create(c->port, 1, RIGHT_READ | RIGHT_WRITE, &c->session));
+	struct spawn_handle give[] = { { .name = "port", .handle = c->port }, { .name = "stderr", .handle = start_handle("stderr") } };
+	struct spawn s = { .image = own_image, .image_size = own_size, .argc = 2, .argv = argv,
+		.handles = give, .n_handles = 2, .priority = self.priority, .level = self.level };
+	MUST(spawn(&s, &c->process, &pid, NULL));
+}
+
+static void other_side_end(struct ctx *c)
+{
+	struct process_info info;
+	if (c->process) {
+		MUST(process_kill(c->process, KILL_PLAIN));
+		MUST(process_wait(c->process, FOREVER, &info));
+		handle_close(c->process);
+	}
+	if (c->session)
+		handle_close(c->session);
+	if (c->port)
+		handle_close(c->port);
+	*c = (struct ctx){ 0 };
+}
+
+/* ---- threads of this process ---- */
+
+static handle_t thread_start(void (*entry)(struct ctx *), struct ctx *c, uint32_t priority)
+{
+	uint64_t stack;
+	handle_t t;
+	MUST(vmem_map(0, 0, 0, 0, STACK, PROT_READ | PROT_WRITE, &stack));
+	MUST(thread_create((uint64_t)entry, stack + STACK - 8, (uint64_t)c, priority, &t));
+	return t;
+}
+
+static bool threads_stop;
+
+static void wait_and_count(struct ctx *c)
+{
+	struct event e;
+	while (!threads_stop)
+		MUST(ipc_accept(c->port, FOREVER, &e));
+	thread_exit();
+}
+
+static void yield_along(struct ctx *c unused)
+{
+	while (!threads_stop)
+		thread_yield();
+	thread_exit();
+}
+
+/* ---- cases ---- */
+
+static void run_nop(struct ctx *c unused, uint64_t n)
+{
+	while (n--)
+		syscall_nop();
+}
+
+static void run_calls0(struct ctx *c, uint64_t n)
+{
+	MUST(raw_calls0(c->session, n, 1));
+}
+
+static void run_calls6(struct ctx *c, uint64_t n)
+{
+	uint64_t w[6] = { 1, 2, 3, 4, 5, 6 };
+	MUST(raw_calls6(c->session, n, 1, w));
+}
+
+static void run_stat_words(struct ctx *c, uint64_t n)
+{
+	while (n--) {
+		uint64_t w[6] = { 0 };
+		MUST(ipc_call_words(c->session, FILE_STAT, w));
+	}
+}
+
+static void run_in(struct ctx *c, uint64_t n)
+{
+	while (n--) {
+		struct msg m = { .op = 1, .in = buffer, .in_len = c->len };
+		MUST(ipc_call(c->session, &m));
+	}
+}
+
+static void run_notify(struct ctx *c, uint64_t n)
+{
+	while (n--)
+		MUST(notify_signal(c->notify, 1ull << BIT_WAKE));
+}
+
+/* The other one yields as often as we do. */
+static void run_yield(struct ctx *c unused, uint64_t n)
+{
+	for (n /= 2; n--;)
+		thread_yield();
+}
+
+static void run_fault(struct ctx *c unused, uint64_t n)
+{
+	uint64_t va;
+	MUST(vmem_map(0, 0, 0, 0, n * PAGE_SIZE, PROT_READ | PROT_WRITE, &va));
+	for (uint64_t i = 0; i < n; i++)
+		*(volatile char *)(va + i * PAGE_SIZE) = 1;
+	MUST(vmem_unmap(0, va, n * PAGE_SIZE));
+}
+
+static void run_map(struct ctx *c unused, uint64_t n)
+{
+	while (n--) {
+		uint64_t va;
+		MUST(vmem_map(0, 0, 0, 0, PAGE_SIZE, PROT_READ | PROT_WRITE, &va));
+		*(volatile char *)va = 1;
+		MUST(vmem_unmap(0, va, PAGE_SIZE));
+	}
+}
+
+static void wait_end(handle_t process)
+{
+	struct process_info info;
+	MUST(process_wait(process, FOREVER, &info));
+	if (info.exit_kind != EXIT_NORMAL)
+		rt_panic("a program ended as %u", info.exit_kind);
+	handle_close(process);
+}
+
+static void run_spawn(struct ctx *c, uint64_t n)
+{
+	const char *argv[] = { "nothing" };
+	while (n--) {
+		struct spawn s = { .image = c->image, .image_size = c->image_size, .argc = 1, .argv = argv, .priority = PRIORITY_NORMAL, .level = 100 };
+		handle_t process;
+		uint64_t pid;
+		MUST(spawn(&s, &process, &pid, NULL));
+		wait_end(process);
+	}
+}
+
+static void run_spawn_uri(struct ctx *c unused, uint64_t n)
+{
+	const char *argv[] = { "nothing" };
+	while (n--) {
+		struct spawn s = { .argc = 1, .argv = argv, .priority = PRIORITY_NORMAL, .level = 100 };
+		handle_t process;
+		uint64_t pid;
+		MUST(spawn_uri(NOTHING_URI, &s, &process, &pid, NULL));
+		wait_end(process);
+	}
+}
+
+static void run_open(struct ctx *c unused, uint64_t n)
+{
+	while (n--) {
+		handle_t f;
+		MUST(file_open(FILE_URI, OPEN_READ, &f));
+		file_close(f);
+	}
+}
+
+static void run_open_read(struct ctx *c unused, uint64_t n)
+{
+	while (n--) {
+		handle_t f;
+		size_t done;
+		MUST(file_open(FILE_URI, OPEN_READ, &f));
+		MUST(file_read(f, 0, buffer, 64, &done));
+		file_close(f);
+	}
+}
+
+static void run_stat(struct ctx *c unused, uint64_t n)
+{
+	struct stat st;
+	while (n--)
+		MUST(file_stat_uri(FILE_URI, &st));
+}
+
+static void run_read1(struct ctx *c, uint64_t n)
+{
+	size_t done;
+	while (n--)
+		MUST(file_read(c->file, 7, buffer, 1, &done));
+}
+
+/* ---- running ---- */
+
+static void measure_rounds(const char *name, void (*run)(struct ctx *, uint64_t), struct ctx *c, uint64_t rounds)
+{
+	run(c, MIN(rounds, (uint64_t)WARM));
+	MARK_BEGIN();
+	run(c, rounds);
+	MARK_END();
+	print("bench: %s %llu\n", name, (unsigned long long)rounds);
+	print_flush();
+}
+
+static void measure(const char *name, void (*run)(struct ctx *, uint64_t), struct ctx *c)
+{
+	measure_rounds(name, run, c, ROUNDS);
+}
+
+static void calls(void)
+{
+	struct ctx c = { 0 };
+
+	measure("syscall", run_nop, &c);
+	other_side(&c, "serve-raw");
+	measure("call-0", run_calls0, &c);
+	measure("call-6", run_calls6, &c);
+	other_side_end(&c);
+	other_side(&c, "serve-loop");
+	measure("call-service", run_stat_words, &c);
+	other_side_end(&c);
+	other_side(&c, "serve-buffers");
+	memset(buffer, 1, sizeof(buffer));
+	c.len = 64;
+	measure("call-64", run_in, &c);
+	c.len = 4 * KiB;
+	measure("call-4k", run_in, &c);
+	c.len = 64 * KiB;
+	measure_rounds("call-64k", run_in, &c, ROUNDS / 10);
+	other_side_end(&c);
+}
+
+static void scheduling(void)
+{
+	struct ctx c = { 0 };
+
+	MUST(port_create(0, &c.port));
+	MUST(notify_create(&c.notify));
+	MUST(notify_port(c.notify, c.port, 1));
+	handle_t waiter = thread_start(wait_and_count, &c, PRIORITY_NORMAL);
+	MUST(thread_set_priority(0, PRIORITY_NORMAL - 1));
+	measure("notify", run_notify, &c);
+	threads_stop = true;
+	MUST(notify_signal(c.notify, 1));
+	MUST(thread_set_priority(0, PRIORITY_NORMAL));
+	handle_close(waiter);
+	handle_close(c.notify);
+	handle_close(c.port);
+
+	threads_stop = false;
+	c = (struct ctx){ 0 };
+	handle_t other = thread_start(yield_along, &c, PRIORITY_NORMAL);
+	measure("yield-thread", run_yield, &c);
+	threads_stop = true;
+	thread_yield();
+	handle_close(other);
+
+	other_side(&c, "yield");
+	measure("yield-process", run_yield, &c);
+	other_side_end(&c);
+}
+
+static void memory_and_programs(void)
+{
+	struct ctx c = { 0 };
+
+	measure_rounds("page-fault", run_fault, &c, FAULT_PAGES);
+	measure("map-touch-unmap", run_map, &c);
+	handle_t file;
+	MUST(file_open(NOTHING_URI, OPEN_READ, &file));
+	MUST(file_map(file, &c.image, &c.image_size));
+	file_close(file);
+	measure_rounds("execute", run_spawn, &c, ROUNDS / 10);
+	measure_rounds("execute-uri", run_spawn_uri, &c, ROUNDS / 10);
+	handle_close(c.image);
+}
+
+static void files(void)
+{
+	struct ctx c = { 0 };
+
+	measure("open-close", run_open, &c);
+	measure("open-read-close", run_open_read, &c);
+	measure("stat", run_stat, &c);
+	MUST(file_open(FILE_URI, OPEN_READ, &c.file));
+	measure("read-1", run_read1, &c);
+	file_close(c.file);
+}
+
+static int role(const char *name)
+{
+	if (!strcmp(name, "serve-raw"))
+		return serve_raw();
+	if (!strcmp(name, "serve-buffers"))
+		return serve_buffers();
+	if (!strcmp(name, "serve-loop"))
+		return serve_loop();
+	if (!strcmp(name, "yield"))
+		return yield_for_ever();
+	print_error("no such role: %s", name);
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1)
+		return role(argv[1]);
+	handle_t file;
+	MUST(file_open(OWN_URI, OPEN_READ, &file));
+	MUST(file_map(file, &own_image, &own_size));
+	file_close(file);
+	calls();
+	scheduling();
+	memory_and_programs();
+	files();
+	print("bench: done\n");
+	return 0;
+}

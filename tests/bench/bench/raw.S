@@ -1,0 +1,105 @@
+/*
+ * raw: the shortest client and server there can be: messages stay in registers, so what is counted
+ * is the kernel and six or seven instructions of each side.
+ */
+#include <gen/syscall_numbers.h>
+
+.macro save
+	push	%rbx
+	push	%rbp
+	push	%r12
+	push	%r13
+	push	%r14
+	push	%r15
+.endm
+.macro restore
+	pop	%r15
+	pop	%r14
+	pop	%r13
+	pop	%r12
+	pop	%rbp
+	pop	%rbx
+	ret
+.endm
+
+/* status_t raw_calls0(handle_t session, uint64_t n, uint32_t op): n calls with no word worth sending. */
+	.section .text.raw_calls0, "ax"
+	.globl	raw_calls0
+	.hidden	raw_calls0
+raw_calls0:
+	save
+	push	%rdx
+	push	%rsi
+	push	%rdi
+1:	mov	(%rsp), %edi
+	mov	16(%rsp), %r15d
+	mov	$SYS_call_words, %eax
+	syscall
+	test	%rax, %rax
+	js	2f
+	decq	8(%rsp)
+	jnz	1b
+2:	add	$24, %rsp
+	restore
+
+/* status_t raw_calls6(handle_t session, uint64_t n, uint32_t op, uint64_t w[6]): six words there and back. */
+	.section .text.raw_calls6, "ax"
+	.globl	raw_calls6
+	.hidden	raw_calls6
+raw_calls6:
+	save
+	push	%rcx
+	push	%rdx
+	push	%rsi
+	push	%rdi
+1:	mov	(%rsp), %edi
+	mov	16(%rsp), %r15d
+	mov	24(%rsp), %rcx
+	mov	0(%rcx), %rsi
+	mov	8(%rcx), %rdx
+	mov	16(%rcx), %r10
+	mov	24(%rcx), %r8
+	mov	32(%rcx), %r9
+	mov	40(%rcx), %r12
+	mov	$SYS_call_words, %eax
+	syscall
+	mov	24(%rsp), %rcx
+	mov	%rsi, 0(%rcx)
+	mov	%rdx, 8(%rcx)
+	mov	%r10, 16(%rcx)
+	mov	%r8, 24(%rcx)
+	mov	%r9, 32(%rcx)
+	mov	%r12, 40(%rcx)
+	test	%rax, %rax
+	js	2f
+	decq	8(%rsp)
+	jnz	1b
+2:	add	$32, %rsp
+	restore
+
+/*
+ * status_t raw_serve(handle_t port, cmd_id_t first): returns the command `first` and every one after it
+ * with the words it came with. Ends with what is not a command: the kind, or an error.
+ */
+	.section .text.raw_serve, "ax"
+	.globl	raw_serve
+	.hidden	raw_serve
+raw_serve:
+	save
+	shl	$32, %rdi
+	mov	$SYS_return_accept, %eax
+	or	%rax, %rdi
+	push	%rdi
+	mov	%rsi, %rdi
+	xor	%ebx, %ebx
+	xor	%ebp, %ebp
+1:	mov	(%rsp), %rax
+	xor	%r13d, %r13d
+	xor	%r15d, %r15d
+	syscall
+	test	%rax, %rax
+	jz	1b
+	add	$8, %rsp
+	restore
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,149 @@
+/*
+ * insncount: a QEMU TCG plugin (plugin API version 1) that counts guest instructions between marks.
+ *
+ *   -plugin insncount.so,out=FILE,entry=HEX
+ *
+ * A mark is a NOP that no compiler makes: nopl 0x4b520000+id(%rax), 0f 1f 80 id 00 52 4b. FILE gets a line
+ *
+ *   L total              the code whose bytes are HEX ran for the first time: the loader's entry
+ *   H total              after that, and until the first mark: a CPU halted, so whatever was to be done is done
+ *   R user kernel        at mark 2: instructions since mark 1, at addresses below and above 2^47
+ *
+ * "total" counts from reset. A halted CPU executes nothing, so waiting costs nothing here; an iteration of a
+ * REP instruction counts as one. The counters are plain additions: one vCPU, or -accel tcg,thread=single.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What is used of the documented interface (docs/devel/tcg-plugins in QEMU's source); Debian ships no header. */
+typedef uint64_t qemu_plugin_id_t;
+typedef struct qemu_info_t qemu_info_t;
+struct qemu_plugin_tb;
+struct qemu_plugin_insn;
+typedef void (*tb_callback)(qemu_plugin_id_t id, struct qemu_plugin_tb *tb);
+typedef void (*exec_callback)(unsigned int cpu, void *user);
+typedef void (*exit_callback)(qemu_plugin_id_t id, void *user);
+enum { CALLBACK_NO_REGISTERS = 0, INLINE_ADD_U64 = 0 };
+void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id, tb_callback callback);
+void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, exec_callback callback, int flags, void *user);
+void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *insn, int op, void *counter, uint64_t add);
+void qemu_plugin_register_atexit_cb(qemu_plugin_id_t id, exit_callback callback, void *user);
+size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
+struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t index);
+const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
+size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
+uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
+
+#define PUBLIC __attribute__((visibility("default")))
+PUBLIC int qemu_plugin_version = 1;
+
+enum { ENTRY_MAX = 32 };
+
+static uint64_t count[2], begin[2];     /* [0] user and firmware, [1] kernel */
+static uint8_t entry[ENTRY_MAX];
+static size_t entry_len;
+static bool entered, marked;
+static FILE *out;
+
+static unsigned long long total(void)
+{
+	return count[0] + count[1];
+}
+
+static void on_mark(unsigned int cpu, void *user)
+{
+	(void)cpu;
+	marked = true;
+	if ((intptr_t)user == 1) {
+		memcpy(begin, count, sizeof(begin));
+	} else {
+		fprintf(out, "R %llu %llu\n", (unsigned long long)(count[0] - begin[0]), (unsigned long long)(count[1] - begin[1]));
+		fflush(out);
+	}
+}
+
+static void on_entry(unsigned int cpu, void *user)
+{
+	(void)cpu, (void)user;
+	if (!entered)
+		fprintf(out, "L %llu\n", total());
+	entered = true;
+}
+
+static void on_halt(unsigned int cpu, void *user)
+{
+	(void)cpu, (void)user;
+	if (!entered || marked)
+		return;
+	fprintf(out, "H %llu\n", total());
+	fflush(out);
+}
+
+/* Whether the code from the first instruction of a block on is the loader's entry. */
+static bool is_entry(const struct qemu_plugin_tb *tb)
+{
+	size_t at = 0;
+	if (entered || !entry_len)
+		return false;
+	for (size_t i = 0; i < qemu_plugin_tb_n_insns(tb) && at < entry_len; i++) {
+		const struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
+		size_t n = qemu_plugin_insn_size(insn);
+		if (n > entry_len - at)
+			n = entry_len - at;
+		if (memcmp(entry + at, qemu_plugin_insn_data(insn), n) != 0)
+			return false;
+		at += n;
+	}
+	return at == entry_len;
+}
+
+static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
+{
+	(void)id;
+	if (is_entry(tb))
+		qemu_plugin_register_vcpu_insn_exec_cb(qemu_plugin_tb_get_insn(tb, 0), on_entry, CALLBACK_NO_REGISTERS, NULL);
+	for (size_t i = 0; i < qemu_plugin_tb_n_insns(tb); i++) {
+		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
+		const uint8_t *b = qemu_plugin_insn_data(insn);
+		size_t n = qemu_plugin_insn_size(insn);
+		bool kernel = qemu_plugin_insn_vaddr(insn) >> 47;
+		qemu_plugin_register_vcpu_insn_exec_inline(insn, INLINE_ADD_U64, &count[kernel], 1);
+		if (n == 7 && b[0] == 0x0f && b[1] == 0x1f && b[2] == 0x80 && b[4] == 0 && b[5] == 0x52 && b[6] == 0x4b)
+			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_mark, CALLBACK_NO_REGISTERS, (void *)(intptr_t)b[3]);
+		if (n == 1 && b[0] == 0xf4)
+			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_halt, CALLBACK_NO_REGISTERS, NULL);
+	}
+}
+
+static void on_exit_(qemu_plugin_id_t id, void *user)
+{
+	(void)id, (void)user;
+	fclose(out);
+}
+
+static int digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+PUBLIC int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv)
+{
+	(void)info;
+	for (int i = 0; i < argc; i++) {
+		if (!strncmp(argv[i], "out=", 4))
+			out = fopen(argv[i] + 4, "w");
+		if (!strncmp(argv[i], "entry=", 6))
+			for (const char *s = argv[i] + 6; entry_len < ENTRY_MAX && digit(s[0]) >= 0 && digit(s[1]) >= 0; s += 2)
+				entry[entry_len++] = (uint8_t)(digit(s[0]) << 4 | digit(s[1]));
+	}
+	if (!out) {
+		fprintf(stderr, "insncount: out=FILE is missing or cannot be written\n");
+		return -1;
+	}
+	qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate);
+	qemu_plugin_register_atexit_cb(id, on_exit_, NULL);
+	return 0;
+}
