@@ -11,7 +11,7 @@
 #   make usb        write the image to a stick: DEV=/dev/sdX
 #   make iso        build/skerry.iso, for CDs and for hypervisors that want one
 #   make lint       clang-tidy, cppcheck, Python syntax
-#   make format     clang-format over our sources
+#   make format     clang-format over the lines changed since the last commit
 #   make setup      install what is missing (make does this by itself the first time)
 #   make clean      remove build/
 #   make help       this list
