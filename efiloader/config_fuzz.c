@@ -17,7 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	for (uint32_t i = 0; i < c.n_entries; i++) {
 		const struct config_entry *e = &c.entries[i];
-		if (!e->name[0] || !e->kernel[0] || !e->first[0] || !e->initfs[0] || strlen(e->cmdline) > CONFIG_CMDLINE_MAX)
+		if (!e->name[0] || !e->kernel[0] || !e->first[0] || !e->initfs[0] ||
+		    strlen(e->cmdline) > CONFIG_CMDLINE_MAX)
 			abort();
 		config_word(e->cmdline, "nokaslr", &len);
 		if (config_video(e->cmdline, &width, &height) && (width == 0 || height == 0))

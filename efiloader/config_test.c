@@ -67,7 +67,8 @@ static void timeouts(void **state)
 	assert_int_equal(c.timeout_s, CONFIG_WAIT_FOREVER);
 	parse("timeout = 0");
 	assert_int_equal(c.timeout_s, 0);
-	const char *bad[] = { "timeout = -1", "timeout = 3601", "timeout =", "timeout = 5s", "timeout = 99999999999999999999" };
+	const char *bad[] = { "timeout = -1", "timeout = 3601", "timeout =", "timeout = 5s",
+			      "timeout = 99999999999999999999" };
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		parse(bad[i]);
 		assert_int_equal(c.timeout_s, 3);

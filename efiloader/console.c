@@ -146,7 +146,8 @@ uint32_t key_poll(void)
 	if (ST->ConIn && !EFI_ERROR(ST->ConIn->ReadKeyStroke(ST->ConIn, &key))) {
 		static const uint16_t scan[] = {
 			[SCAN_UP] = KEY_UP, [SCAN_DOWN] = KEY_DOWN, [SCAN_LEFT] = KEY_LEFT, [SCAN_RIGHT] = KEY_RIGHT,
-			[SCAN_HOME] = KEY_HOME, [SCAN_END] = KEY_END, [SCAN_DELETE] = KEY_DELETE, [SCAN_ESC] = KEY_ESCAPE,
+			[SCAN_HOME] = KEY_HOME, [SCAN_END] = KEY_END, [SCAN_DELETE] = KEY_DELETE,
+			[SCAN_ESC] = KEY_ESCAPE,
 		};
 		if (key.UnicodeChar)
 			return key.UnicodeChar < 0x80 ? key.UnicodeChar : 0;

@@ -47,7 +47,8 @@ static struct sample *sample(void)
 	memset(file + DATA_OFFSET, 0xda, 0x40);
 	struct dyn d[DYN_ENTRIES] = { { DT_RELA, RELA_VIRT }, { DT_RELASZ, 48 }, { DT_RELAENT, 24 }, { DT_NULL, 0 } };
 	memcpy(file + DYN_AT, d, sizeof(d));
-	struct rela r[2] = { { DATA_VIRT + 8, R_X86_64_RELATIVE, 0x10 }, { RODATA_VIRT, R_X86_64_RELATIVE, DATA_VIRT } };
+	struct rela r[2] = { { DATA_VIRT + 8, R_X86_64_RELATIVE, 0x10 },
+			     { RODATA_VIRT, R_X86_64_RELATIVE, DATA_VIRT } };
 	memcpy(file + RELA_AT, r, sizeof(r));
 	return s;
 }

@@ -48,7 +48,8 @@ static void leave_firmware(struct map_buffer *b, UINTN *map_size, UINTN *descrip
 		UINTN key = 0;
 		UINT32 version;
 		*map_size = b->efi_size;
-		if (EFI_ERROR(BS->GetMemoryMap(map_size, (EFI_MEMORY_DESCRIPTOR *)b->efi, &key, descriptor, &version))) {
+		EFI_MEMORY_DESCRIPTOR *map = (EFI_MEMORY_DESCRIPTOR *)b->efi;
+		if (EFI_ERROR(BS->GetMemoryMap(map_size, map, &key, descriptor, &version))) {
 			if (tries == 0)
 				fail("the firmware gives no memory map");
 			stop("\r\nSkerry cannot start: the memory map outgrew its buffer\r\n");

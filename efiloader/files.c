@@ -81,7 +81,7 @@ void *file_read(const char *path, uint32_t type, uint64_t limit, uint64_t *size,
 {
 	CHAR16 wide[CONFIG_PATH_MAX + 1];
 	size_t n = 0;
-	for (; path[n] && n < CONFIG_PATH_MAX; n++)
+	for (; n < CONFIG_PATH_MAX && path[n]; n++)
 		wide[n] = (CHAR16)(unsigned char)path[n];
 	wide[n] = 0;
 

@@ -44,7 +44,7 @@ const struct mem_range *pages_ranges(uint32_t *n);
 /* --- files.c: the volume that the loader came from --- */
 void files_init(void);
 EFI_HANDLE files_device(void);
-/* Reads a whole file into pages of `type`; NULL when it cannot be read, and *why says so. Empty files count as unreadable. */
+/* Reads a whole file into pages of `type`; NULL when it cannot be read or is empty, and *why says so. */
 void *file_read(const char *path, uint32_t type, uint64_t limit, uint64_t *size, const char **why);
 
 /* --- menu.c --- */

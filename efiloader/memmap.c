@@ -54,7 +54,8 @@ static uint64_t end_of(const struct boot_mem *m)
 	return m->base + m->pages * PAGE_SIZE;
 }
 
-static bool insert(struct boot_mem *map, uint32_t *n, uint32_t max, uint32_t at, uint64_t base, uint64_t end, uint32_t type)
+static bool insert(struct boot_mem *map, uint32_t *n, uint32_t max, uint32_t at, uint64_t base, uint64_t end,
+		   uint32_t type)
 {
 	if (*n == max)
 		return false;

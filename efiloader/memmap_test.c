@@ -135,7 +135,8 @@ static void agrees_with_the_model(void **state)
 		uint8_t model[MODEL_PAGES] = { 0 };
 		n = 0;
 		for (int step = 0; step < 12; step++) {
-			uint64_t page = (uint64_t)rand() % MODEL_PAGES, pages = 1 + (uint64_t)rand() % (MODEL_PAGES - page);
+			uint64_t page = (uint64_t)rand() % MODEL_PAGES;
+			uint64_t pages = 1 + (uint64_t)rand() % (MODEL_PAGES - page);
 			uint32_t type = 1 + (uint32_t)rand() % 12;
 			bool force = rand() % 4 == 0;
 			assert_true(add(page, pages, type, force));

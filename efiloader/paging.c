@@ -84,7 +84,7 @@ static uint64_t ram_end(void)
 		fail("the firmware gives no memory map: %r", status);
 	for (UINTN at = 0; at + descriptor <= size; at += descriptor) {
 		const EFI_MEMORY_DESCRIPTOR *d = (const EFI_MEMORY_DESCRIPTOR *)(map + at);
-		struct boot_mem one = { .base = d->PhysicalStart, .pages = d->NumberOfPages, .type = memmap_type(d->Type) };
+		struct boot_mem one = { d->PhysicalStart, d->NumberOfPages, memmap_type(d->Type), 0 };
 		if (d->PhysicalStart < HHDM_MAX && d->NumberOfPages <= HHDM_MAX / PAGE_SIZE)
 			end = MAX(end, memmap_ram_end(&one, 1));
 	}

@@ -37,7 +37,7 @@ void pci_list_masters(void)
 			continue;
 		/* Other segments cannot be reached by the ports; pcid stops those. */
 		if (may_be_stopped(class >> 24) && segment == 0)
-			masters[n_masters++] = (uint32_t)(1u << 31 | bus << 16 | device << 11 | function << 8 | PCI_COMMAND);
+			masters[n_masters++] = (uint32_t)(1u << 31 | bus << 16 | device << 11 | function << 8) | PCI_COMMAND;
 	}
 	BS->FreePool(handles);
 }
