@@ -26,9 +26,9 @@ $(OUT)/bench/initfs.tar.gz: tools/mkinitfs $(INITFS_TREE) $(TEST_TREE) $(INITFS_
 	$(Q)mkdir -p $(@D) && tools/mkinitfs --out $@ --tree initfs --tree tests/system/initfs \
 		--sbin $(INITFS_SBIN) --bin $(INITFS_BIN) $(TEST_BIN)
 
-# No menu: waiting for a key is no part of what is counted.
+# No menu: waiting for a key is no part of what is counted. A fixed address, so that a profile has names.
 $(OUT)/bench/boot.cfg: esp/boot.cfg
-	$(Q)mkdir -p $(@D) && sed 's/^timeout *=.*/timeout = 0/' $< >$@
+	$(Q)mkdir -p $(@D) && sed 's/^timeout *=.*/timeout = 0/; s/^cmdline *=.*/& nokaslr/' $< >$@
 
 BENCH_FILES := $(OUT)/BOOTX64.EFI $(OUT)/bench/boot.cfg $(OUT)/kernel.elf $(OUT)/strip/initfsd $(OUT)/bench/initfs.tar.gz
 $(OUT)/bench/esp.img: tools/mkimage $(BENCH_FILES)

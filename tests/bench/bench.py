@@ -3,11 +3,14 @@
 bench: what make bench runs. Boots the bench image under the counting plugin, lets the cases of tests/bench/bench
 run inside, takes wall times and sizes, prints every figure beside its bar and writes them to OUT/bench.tsv.
 
-    bench.py [--only inside|outside]
+    bench.py [--only inside|outside] [--profile]
+
+--profile: after that, in which functions of the kernel each case spends its instructions.
 
 Ends with 0 when everything could be measured, whether the bars are held or not; the misses are listed at the end.
 """
 import argparse
+import bisect
 import math
 import os
 import pathlib
@@ -30,6 +33,7 @@ COUNTS = OUT / "bench" / "counts"
 ENTRY_BYTES = 24
 CPU = "max,-erms"           # a REP string counts per iteration: by quadwords on both sides of a comparison
 MEM = 512
+KERNEL_BASE = 0xffffffff80000000    # efiloader/image.c, with nokaslr
 WALL_RUNS = 3
 LEAST_FROM_MIB, LEAST_TO_MIB, LEAST_STEP_MIB = 72, 44, 4
 LEAST_TIMEOUT_S = 40
@@ -73,10 +77,44 @@ def kstat(machine):
     return {name: int(value) for name, value in re.findall(r"^(\S+) (\d+)$", machine.run("cat proc://kstat"), re.M)}
 
 
-def inside():
+def profiles():
+    """For each region, in order: {address: count}."""
+    regions, now = [], {}
+    for line in COUNTS.read_text().splitlines():
+        words = line.split()
+        if words[0] == "P":
+            now[int(words[1], 16)] = int(words[2])
+        elif words[0] == "R":
+            regions.append(now)
+            now = {}
+    return regions
+
+
+def functions():
+    """Rising (address, name) of the kernel where "nokaslr" puts it."""
+    text = subprocess.run(["llvm-nm", "-n", str(OUT / "kernel.elf")], check=True, stdout=subprocess.PIPE).stdout.decode()
+    return [(KERNEL_BASE + int(line.split()[0], 16), line.split()[2]) for line in text.splitlines() if line.split()[1] in "tT"]
+
+
+def print_profiles(done):
+    symbols = functions()
+    addresses = [address for address, _ in symbols]
+    for (case, rounds), cells in zip(done, profiles()):
+        sums = {}
+        for address, count in cells.items():
+            at = bisect.bisect_right(addresses, address) - 1
+            name = symbols[at][1] if at >= 0 else hex(address)
+            sums[name] = sums.get(name, 0) + count / int(rounds)
+        print(f"\n{case}: {sum(sums.values()):.1f} in the kernel")
+        for name, count in sorted(sums.items(), key=lambda item: -item[1]):
+            if count >= 0.5:
+                print(f"  {count:9.1f}  {name}")
+
+
+def inside(profile):
     """What is counted: the boot, and the cases of the bench program."""
     figures = {}
-    plugin = ["-plugin", f"{PLUGIN},out={COUNTS},entry={loader_entry()}"]
+    plugin = ["-plugin", f"{PLUGIN},out={COUNTS},entry={loader_entry()}" + (",profile=on" if profile else "")]
     with vm.Machine(IMAGE, cpu=CPU, mem=MEM, extra=plugin) as machine:
         machine.boot(300)
         time.sleep(1)                   # until everything has come to rest
@@ -96,7 +134,8 @@ def inside():
             figures["incomplete"] = True
         for (case, rounds), (user, kernel) in zip(done, regions):
             figures[case] = (user + kernel) / int(rounds)
-            figures[case + " user"] = user / int(rounds)
+        if profile:
+            print_profiles(done)
     return figures
 
 
@@ -174,10 +213,11 @@ def write(table):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--only", choices=["inside", "outside"])
+    parser.add_argument("--profile", action="store_true")
     options = parser.parse_args()
     figures = {}
     if options.only != "outside":
-        figures.update(inside())
+        figures.update(inside(options.profile))
     if options.only != "inside":
         figures.update(outside())
     table = rows()

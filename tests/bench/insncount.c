@@ -1,13 +1,14 @@
 /*
  * insncount: a QEMU TCG plugin (plugin API version 1) that counts guest instructions between marks.
  *
- *   -plugin insncount.so,out=FILE,entry=HEX
+ *   -plugin insncount.so,out=FILE,entry=HEX[,profile=on]
  *
  * A mark is a NOP that no compiler makes: nopl 0x4b520000+id(%rax), 0f 1f 80 id 00 52 4b. FILE gets a line
  *
  *   L total              the code whose bytes are HEX ran for the first time: the loader's entry
  *   H total              after that, and until the first mark: a CPU halted, so whatever was to be done is done
  *   R user kernel        at mark 2: instructions since mark 1, at addresses below and above 2^47
+ *   P address count      before R, with profile=on: how often a kernel instruction ran between the marks
  *
  * "total" counts from reset. A halted CPU executes nothing, so waiting costs nothing here; an iteration of a
  * REP instruction counts as one. The counters are plain additions: one vCPU, or -accel tcg,thread=single.
@@ -40,12 +41,13 @@ uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
 #define PUBLIC __attribute__((visibility("default")))
 PUBLIC int qemu_plugin_version = 1;
 
-enum { ENTRY_MAX = 32 };
+enum { ENTRY_MAX = 32, CELLS = 1 << 17 };
 
 static uint64_t count[2], begin[2];     /* [0] user and firmware, [1] kernel */
 static uint8_t entry[ENTRY_MAX];
 static size_t entry_len;
-static bool entered, marked;
+static bool entered, marked, profile;
+static struct { uint64_t address, count; } cells[CELLS];        /* hashed by address; 0: free */
 static FILE *out;
 
 static unsigned long long total(void)
@@ -59,7 +61,12 @@ static void on_mark(unsigned int cpu, void *user)
 	marked = true;
 	if ((intptr_t)user == 1) {
 		memcpy(begin, count, sizeof(begin));
+		for (size_t i = 0; i < CELLS; i++)
+			cells[i].count = 0;
 	} else {
+		for (size_t i = 0; i < CELLS; i++)
+			if (cells[i].count)
+				fprintf(out, "P %llx %llu\n", (unsigned long long)cells[i].address, (unsigned long long)cells[i].count);
 		fprintf(out, "R %llu %llu\n", (unsigned long long)(count[0] - begin[0]), (unsigned long long)(count[1] - begin[1]));
 		fflush(out);
 	}
@@ -80,6 +87,18 @@ static void on_halt(unsigned int cpu, void *user)
 		return;
 	fprintf(out, "H %llu\n", total());
 	fflush(out);
+}
+
+/* NULL: the table is full; the profile lacks that instruction then. */
+static uint64_t *cell(uint64_t address)
+{
+	size_t at = (address * 0x9e3779b97f4a7c15ull) >> 47;
+	for (size_t i = 0; i < CELLS / 2; i++, at = (at + 1) % CELLS)
+		if (cells[at].address == address || !cells[at].address) {
+			cells[at].address = address;
+			return &cells[at].count;
+		}
+	return NULL;
 }
 
 /* Whether the code from the first instruction of a block on is the loader's entry. */
@@ -111,6 +130,9 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 		size_t n = qemu_plugin_insn_size(insn);
 		bool kernel = qemu_plugin_insn_vaddr(insn) >> 47;
 		qemu_plugin_register_vcpu_insn_exec_inline(insn, INLINE_ADD_U64, &count[kernel], 1);
+		uint64_t *own = profile && kernel ? cell(qemu_plugin_insn_vaddr(insn)) : NULL;
+		if (own)
+			qemu_plugin_register_vcpu_insn_exec_inline(insn, INLINE_ADD_U64, own, 1);
 		if (n == 7 && b[0] == 0x0f && b[1] == 0x1f && b[2] == 0x80 && b[4] == 0 && b[5] == 0x52 && b[6] == 0x4b)
 			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_mark, CALLBACK_NO_REGISTERS, (void *)(intptr_t)b[3]);
 		if (n == 1 && b[0] == 0xf4)
@@ -135,6 +157,8 @@ PUBLIC int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int
 	for (int i = 0; i < argc; i++) {
 		if (!strncmp(argv[i], "out=", 4))
 			out = fopen(argv[i] + 4, "w");
+		if (!strcmp(argv[i], "profile=on"))
+			profile = true;
 		if (!strncmp(argv[i], "entry=", 6))
 			for (const char *s = argv[i] + 6; entry_len < ENTRY_MAX && digit(s[0]) >= 0 && digit(s[1]) >= 0; s += 2)
 				entry[entry_len++] = (uint8_t)(digit(s[0]) << 4 | digit(s[1]));
