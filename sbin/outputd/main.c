@@ -24,7 +24,7 @@ enum { BADGE_ROOT = 0, BADGE_SERIAL = 0x100, BADGE_DEVICE = 1 };
 enum { BIT_IRQ = 0, BIT_TIMER = 1 };
 enum { SESSION_RIGHTS = RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER };
 
-#define PIECE_MAX   1024            /* bytes sent before other events get their turn: 0.1 s of line */
+#define PIECE_MAX   2048            /* bytes sent before other events get their turn; a real line is full long before */
 /* Some 16550s lose the transmit-empty interrupt (Linux, 8250_core.c, UART_BUG_THRE): look again then. */
 #define BACKUP_NS   (50 * NS_PER_MS)
 #define POLL_NS     (10 * NS_PER_MS)    /* no interrupt at all */
@@ -160,6 +160,9 @@ static void pump(void)
 {
 	uint8_t fifo[UART_FIFO_MAX];
 
+	/* While the FIFO is watched here, its emptiness need not interrupt. */
+	if (uart.present && (writers.first || ldisc.echo_put != ldisc.echo_taken))
+		uart_interrupts(&uart, uart_receiving(&uart), false);
 	for (size_t sent = 0; uart.present && sent < PIECE_MAX;) {
 		bool echo = ldisc.echo_put != ldisc.echo_taken;
 		struct parked *w = writers.first;

@@ -1,8 +1,8 @@
 /*
  * uart: see uart.h. Registers after the National PC16550D data sheet (June 1995), section 8.
  *
- * The interrupt is an ISA edge, and the kernel masks it when it fires. So: acknowledge first, then serve
- * until nothing holds the line up; each later condition makes a fresh edge. IIR is never asked why: only
+ * The interrupt is an ISA edge (some boards make it a level, which the kernel masks when it fires). So:
+ * acknowledge first, then serve until nothing holds the line up; each later condition makes a fresh edge. IIR is never asked why: only
  * receive and transmit-empty are enabled, LSR tells both, and reading the byte or filling (or disabling)
  * the transmitter drops the line (table IV).
  */
@@ -135,6 +135,11 @@ void uart_interrupts(struct uart *u, bool receive, bool transmit)
 		u->ier = ier;
 		reg_set(u, IER, ier);
 	}
+}
+
+bool uart_receiving(const struct uart *u)
+{
+	return u->ier & IER_RECEIVE;
 }
 
 void uart_ack(struct uart *u)

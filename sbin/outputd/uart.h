@@ -26,5 +26,6 @@ size_t uart_room(struct uart *u);
 void uart_write(struct uart *u, const uint8_t *data, size_t len);
 /* Which conditions raise the interrupt. Enabling one that holds raises it at once. */
 void uart_interrupts(struct uart *u, bool receive, bool transmit);
+bool uart_receiving(const struct uart *u);      /* whether reception raises it now */
 /* Lets the interrupt through again: before looking at the device, or an edge in between is lost. */
 void uart_ack(struct uart *u);
