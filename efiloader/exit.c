@@ -5,6 +5,7 @@
  */
 #include "loader.h"
 #include "cpu.h"
+#include "levels.h"
 #include "memmap.h"
 
 enum { EXIT_TRIES = 8, MAP_SLACK = 64 };
@@ -86,6 +87,7 @@ void exit_to_kernel(struct boot_info *info)
 	struct map_buffer buffers = buffers_alloc();
 	UINTN map_size, descriptor = 0;
 
+	levels_prepare();
 	pci_list_masters();
 	graphics_set(&info->fb);
 	leave_firmware(&buffers, &map_size, &descriptor);
@@ -96,6 +98,12 @@ void exit_to_kernel(struct boot_info *info)
 	if (cpuid(0x80000000, 0).a >= 0x80000001 && (cpuid(0x80000001, 0).d & CPUID_NX))
 		wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_NXE);
 	info->tsc_exit = rdtsc();
+	uint64_t top = BOOT_HHDM + (uint64_t)stack + STACK_BYTES - 16, argument = BOOT_HHDM + (uint64_t)info;
+	if (levels_page_table()) {
+		memcpy(levels_page_table(), (void *)info->page_table, PAGE_SIZE);
+		info->page_table = (uint64_t)levels_page_table();
+		levels_change(&(struct levels_target){ info->page_table, top, argument, info->kernel.virt_entry });
+	}
 	/* The zero at the top ends every walk up the stack. */
 	__asm__ volatile(
 		"movq %0, %%cr3\n\t"
@@ -103,7 +111,6 @@ void exit_to_kernel(struct boot_info *info)
 		"xorl %%ebp, %%ebp\n\t"
 		"pushq $0\n\t"
 		"jmpq *%2"
-		: : "a"(info->page_table), "c"(BOOT_HHDM + (uint64_t)stack + STACK_BYTES - 16),
-		    "d"(info->kernel.virt_entry), "D"(BOOT_HHDM + (uint64_t)info) : "memory");
+		: : "a"(info->page_table), "c"(top), "d"(info->kernel.virt_entry), "D"(argument) : "memory");
 	__builtin_unreachable();
 }

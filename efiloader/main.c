@@ -62,8 +62,6 @@ EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
 	BS = table->BootServices;
 	BS->SetWatchdogTimer(0, 0, 0, NULL);
 	console_init();
-	if (read_cr4() & CR4_LA57)
-		fail("the firmware runs with five-level page tables, which this loader cannot leave");
 	files_init();
 	read_config();
 	struct config_entry *entry = menu_choose(&config);
