@@ -79,7 +79,7 @@ static void add(struct plan *p, handle_t frame, uint64_t offset, uint64_t va, ui
 	p->segments[p->n++] = (struct exec_segment){ .frame = frame, .prot = prot, .offset = offset, .va = va, .size = size };
 }
 
-static status_t add_segment(struct plan *p, const struct elf_segment *g, uint64_t *fresh_at)
+static status_t place_segment(struct plan *p, const struct elf_segment *g, uint64_t *fresh_at)
 {
 	uint64_t va = p->layout.base + ALIGN_DOWN(g->va, PAGE_SIZE);
 	uint64_t file = file_span(g), all = page_up(g->va % PAGE_SIZE + g->mem_size);
@@ -117,7 +117,7 @@ static status_t fill_memory(struct plan *p)
 {
 	uint64_t fresh_at = 0;
 	for (uint32_t i = 0; i < p->image.n; i++) {
-		status_t st = add_segment(p, &p->image.segments[i], &fresh_at);
+		status_t st = place_segment(p, &p->image.segments[i], &fresh_at);
 		if (st < 0)
 			return st;
 	}
