@@ -74,7 +74,7 @@ static void redraw(struct edit *e)
 	out_text(e, e->prompt);
 	show_text(e);
 	size_t end = place(e, e->len), at = place(e, e->cursor);
-	/* At the right edge terminals wait with wrapping until one more character comes. */
+	/* At the right edge: have it wrap now, so that the moves below start where they believe to be. */
 	if (e->len && end % e->columns == 0)
 		out_text(e, " \b");
 	out_move(e, end / e->columns - at / e->columns, 'A');
@@ -101,12 +101,13 @@ static void insert(struct edit *e, const uint8_t *bytes, size_t n)
 	e->len += n;
 	e->cursor += n;
 	size_t end = place(e, e->len);
-	if (e->cursor != e->len || end % e->columns == 0 || bytes[0] < 0x20) {
+	if (e->cursor != e->len || bytes[0] < 0x20) {
 		redraw(e);
 		return;
 	}
 	out(e, (const char *)bytes, n);
-	e->row = (unsigned)(end / e->columns);
+	/* At the right edge the terminal stays on the row until one more character comes. */
+	e->row = (unsigned)((end - 1) / e->columns);
 }
 
 /* Removes [from, to) and leaves the cursor at `from`. */

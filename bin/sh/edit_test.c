@@ -132,7 +132,7 @@ static void line_is(const char *text, size_t cursor)
 	memcpy(want, "$ ", 2);
 	memcpy(want + 2, text, strlen(text));
 	assert_memory_equal(term.cell, want, sizeof(want));
-	assert_int_equal(term.row * COLUMNS + term.column, cursor + 2);
+	assert_int_equal(term.row * COLUMNS + term.column + term.wrap, cursor + 2);
 }
 
 static void typing(void **state unused)
@@ -168,6 +168,9 @@ static void moving(void **state unused)
 static void wrapping(void **state unused)
 {
 	keys("0123456789abcdefgh");             /* exactly to the edge */
+	line_is("0123456789abcdefgh", 18);
+	assert_int_equal(term.raw_len, 20);     /* nothing but the keys: whoever reads along is not confused */
+	keys("\x7f\x1b[D\x1b[Ch");
 	line_is("0123456789abcdefgh", 18);
 	keys("ijklmnopqrstuvwxyz0123456789");
 	line_is("0123456789abcdefghijklmnopqrstuvwxyz0123456789", 46);

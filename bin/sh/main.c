@@ -2,7 +2,7 @@
  * sh: the shell of last resort. It lives in the initfs, needs no disk and no file system, and edits its line
  * itself, so that it works on any terminal that shows bytes.
  *
- *	sh                  reads commands from stdin, or from $TTY (tty://serial) if it was given none
+ *	sh                  reads commands from stdin, or from $TTY (tty://serial) if it was given nothing at all
  *	sh -c TEXT          runs TEXT
  *	sh URI              runs the lines of a file
  */
@@ -243,10 +243,7 @@ static status_t open_terminal(void)
 
 	shell.in = start_handle("stdin");
 	shell.out = start_handle("stdout");
-	if (shell.in) {
-		if (!shell.out)
-			shell.out = start_handle("stderr");
-	} else {
+	if (!shell.in && !shell.out) {
 		status_t st = file_open(uri ? uri : "tty://serial", OPEN_READ | OPEN_WRITE, &shell.in);
 		if (st < 0) {
 			log_print("%s: %s", uri ? uri : "tty://serial", error_text(st));
@@ -254,8 +251,9 @@ static status_t open_terminal(void)
 		}
 		shell.out = shell.in;
 	}
+	/* With an output but no input it was started in the background: the terminal is somebody else's then. */
 	uint64_t mode[3];
-	shell.interactive = file_ctl(shell.in, CTL_TTY_GET_MODE, NULL, 0, mode) >= 0;
+	shell.interactive = shell.in && file_ctl(shell.in, CTL_TTY_GET_MODE, NULL, 0, mode) >= 0;
 	return OK;
 }
 
