@@ -22,8 +22,8 @@ struct tty_head {
 	uint32_t magic, version;
 	uint64_t seq;                   /* of this copy; the higher valid one counts */
 	uint32_t mode;                  /* enum tty_mode bits (abi/file.h) */
-	uint32_t put, taken;            /* cells ever put into and taken from the ring; put - taken <= TTY_RING */
-	uint32_t line_len;              /* <= TTY_LINE */
+	uint32_t put, taken;            /* cells ever put into and taken from the ring */
+	uint32_t line_len;              /* < TTY_LINE - 1, and fits into the ring behind what is there */
 	/* The READ answered last: its cells stay untaken until its answer is known to have left. */
 	uint64_t read_offset;
 	uint32_t read_len, read_cells;  /* read_cells 0: none under way */
