@@ -28,10 +28,11 @@ static status_t listing_add(struct listing *l, const struct dirent *d)
 		l->entries = entries;
 		l->room = room;
 	}
-	char *name = strdup(d->name);
-	if (!name)
+	struct entry *e = &l->entries[l->n];
+	*e = (struct entry){ strdup(d->name), d->file_size, d->type };
+	if (!e->name)
 		return ERR_NO_MEMORY;
-	l->entries[l->n++] = (struct entry){ name, d->file_size, d->type };
+	l->n++;
 	return OK;
 }
 

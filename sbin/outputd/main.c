@@ -134,7 +134,7 @@ static size_t send_load(struct parked *w, uint8_t *fifo, size_t room, status_t *
 }
 
 /* The first writer's turn begins. */
-static void write_begin(struct parked *w)
+static void write_begin(const struct parked *w)
 {
 	stage.at = stage.len = 0;
 	head.write_offset = w->offset;
@@ -361,7 +361,7 @@ static status_t park_write(struct svc_cmd *c, uint64_t offset)
 	if (st < 0)
 		return st;
 	if (first) {
-		write_begin(writers.first);
+		write_begin(&w);
 		save();
 		pump();
 	}
