@@ -52,3 +52,8 @@ _Static_assert(offsetof(struct svc_cmd, flags) == 28 && offsetof(struct svc_cmd,
 _Static_assert(offsetof(struct svc_cmd, out_len) == 36 && offsetof(struct svc_cmd, reply_handle) == 72, "serve.S");
 _Static_assert(offsetof(struct svc_cmd, mint) < 80, "serve.S");
 _Static_assert(offsetof(struct svc_frame, dispatch) == 200 && offsetof(struct svc_frame, answer) == 224, "serve.S");
+
+_Static_assert(offsetof(struct msg, flags) == 4 && offsetof(struct msg, w) == 8 && offsetof(struct msg, in) == 56, "syscall.S");
+_Static_assert(offsetof(struct msg, in_len) == 64 && offsetof(struct msg, out) == 72 && offsetof(struct msg, out_len) == 80, "syscall.S");
+_Static_assert(offsetof(struct msg, handles) == 88 && offsetof(struct msg, deadline) == 104, "syscall.S");
+_Static_assert(IPC_WINDOW_MAX == 0x100000, "syscall.S");

@@ -1,5 +1,6 @@
 /*
- * ipc: messages between C structs and the registers of abi/ipc.h. Nothing is decided here.
+ * ipc: a server's half of messages between C structs and the registers of abi/ipc.h; the caller's is in
+ * syscall.S. Nothing is decided here.
  */
 #include <gen/syscall_numbers.h>
 #include <rt/ipc.h>
@@ -20,29 +21,6 @@ static void copy_words(uint64_t *to, const uint64_t *from)
 {
 	for (size_t i = 0; i < IPC_WORDS; i++)
 		to[i] = from[i];
-}
-
-status_t ipc_call(handle_t session, struct msg *m)
-{
-	struct ipc_regs r = {
-		.rax = SYS_call | (uint64_t)m->handles[3] << 32,
-		.rdi = pair(session, m->handles[0]),
-		.r13 = (uint64_t)m->in,
-		.r14 = (uint64_t)m->out,
-		.r15 = IPC_META(m->op & 0xffff, MIN(m->in_len, (size_t)IPC_WINDOW_MAX),
-			MIN(m->out_len, (size_t)IPC_WINDOW_MAX), m->flags),
-		.rbx = pair(m->handles[1], m->handles[2]),
-		.rbp = m->deadline ? m->deadline : FOREVER,
-	};
-	copy_words(r.w, m->w);
-	ipc_raw(&r);
-	status_t st = (status_t)r.rax;
-	if (st < 0)
-		return st;
-	copy_words(m->w, r.w);
-	unpair(r.rdi, &m->handles[0]);
-	unpair(r.rbx, &m->handles[2]);
-	return st;
 }
 
 status_t ipc_unpack_event(const struct ipc_regs *r, struct event *e)

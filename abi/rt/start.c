@@ -29,7 +29,7 @@ always_inline void relocate(uint64_t base, const Elf64_Dyn *dyn)
 		else if (dyn->d_tag == DT_RELASZ)
 			size = dyn->d_un.d_val;
 	}
-	for (uint64_t i = 0; i < size / sizeof(*rela); i++) {
+	for (uint64_t i = 0; rela && i < size / sizeof(*rela); i++) {
 		if (ELF64_R_TYPE(rela[i].r_info) != R_X86_64_RELATIVE)
 			__builtin_trap();       /* the linker was run with other flags than ours */
 		*(uint64_t *)(base + rela[i].r_offset) = base + (uint64_t)rela[i].r_addend;
