@@ -211,8 +211,8 @@ int job_run(int argc, char **argv, bool background)
 	}
 	if (!background) {
 		drop_interrupts();
+		ask_for_interrupts();           /* before ^C becomes a signal, or an early one concerns nobody */
 		terminal_mode(TTY_DEFAULT);
-		ask_for_interrupts();
 	}
 	status_t st = job_start(j, argc, argv, background, &why);
 	if (st < 0)
