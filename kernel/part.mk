@@ -5,7 +5,7 @@ KERNEL_FILES   := $(filter-out %_test.c %_fuzz.c,$(sort $(shell find kernel -nam
 KERNEL_OBJS    := $(call objects,$(KERNEL_FILES)) $(GEN_KERNEL:build/%.c=$(OUT)/obj/%.o)
 KERNEL_LDFLAGS := -pie --no-dynamic-linker -z separate-code -z max-page-size=4096 -z norelro -z noexecstack \
 	--build-id=none -T kernel/kernel.ld
-MKSYMS         := $(wildcard tools/mksyms.py)
+MKSYMS         := tools/mksyms.py
 KERNEL_FONT    := /usr/share/consolefonts/Uni2-Terminus16.psf.gz
 KERNEL_OBJS    += $(OUT)/obj/font.o
 KERNEL_LINES_MAX := 12000
@@ -35,7 +35,7 @@ $(OUT)/kernel.pass1.elf: $(KERNEL_OBJS) kernel/kernel.ld
 
 $(OUT)/obj/symbols.S: $(OUT)/kernel.pass1.elf $(MKSYMS)
 	$(call say,GEN,$@)
-	$(Q)$(if $(MKSYMS),$(PYTHON) $(MKSYMS) $< >$@,: >$@)
+	$(Q)$(PYTHON) $(MKSYMS) $< >$@
 
 $(OUT)/obj/symbols.o: $(OUT)/obj/symbols.S
 	$(Q)$(CC) $(KERNEL_CFLAGS) -c -o $@ $<
@@ -43,4 +43,4 @@ $(OUT)/obj/symbols.o: $(OUT)/obj/symbols.S
 $(OUT)/kernel.elf: $(OUT)/obj/symbols.o kernel/kernel.ld
 	$(call say,LD,$@)
 	$(Q)$(LD) $(KERNEL_LDFLAGS) -o $@ $(KERNEL_OBJS) $<
-	$(Q)$(if $(MKSYMS),$(PYTHON) $(MKSYMS) --check $(OUT)/kernel.pass1.elf $@)
+	$(Q)$(PYTHON) $(MKSYMS) --check $(OUT)/kernel.pass1.elf $@
