@@ -84,6 +84,7 @@ status_t sys_kstat(handle_t resource, struct kstat *out)
 	for (uint32_t i = 0; i < cpu_count; i++) {
 		struct percpu *c = percpu_all[i];
 		out->idle_ns += clock_tsc_to_ns(c->idle_tsc);
+		out->commands_accepted += (uint64_t)c->commands_accepted;
 		out->switches += c->switches;
 		out->interrupts += c->interrupts;
 		out->page_faults += c->page_faults;

@@ -13,7 +13,7 @@
 #include <kernel/uri.h>
 
 /* Copies the path in and charges it; for a URI also finds the Session (counted). */
-static status_t take_path(struct command *c, uint64_t address, uint32_t len, struct namespace *ns, struct session **s)
+static status_t take_path(struct command *c, uint64_t address, uint32_t len, struct namespace *ns, struct session **s, uint32_t *rights)
 {
 	if (len > IPC_PATH_MAX)
 		return ERR_TOO_LONG;
@@ -29,7 +29,7 @@ static status_t take_path(struct command *c, uint64_t address, uint32_t len, str
 		size_t scheme_len, path_len;
 		st = uri_split(text, len, &scheme, &scheme_len, &path, &path_len);
 		if (st == OK)
-			st = ns_lookup(ns, scheme, scheme_len, s);
+			st = ns_lookup(ns, scheme, scheme_len, s, rights);
 		offset = st == OK ? (uint32_t)(path - text) : 0;
 	}
 	if (st < 0) {
@@ -57,47 +57,40 @@ static status_t take_handles(struct command *c, const struct regs *r)
 		if (st < 0)
 			return st;
 		object_handle_get(o);
-		c->handles[c->n_handles].object = o;
-		c->handles[c->n_handles++].rights = rights;
+		c->handles[c->n_handles] = o;
+		c->handle_rights[c->n_handles++] = rights;
 	}
 	return OK;
 }
 
-/* Undoes take_path and take_handles of a command that is not sent. */
-static status_t abandon(struct command *c, struct session *s, status_t st)
+/* Undoes take_path and take_handles of a command that was not sent. */
+static status_t abandon(struct command *c, status_t st)
 {
-	struct residue r = { .session = s, .payer = c->payer, .path = c->path, .path_size = c->path_size, .n_handles = c->n_handles };
+	struct residue r = { .payer = c->payer, .path = c->path, .path_size = c->path_size, .n_handles = c->n_handles };
 	for (unsigned i = 0; i < c->n_handles; i++)
-		r.handles[i] = c->handles[i].object;
+		r.handles[i] = c->handles[i];
 	c->path = NULL;
 	c->n_handles = 0;
+	c->in_len = c->out_len = c->flags = 0;
+	c->extra = 0;
 	residue_drop(&r);
 	return st;
 }
 
-static status_t send(struct thread *t, struct command *c, struct session *s, uint64_t deadline)
+static status_t send(struct thread *t, struct command *c, struct session *s, uint32_t rights, uint64_t deadline)
 {
-	const struct regs *r = &t->regs;
 	c->session = s;
 	c->port = s->port;
 	c->caller = t;
-	c->badge = s->badge;
-	c->rights = s->rights;
+	c->rights = s->rights & rights;
 	c->priority = t->priority;
-	c->w[0] = r->rsi;
-	c->w[1] = r->rdx;
-	c->w[2] = r->r10;
-	c->w[3] = r->r8;
-	c->w[4] = r->r9;
-	c->w[5] = r->r12;
 	/* Blocked before it is sent: the answer may come from another CPU at once. */
 	sched_block_current(WAIT_CALL, deadline);
 	status_t st = port_send(s->port, c, true);
-	if (unlikely(st < 0)) {
-		t->regs.rax = (uint64_t)st;
-		sched_wake(t);
-	}
-	return STATUS_BLOCKED;
+	if (likely(st == OK))
+		return STATUS_BLOCKED;
+	sched_unblock_current();
+	return abandon(c, st);
 }
 
 static must_use status_t own_command(struct thread *t)
@@ -113,13 +106,12 @@ status_t raw_call_words(uint64_t session, uint64_t a1, uint64_t a2, uint64_t a3,
 	(void)a1, (void)a2, (void)a3, (void)a4, (void)a5;
 	struct thread *t = current_thread();
 	struct session *s;
-	status_t st = handle_lookup(t->process->table, (handle_t)session, OBJ_SESSION, RIGHT_CALL, (struct object **)&s, NULL);
+	uint32_t rights = 0;
+	status_t st = handle_lookup(t->process->table, (handle_t)session, OBJ_SESSION, RIGHT_CALL, (struct object **)&s, &rights);
 	if (unlikely(st < 0 || (st = own_command(t)) < 0))
 		return st;
-	struct command *c = t->command;
-	c->op = IPC_META_OP(t->regs.r15);
-	c->in_len = c->out_len = c->flags = 0;
-	return send(t, c, OBJ_GET(s), FOREVER);
+	t->regs.r15 = IPC_META_OP(t->regs.r15);
+	return send(t, t->command, s, rights, FOREVER);
 }
 
 status_t raw_call(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
@@ -137,34 +129,36 @@ status_t raw_call(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a
 		return ERR_INVALID;
 	if (!user_range_ok(r->r13, in_len) || !user_range_ok(r->r14, out_len))
 		return ERR_FAULT;
+	struct session *counted = NULL;
+	uint32_t rights = 0;
 	if (flags & IPC_URI) {
 		struct namespace *ns = t->process->ns;
 		if ((handle_t)a0)
 			st = handle_lookup(t->process->table, (handle_t)a0, OBJ_NAMESPACE, RIGHT_INSPECT, (struct object **)&ns, NULL);
 		if (st == OK)
-			st = take_path(c, r->r13, in_len, ns, &s);
+			st = take_path(c, r->r13, in_len, ns, &counted, &rights);
+		s = counted;
 	} else {
-		st = handle_lookup(t->process->table, (handle_t)a0, OBJ_SESSION, RIGHT_CALL, (struct object **)&s, NULL);
-		if (st == OK)
-			object_get(&s->obj);
-		else
-			s = NULL;
+		st = handle_lookup(t->process->table, (handle_t)a0, OBJ_SESSION, RIGHT_CALL, (struct object **)&s, &rights);
 		if (st == OK && (flags & IPC_PATH))
-			st = take_path(c, r->r13, in_len, NULL, NULL);
+			st = take_path(c, r->r13, in_len, NULL, NULL, NULL);
 	}
 	if (st == OK)
 		st = take_handles(c, r);
-	if (unlikely(st < 0))
-		return abandon(c, s, st);
-	c->op = IPC_META_OP(r->r15);
+	if (unlikely(st < 0)) {
+		(void)abandon(c, st);
+		OBJ_PUT(counted);
+		return st;
+	}
 	c->in = r->r13;
 	c->out = r->r14;
 	c->flags = flags ? IPC_PATH : 0;
 	c->in_len = flags ? c->path_len : in_len;
 	c->out_len = out_len;
-	if ((in_len && !flags) || out_len)
-		c->vmem = OBJ_GET(t->process->vmem);
-	return send(t, c, s, r->rbp);
+	c->extra = flags || in_len || out_len || c->n_handles;
+	st = send(t, c, s, rights, r->rbp);
+	OBJ_PUT(counted);
+	return st;
 }
 
 /* ---- windows ---- */
@@ -190,12 +184,12 @@ static status_t window(cmd_id_t id, uint64_t offset, uint64_t user, uint64_t len
 			n = MIN(len - done, size - at);
 			if (!to_caller && (c->flags & IPC_PATH)) {
 				st = copy_out((user_out_t){ user + done }, c->path + c->path_offset + at, n);
-			} else if (!c->vmem) {
+			} else if (!c->caller) {
 				st = ERR_GONE;
 			} else {
 				uint64_t va = (to_caller ? c->out : c->in) + at, phys = 0;
 				n = MIN(n, PAGE_SIZE - (va & (PAGE_SIZE - 1)));
-				st = vmem_resolve(c->vmem, va, to_caller ? PROT_WRITE : PROT_READ, &phys);
+				st = vmem_resolve(c->caller->process->vmem, va, to_caller ? PROT_WRITE : PROT_READ, &phys);
 				char *mem = (char *)HHDM(phys) + (va & (PAGE_SIZE - 1));
 				if (st == ERR_FAULT)
 					st = ERR_GONE;  /* the caller's memory, not ours */

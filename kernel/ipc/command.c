@@ -8,30 +8,31 @@
 #include <kernel/panic.h>
 #include <kernel/sched.h>
 
-#define CHUNK_ORDER   2                 /* 16 KiB of commands at a time */
-#define CHUNK_SLOTS   ((uint32_t)((PAGE_SIZE << CHUNK_ORDER) / sizeof(struct command)))
+#define CHUNK_ORDER   2                 /* 16 KiB: 64 commands */
+#define CHUNK_SLOTS   64u
 #define CHUNKS_MAX    4096u
+_Static_assert(CHUNK_SLOTS * sizeof(struct command) <= PAGE_SIZE << CHUNK_ORDER, "a chunk holds its slots");
 
 static struct spinlock lock;            /* covers the free list and growth */
-static struct command *chunks[CHUNKS_MAX];
-static uint32_t n_chunks;
+struct command *command_chunks[CHUNKS_MAX];     /* fastpath.S */
+uint32_t command_chunk_count;
 static struct command *free_list;       /* linked through `session` */
 
 static bool grow_locked(void)
 {
-	uint64_t p = n_chunks < CHUNKS_MAX ? page_alloc(CHUNK_ORDER, PAGE_KERNEL) : 0;
+	uint64_t p = command_chunk_count < CHUNKS_MAX ? page_alloc(CHUNK_ORDER, PAGE_KERNEL) : 0;
 	if (!p)
 		return false;
 	struct command *c = HHDM(p);
 	mem_zero(c, PAGE_SIZE << CHUNK_ORDER);
 	ACCOUNT_ADD(pages_slab, 1ull << CHUNK_ORDER);
 	for (uint32_t i = CHUNK_SLOTS; i-- > 0;) {
-		c[i].slot = n_chunks * CHUNK_SLOTS + i;
+		c[i].id = command_chunk_count * CHUNK_SLOTS + i;
 		c[i].session = (struct session *)free_list;
 		free_list = &c[i];
 	}
-	chunks[n_chunks] = c;
-	__atomic_store_n(&n_chunks, n_chunks + 1, __ATOMIC_RELEASE);
+	command_chunks[command_chunk_count] = c;
+	__atomic_store_n(&command_chunk_count, command_chunk_count + 1, __ATOMIC_RELEASE);
 	return true;
 }
 
@@ -50,11 +51,8 @@ struct command *command_alloc(struct budget *payer, status_t *why)
 		*why = ERR_NO_MEMORY;
 		return NULL;
 	}
-	uint32_t slot = c->slot, generation = c->generation;
-	*c = (struct command){ .slot = slot, .generation = generation, .payer = payer };
-	object_get(&payer->obj);
+	*c = (struct command){ .id = c->id, .payer = OBJ_GET(payer) };
 	list_init(&c->node);
-	list_init(&c->serving);
 	ACCOUNT_ADD(slab_bytes, sizeof(*c));
 	return c;
 }
@@ -73,52 +71,57 @@ void command_free(struct command *c)
 	OBJ_PUT(payer);
 }
 
+static struct command *by_slot(uint32_t slot)
+{
+	uint32_t n = __atomic_load_n(&command_chunk_count, __ATOMIC_ACQUIRE);
+	return slot / CHUNK_SLOTS < n ? &command_chunks[slot / CHUNK_SLOTS][slot % CHUNK_SLOTS] : NULL;
+}
+
 struct command *command_lock(cmd_id_t id)
 {
-	uint32_t slot = (uint32_t)id, n = __atomic_load_n(&n_chunks, __ATOMIC_ACQUIRE);
-	if (slot / CHUNK_SLOTS >= n)
+	struct command *c = by_slot((uint32_t)id);
+	if (!c)
 		return NULL;
-	struct command *c = &chunks[slot / CHUNK_SLOTS][slot % CHUNK_SLOTS];
 	struct port *p = __atomic_load_n(&c->port, __ATOMIC_ACQUIRE);
-	if (c->state != CMD_ACCEPTED || c->generation != id >> 32 || !p)
+	if (c->state != CMD_ACCEPTED || c->id != id || !p)
 		return NULL;
 	spin_lock(&p->lock);
-	if (c->port == p && c->state == CMD_ACCEPTED && c->generation == id >> 32 && c->server == current_thread()->process)
+	if (c->port == p && c->state == CMD_ACCEPTED && c->id == id && c->server == current_thread()->process)
 		return c;
 	spin_unlock(&p->lock);
 	return NULL;
 }
 
-/* Takes c off whatever list it is in and makes it IDLE; what it held goes to r. */
+/* Makes c IDLE, whatever list it is in; what is left to drop goes to r. */
 void command_finish_locked(struct command *c, struct residue *r)
 {
-	struct port *p = c->port;
-	list_remove(&c->node);
-	if (c->state == CMD_QUEUED) {
-		if (list_empty(&p->queue[c->priority]))
-			p->queue_mask &= ~(1u << c->priority);
-		p->n_queued--;
-		ACCOUNT_SUB(commands_queued, 1);
-	} else if (c->state == CMD_ACCEPTED) {
-		p->n_accepted--;
-		ACCOUNT_SUB(commands_accepted, 1);
-		spin_lock(&c->server->lock);
-		list_remove(&c->serving);
-		spin_unlock(&c->server->lock);
-	}
+	struct session *s = c->session;
+	*r = (struct residue){ .payer = c->payer };
+	if (c->state == CMD_QUEUED)
+		port_dequeue_locked(c->port, c);
+	else if (c->state == CMD_ACCEPTED)
+		this_cpu()->commands_accepted--;
 	c->state = CMD_IDLE;
-	c->server = NULL;
-	*r = (struct residue){ .session = c->session, .vmem = c->vmem, .payer = c->payer, .path = c->path,
-		.path_size = c->path_size, .n_handles = c->n_handles };
-	for (unsigned i = 0; i < c->n_handles; i++)
-		r->handles[i] = c->handles[i].object;
-	if (!c->caller)
+	if (unlikely(c->extra)) {
+		r->path = c->path;
+		r->path_size = c->path_size;
+		r->n_handles = c->n_handles;
+		for (unsigned i = 0; i < c->n_handles; i++)
+			r->handles[i] = c->handles[i];
+		c->path = NULL;
+		c->n_handles = 0;
+		c->in_len = c->out_len = c->flags = 0;
+		c->extra = 0;
+	}
+	if (unlikely(!c->caller))
 		r->dead = c;
+	if (unlikely(c->is_close))
+		r->closed = s;
+	else if (--s->in_flight == 0 && unlikely(s->closing == SESSION_CLOSE_PENDING))
+		r->close = s;
+	c->server = NULL;
 	c->session = NULL;
 	c->port = NULL;
-	c->vmem = NULL;
-	c->path = NULL;
-	c->n_handles = 0;
 	c->caller = NULL;
 	c->accept_seq = 0;
 	c->redelivered = false;
@@ -132,35 +135,37 @@ void residue_drop(struct residue *r)
 		kfree(r->path, r->path_size);
 		budget_release(r->payer, CHARGE_KERNEL, r->path_size);
 	}
-	OBJ_PUT(r->vmem);
-	if (r->dead) {
-		/* A CLOSE belongs to its Session, which goes with it. */
-		if (r->dead->is_close)
-			r->session->close = NULL;
+	if (r->close)
+		session_send_close(r->close);
+	if (r->closed)
+		r->closed->close = NULL;        /* freed here, as every command without a caller */
+	if (r->dead)
 		command_free(r->dead);
-	}
-	OBJ_PUT(r->session);
+	OBJ_PUT(r->closed);
 }
 
 void command_withdraw(struct thread *t, status_t why)
 {
 	struct command *c = t->command;
-	struct residue r = { 0 };
 	struct port *p = c->port;
+	if (!p)
+		return;
+	struct residue r = { 0 };
 	spin_lock(&p->lock);
-	if (t->wait != WAIT_CALL || c->caller != t) {   /* answered meanwhile */
+	if (t->wait != WAIT_CALL || c->caller != t || c->port != p) {   /* answered meanwhile */
 		spin_unlock(&p->lock);
 		return;
 	}
-	struct vmem *revoked = NULL;
 	if (c->state == CMD_QUEUED) {
 		command_finish_locked(c, &r);
 		r.dead = NULL;
 	} else {
 		/* Its server goes on undisturbed; windows are gone, the answer will be dropped. */
+		const struct regs *from = &t->regs;
+		uint64_t w[IPC_WORDS] = { from->rsi, from->rdx, from->r10, from->r8, from->r9, from->r12 };
+		memcpy(c->w, w, sizeof(w));
+		c->op = IPC_META_OP(from->r15);
 		c->caller = NULL;
-		revoked = c->vmem;
-		c->vmem = NULL;
 		t->command = NULL;
 	}
 	spin_unlock(&p->lock);
@@ -169,51 +174,67 @@ void command_withdraw(struct thread *t, status_t why)
 		t->wait = WAIT_NONE;
 	else
 		sched_wake(t);
-	OBJ_PUT(revoked);
-	if (r.session)
-		residue_drop(&r);
+	residue_drop(&r);
 	/* A thread has a command at all times but when this fails; its next call tries again. */
 	if (!t->command && !t->dying)
 		t->command = command_alloc(t->process->budget, &(status_t){ 0 });
 }
 
+static bool dispatch_some(struct process *server, uint32_t n)
+{
+	if (!server->requeue_dispatch)
+		return true;
+	for (unsigned work = 0; work < 512 && server->dispatch_next < n; work++) {
+		struct command *c = by_slot(server->dispatch_next++);
+		struct port *p = c->port;
+		if (c->state != CMD_QUEUED || !c->redelivered || !p || list_empty(&p->waiters))
+			continue;
+		object_get(&p->obj);
+		port_dispatch(p);
+		OBJ_PUT(p);
+	}
+	return server->dispatch_next >= n;
+}
+
+/* Looks through the table for what `server` had accepted; it is in order again in its queue (accept_seq). */
 bool command_requeue_some(struct process *server)
 {
-	for (unsigned work = 0; work < 16; work++) {
-		spin_lock(&server->lock);
-		bool none = list_empty(&server->serving);
-		struct command *c = none ? NULL : LIST_FIRST(&server->serving, struct command, serving);
-		spin_unlock(&server->lock);
-		if (none)
-			return true;
+	uint32_t n = __atomic_load_n(&command_chunk_count, __ATOMIC_ACQUIRE) * CHUNK_SLOTS;
+	if (!server->ever_served)
+		return true;
+	for (unsigned work = 0; work < 512 && server->requeue_next < n; work++) {
+		struct command *c = by_slot(server->requeue_next++);
 		struct port *p = c->port;
 		struct residue r = { 0 };
+		if (c->server != server || c->state != CMD_ACCEPTED || !p)
+			continue;
 		spin_lock(&p->lock);
-		bool detached = !c->caller && !c->is_close;
-		if (c->state != CMD_ACCEPTED || c->server != server) {
+		if (c->server != server || c->state != CMD_ACCEPTED || c->port != p) {
 			spin_unlock(&p->lock);
 			continue;
 		}
-		if (detached) {
+		if (!c->caller && !c->is_close) {
 			/* Nobody waits any more, and its windows are gone. */
 			command_finish_locked(c, &r);
 			spin_unlock(&p->lock);
 			residue_drop(&r);
 			continue;
 		}
-		list_remove(&c->node);
-		p->n_accepted--;
-		ACCOUNT_SUB(commands_accepted, 1);
-		spin_lock(&server->lock);
-		list_remove(&c->serving);
-		spin_unlock(&server->lock);
+		this_cpu()->commands_accepted--;
 		c->server = NULL;
 		c->redelivered = true;
-		port_requeue_locked(p, c);
 		object_get(&p->obj);
+		port_requeue_locked(p, c);
 		spin_unlock(&p->lock);
-		port_dispatch(p);
+		server->requeued = true;
 		OBJ_PUT(p);
 	}
-	return false;
+	if (server->requeue_next < n)
+		return false;
+	/* All of it is queued again: now, and not before, threads of other processes that wait there may take it. */
+	if (server->requeued) {
+		server->requeued = false;
+		server->requeue_dispatch = true;
+	}
+	return dispatch_some(server, n);
 }

@@ -16,7 +16,7 @@
 #define LOW_MEMORY    (1 * MiB)
 #define KERNEL_RESERVE 256              /* pages that user memory may not take: recovery needs them */
 #define CACHE_BATCH   16
-#define RANGES_MAX    256
+#define RANGES_MAX    512            /* as many as the memory map can have */
 
 static struct spinlock lock;            /* covers the lists */
 static uint32_t free_list[PAGE_ORDER_MAX + 1];      /* frame number of the first; 0: empty */
@@ -184,7 +184,7 @@ void page_add_range(uint64_t phys, uint64_t pages)
 
 static bool becomes_ours(uint32_t type)
 {
-	return type == BOOT_MEM_USABLE || type == BOOT_MEM_LOADER;
+	return type == BOOT_MEM_USABLE || type == BOOT_MEM_LOADER || type == BOOT_MEM_KERNEL || type == BOOT_MEM_INITFSD || type == BOOT_MEM_INITFS;
 }
 
 /* Finds the early range; called before paging_init, which needs page_early. */
@@ -258,7 +258,7 @@ bool phys_is_mapped(uint64_t phys, uint64_t size)
 bool phys_is_ram(uint64_t phys, uint64_t size)
 {
 	for (uint32_t i = 0; i < n_ranges; i++)
-		if (ranges[i].ram && phys < ranges[i].end && ranges[i].base - MIN(ranges[i].base, size) < phys && phys + size > ranges[i].base)
+		if (ranges[i].ram && phys < ranges[i].end && phys + size > ranges[i].base)
 			return true;
 	return false;
 }

@@ -13,6 +13,7 @@
 #include <kernel/vmem.h>
 
 #define LEAF 512u
+#define CONTIGUOUS_ORDER_MAX 10u        /* 4 MiB: it is cleared in one go */
 #define FRAME_PAGES_MAX (1ull << 35)    /* 128 TiB: all a Vmem could hold */
 
 static uint64_t span(unsigned height)   /* pages under one node of this height */
@@ -88,6 +89,18 @@ static uint64_t *slot_locked(struct frame *f, uint64_t index, bool make)
 	return &node[index % LEAF];
 }
 
+/* Pages under the first missing node on the way to `index`; 0: its leaf is there. */
+static uint64_t hole_locked(struct frame *f, uint64_t index)
+{
+	uint64_t *node = f->root;
+	for (unsigned h = f->height; h > 0; h--) {
+		node = (uint64_t *)node[index / span(h - 1) % LEAF];
+		if (!node)
+			return span(h - 1);
+	}
+	return 0;
+}
+
 struct frame *frame_create(uint64_t size, uint32_t flags, struct budget *payer, status_t *why)
 {
 	uint64_t n = (size >> PAGE_SHIFT) + ((size & (PAGE_SIZE - 1)) != 0);
@@ -103,7 +116,7 @@ struct frame *frame_create(uint64_t size, uint32_t flags, struct budget *payer, 
 		while (1ull << order < n)
 			order++;
 		f->kind = FRAME_CONTIG;
-		*why = order > PAGE_ORDER_MAX ? ERR_NO_MEMORY : budget_charge(payer, CHARGE_PAGES, 1ull << order);
+		*why = order > CONTIGUOUS_ORDER_MAX ? ERR_INVALID : budget_charge(payer, CHARGE_PAGES, 1ull << order);
 		if (*why == OK) {
 			f->phys = page_alloc(order, PAGE_USER);
 			if (f->phys) {
@@ -196,8 +209,9 @@ void frame_drop_pages(struct frame *f, uint64_t first, uint64_t n, uint64_t *don
 	uint64_t end = first + n, at = first;
 	for (unsigned work = 0; at < end && work < 64; work++) {
 		spin_lock(&f->lock);
-		if (f->height && !slot_locked(f, at, false)) {  /* no leaf: skip to the next */
-			at = ALIGN_DOWN(at, LEAF) + LEAF;
+		uint64_t hole = hole_locked(f, at);
+		if (hole) {
+			at = ALIGN_DOWN(at, hole) + hole;
 			spin_unlock(&f->lock);
 			continue;
 		}

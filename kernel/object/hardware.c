@@ -137,10 +137,11 @@ status_t sys_irq_create(handle_t h, uint32_t line, uint32_t flags, handle_t *out
 		return ERR_INVALID;
 	if ((flags & IRQ_ISA) && line > 15)
 		return ERR_INVALID;
-	if (!resource_covers(r, RES_IRQ, line, 1))
-		return ERR_DENIED;
 	struct irq_pin pin = flags & IRQ_ISA ? ioapic_isa(line) :
 		(struct irq_pin){ .gsi = line, .level = flags & IRQ_LEVEL, .active_low = flags & IRQ_ACTIVE_LOW };
+	/* Authority is over the line itself, wherever an override put it. */
+	if (!resource_covers(r, RES_IRQ, pin.gsi, 1))
+		return ERR_DENIED;
 	return install((struct object *)irq_create(pin, CURRENT_PROCESS->budget, &why), RIGHT_ALL, out, why);
 }
 

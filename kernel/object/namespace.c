@@ -19,7 +19,7 @@ static struct ns_binding *find_locked(struct namespace *ns, const char *scheme, 
 	return NULL;
 }
 
-status_t ns_bind(struct namespace *ns, const char *scheme, size_t len, struct session *s)
+status_t ns_bind(struct namespace *ns, const char *scheme, size_t len, struct session *s, uint32_t rights)
 {
 	struct session *old = NULL;
 	status_t st = OK;
@@ -39,6 +39,7 @@ status_t ns_bind(struct namespace *ns, const char *scheme, size_t len, struct se
 	if (b) {
 		object_handle_get(&s->obj);
 		b->session = s;
+		b->rights = rights;
 	}
 	spin_unlock(&ns->lock);
 	if (old)
@@ -46,12 +47,14 @@ status_t ns_bind(struct namespace *ns, const char *scheme, size_t len, struct se
 	return st;
 }
 
-status_t ns_lookup(struct namespace *ns, const char *scheme, size_t len, struct session **s)
+status_t ns_lookup(struct namespace *ns, const char *scheme, size_t len, struct session **s, uint32_t *rights)
 {
 	spin_lock(&ns->lock);
 	struct ns_binding *b = len && len <= SCHEME_MAX ? find_locked(ns, scheme, len) : NULL;
-	if (b)
+	if (b) {
 		*s = OBJ_GET(b->session);
+		*rights = b->rights;
+	}
 	spin_unlock(&ns->lock);
 	return b ? OK : ERR_NOT_FOUND;
 }
@@ -105,13 +108,14 @@ status_t sys_ns_bind(handle_t h, user_in_t text, uint64_t len, handle_t session)
 {
 	struct namespace *ns;
 	struct session *s;
+	uint32_t rights;
 	char scheme[SCHEME_MAX + 1];
 	status_t st = ns_for_change(h, &ns);
 	if (st == OK)
-		st = LOOKUP(session, OBJ_SESSION, RIGHT_CALL | RIGHT_TRANSFER, &s);
+		st = handle_lookup(CURRENT_PROCESS->table, session, OBJ_SESSION, RIGHT_CALL | RIGHT_TRANSFER, (struct object **)&s, &rights);
 	if (st == OK)
 		st = scheme_in(text, len, scheme);
-	return st < 0 ? st : ns_bind(ns, scheme, len, s);
+	return st < 0 ? st : ns_bind(ns, scheme, len, s, rights);
 }
 
 status_t sys_ns_unbind(handle_t h, user_in_t text, uint64_t len)
@@ -176,7 +180,7 @@ status_t sys_proto_create(handle_t h, user_in_t text, uint64_t len, handle_t por
 	struct session *s = session_create(p, badge, rights, CURRENT_PROCESS->budget, &why);
 	if (!s)
 		return why;
-	st = ns_bind(ns, scheme, len, s);
+	st = ns_bind(ns, scheme, len, s, RIGHT_ALL);
 	OBJ_PUT(s);
 	return st;
 }

@@ -6,6 +6,7 @@
  */
 #include <kernel/account.h>
 #include <kernel/budget.h>
+#include <kernel/ipc.h>
 #include <kernel/irq.h>
 #include <kernel/mm.h>
 #include <kernel/notify.h>
@@ -46,6 +47,7 @@ void notify_signal(struct notify *n, uint64_t bits)
 	if (queue) {
 		n->queued = true;
 		list_push_back(&p->events, &n->in_port);
+		p->pending++;
 	}
 	spin_unlock(&n->lock);
 	bool wake = queue && !list_empty(&p->waiters);
@@ -62,8 +64,10 @@ static void unqueue(struct notify *n)
 		return;
 	spin_lock(&p->lock);
 	spin_lock(&n->lock);
-	if (n->queued)
+	if (n->queued) {
 		list_remove(&n->in_port);
+		p->pending--;
+	}
 	n->queued = false;
 	n->port = NULL;
 	spin_unlock(&n->lock);
@@ -229,20 +233,23 @@ status_t notify_set_timer(struct notify *n, unsigned bit, uint64_t deadline, uin
 
 void watchers_fire(struct watchers *w, bool last)
 {
-	struct notify *n;
-	uint64_t bit;
 	spin_lock(&w->lock);
 	if (last)
 		w->fired = true;
-	/* Signalling takes port locks, which come first; so one binding at a time, from a list that only grows at its end. */
+	/*
+	 * Signalling takes Port locks, which come first; so one binding at a time. The Notify is held meanwhile, so
+	 * its bindings stay, and with them our place in the list, unless its owner binds the bit anew: then `last` was set.
+	 */
 	for (struct list *node = w->list.next; node != &w->list; node = node->next) {
 		struct binding *b = CONTAINER_OF(node, struct binding, in_source);
-		n = OBJ_GET(b->notify);
-		bit = 1ull << b->bit;
+		struct notify *n = b->notify;
+		uint64_t bit = 1ull << b->bit;
+		if (!object_try_get(&n->obj))
+			continue;
 		spin_unlock(&w->lock);
 		notify_signal(n, bit);
-		OBJ_PUT(n);
 		spin_lock(&w->lock);
+		OBJ_PUT(n);
 	}
 	spin_unlock(&w->lock);
 }

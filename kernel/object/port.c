@@ -19,7 +19,6 @@ struct port *port_create(uint32_t flags, struct budget *payer, status_t *why)
 	p->flags = flags;
 	for (unsigned i = 0; i <= PRIORITY_MAX; i++)
 		list_init(&p->queue[i]);
-	list_init(&p->accepted);
 	list_init(&p->events);
 	list_init(&p->waiters);
 	return p;
@@ -30,8 +29,17 @@ static void enqueue_locked(struct port *p, struct command *c, struct list *befor
 	c->state = CMD_QUEUED;
 	list_insert_before(before, &c->node);
 	p->queue_mask |= 1u << c->priority;
-	p->n_queued++;
+	p->pending++;
 	ACCOUNT_ADD(commands_queued, 1);
+}
+
+void port_dequeue_locked(struct port *p, struct command *c)
+{
+	list_remove(&c->node);
+	if (list_empty(&p->queue[c->priority]))
+		p->queue_mask &= ~(1u << c->priority);
+	p->pending--;
+	ACCOUNT_SUB(commands_queued, 1);
 }
 
 static void regs_clear(struct regs *r)
@@ -39,12 +47,22 @@ static void regs_clear(struct regs *r)
 	r->r8 = r->r9 = r->r10 = r->r12 = r->r13 = r->r14 = r->r15 = r->rsi = r->rdx = r->rbx = r->rbp = r->rdi = 0;
 }
 
+static void words_copy(struct regs *to, const struct regs *from)
+{
+	to->rsi = from->rsi;
+	to->rdx = from->rdx;
+	to->r10 = from->r10;
+	to->r8 = from->r8;
+	to->r9 = from->r9;
+	to->r12 = from->r12;
+}
+
 /* Gives the server its own handles for what the command carries. */
 static status_t install_handles(struct command *c, struct process *server, struct regs *r)
 {
 	handle_t h[IPC_HANDLES] = { 0, 0, 0, 0 };
 	for (unsigned i = 0; i < c->n_handles; i++) {
-		status_t st = handle_install(server->table, c->handles[i].object, c->handles[i].rights, 0, &h[i]);
+		status_t st = handle_install(server->table, c->handles[i], c->handle_rights[i], 0, &h[i]);
 		if (st < 0) {
 			while (i-- > 0)
 				(void)handle_close(server->table, h[i]);
@@ -56,42 +74,37 @@ static status_t install_handles(struct command *c, struct process *server, struc
 	return OK;
 }
 
-/* c, on no list, becomes accepted by t, whose registers receive it. */
+/* c, on no list, becomes accepted by t, whose registers receive it. On an error nothing changed. */
 static status_t deliver_locked(struct port *p, struct command *c, struct thread *t)
 {
 	struct regs *r = &t->regs;
-	struct process *server = t->process;
+	struct thread *caller = c->caller;
+	uint32_t op = c->op;
 	r->rbx = r->rbp = 0;
 	if (unlikely(c->n_handles)) {
-		status_t st = install_handles(c, server, r);
+		status_t st = install_handles(c, t->process, r);
 		if (st < 0)
 			return st;
 	}
 	c->state = CMD_ACCEPTED;
-	c->server = server;
+	c->server = t->process;
+	c->id += 1ull << 32;
 	if (!c->accept_seq)
 		c->accept_seq = ++p->next_seq;
-	if (!++c->generation)
-		c->generation = 1;
-	p->n_accepted++;
-	ACCOUNT_ADD(commands_accepted, 1);
-	list_push_back(&p->accepted, &c->node);
-	spin_lock(&server->lock);
-	list_push_back(&server->serving, &c->serving);
-	spin_unlock(&server->lock);
-
+	this_cpu()->commands_accepted++;
+	t->process->ever_served = true;
+	if (likely(caller)) {
+		words_copy(r, &caller->regs);
+		op = IPC_META_OP(caller->regs.r15);
+	} else {
+		r->rsi = c->w[0], r->rdx = c->w[1], r->r10 = c->w[2], r->r8 = c->w[3], r->r9 = c->w[4], r->r12 = c->w[5];
+	}
 	r->rax = c->is_close ? ACCEPT_CLOSE : ACCEPT_COMMAND;
-	r->rdi = (uint64_t)c->generation << 32 | c->slot;
-	r->rsi = c->w[0];
-	r->rdx = c->w[1];
-	r->r10 = c->w[2];
-	r->r8 = c->w[3];
-	r->r9 = c->w[4];
-	r->r12 = c->w[5];
-	r->r13 = c->badge;
+	r->rdi = c->id;
+	r->r13 = c->session->badge;
 	r->r14 = c->rights | (uint64_t)c->n_handles << 32;
-	r->r15 = IPC_META(c->op, c->in_len, c->out_len, c->flags | (c->redelivered ? IPC_REDELIVERED : 0));
-	if (c->priority > t->base_priority && c->priority > t->priority)
+	r->r15 = IPC_META(op, c->in_len, c->out_len, c->flags | (c->redelivered ? IPC_REDELIVERED : 0));
+	if (c->priority > t->priority)
 		t->priority = c->priority;
 	return OK;
 }
@@ -110,6 +123,7 @@ static void notify_deliver_locked(struct port *p, struct thread *t)
 	struct notify *n = LIST_FIRST(&p->events, struct notify, in_port);
 	struct regs *r = &t->regs;
 	list_remove(&n->in_port);
+	p->pending--;
 	spin_lock(&n->lock);
 	n->queued = false;
 	uint64_t bits = n->bits;
@@ -121,101 +135,97 @@ static void notify_deliver_locked(struct port *p, struct thread *t)
 	r->r13 = n->badge;
 }
 
-/*
- * Gives t the next event or command. OK: its registers are set. ERR_AGAIN: nothing there.
- * A command whose handles the server has no room for fails to its caller; *failed, *st then.
- */
-static status_t take_locked(struct port *p, struct thread *t, struct thread **failed, struct residue *r, status_t *st)
+/* Whose command could not be delivered: told after the Port is unlocked. */
+struct refused { struct thread *caller; struct residue residue; status_t status; };
+
+static void refused_tell(struct refused *f)
 {
-	*failed = NULL;
-	if (unlikely(!list_empty(&p->events))) {
+	fail_caller(f->caller, f->status);
+	residue_drop(&f->residue);
+}
+
+/*
+ * Gives t the next event or command. OK: its registers are set. ERR_AGAIN: nothing there. ERR_BUSY: a command
+ * whose handles the server has no room for was refused (*f); try again.
+ */
+static status_t take_locked(struct port *p, struct thread *t, struct refused *f)
+{
+	if (!p->pending)
+		return ERR_AGAIN;
+	if (!list_empty(&p->events)) {
 		notify_deliver_locked(p, t);
 		return OK;
 	}
-	if (!p->queue_mask)
-		return ERR_AGAIN;
-	struct list *q = &p->queue[31 - __builtin_clz(p->queue_mask)];
-	struct command *c = LIST_FIRST(q, struct command, node);
-	list_remove(&c->node);
-	if (list_empty(q))
-		p->queue_mask &= ~(1u << c->priority);
-	p->n_queued--;
-	ACCOUNT_SUB(commands_queued, 1);
-	*st = deliver_locked(p, c, t);
-	if (likely(*st == OK))
-		return OK;
-	*failed = c->caller;
+	struct command *c = LIST_FIRST(&p->queue[31 - __builtin_clz(p->queue_mask)], struct command, node);
+	port_dequeue_locked(p, c);
 	c->state = CMD_IDLE;
-	command_finish_locked(c, r);
-	if (*failed)
-		r->dead = NULL;
+	f->status = deliver_locked(p, c, t);
+	if (likely(f->status == OK))
+		return OK;
+	f->caller = c->caller;
+	command_finish_locked(c, &f->residue);
 	return ERR_BUSY;
 }
 
 status_t port_send(struct port *p, struct command *c, bool direct)
 {
+	status_t st = OK;
 	spin_lock(&p->lock);
-	if (unlikely(p->dead)) {
-		struct residue r;
-		command_finish_locked(c, &r);
-		if (!c->is_close)
-			r.dead = NULL;
-		spin_unlock(&p->lock);
-		residue_drop(&r);
-		return ERR_GONE;
-	}
-	if (!list_empty(&p->waiters)) {
-		struct thread *t = LIST_FIRST(&p->waiters, struct thread, run);
-		list_remove(&t->run);
-		status_t st = deliver_locked(p, c, t);
+	if (unlikely(p->dead))
+		st = ERR_GONE;
+	else if (unlikely(!c->is_close && c->session->closing))
+		st = ERR_BAD_HANDLE;
+	else if (!c->is_close)
+		c->session->in_flight++;
+	struct thread *t = NULL;
+	if (st == OK && !list_empty(&p->waiters)) {
+		t = LIST_FIRST(&p->waiters, struct thread, run);
+		st = deliver_locked(p, c, t);
 		if (likely(st == OK)) {
+			list_remove(&t->run);
 			t->wait_port = NULL;
-			spin_unlock(&p->lock);
-			if (direct)
-				sched_wake_direct(t);
-			else
-				sched_wake(t);
-			return OK;
+		} else {
+			c->session->in_flight--;
 		}
-		struct residue r;
-		list_push_front(&p->waiters, &t->run);
-		command_finish_locked(c, &r);
-		r.dead = NULL;
-		spin_unlock(&p->lock);
-		residue_drop(&r);
-		return st;
+	} else if (st == OK) {
+		enqueue_locked(p, c, &p->queue[c->priority]);
 	}
-	enqueue_locked(p, c, &p->queue[c->priority]);
+	if (unlikely(st < 0)) {
+		c->session = NULL;
+		c->port = NULL;
+		c->caller = NULL;
+	}
 	spin_unlock(&p->lock);
-	return OK;
+	if (st == OK && t) {
+		if (direct)
+			sched_wake_direct(t);
+		else
+			sched_wake(t);
+	}
+	return st;
 }
 
 void port_dispatch(struct port *p)
 {
 	for (;;) {
-		struct thread *failed = NULL;
-		struct residue r;
-		status_t st = OK;
+		struct refused f;
 		spin_lock(&p->lock);
 		if (list_empty(&p->waiters)) {
 			spin_unlock(&p->lock);
 			return;
 		}
 		struct thread *t = LIST_FIRST(&p->waiters, struct thread, run);
-		list_remove(&t->run);
-		status_t took = take_locked(p, t, &failed, &r, &st);
-		if (took != OK)
-			list_push_front(&p->waiters, &t->run);
-		else
+		status_t took = take_locked(p, t, &f);
+		if (took == OK) {
+			list_remove(&t->run);
 			t->wait_port = NULL;
+		}
 		spin_unlock(&p->lock);
 		if (took == OK)
 			sched_wake(t);
-		if (took == ERR_BUSY) {
-			fail_caller(failed, st);
-			residue_drop(&r);
-		}
-		if (took == ERR_AGAIN)
+		else if (took == ERR_BUSY)
+			refused_tell(&f);
+		else
 			return;
 	}
 }
@@ -245,7 +255,7 @@ void port_waiter_remove(struct thread *t, status_t why)
 static bool drain_some(struct port *p)
 {
 	for (unsigned work = 0; work < 32; work++) {
-		struct residue r;
+		struct residue r = { 0 };
 		struct thread *t = NULL;
 		struct command *c = NULL;
 		spin_lock(&p->lock);
@@ -257,15 +267,12 @@ static bool drain_some(struct port *p)
 			c = LIST_FIRST(&p->queue[31 - __builtin_clz(p->queue_mask)], struct command, node);
 			t = c->caller;
 			command_finish_locked(c, &r);
-			if (t)
-				r.dead = NULL;
 		}
 		spin_unlock(&p->lock);
 		if (!t && !c)
 			return true;
 		fail_caller(t, ERR_GONE);
-		if (c)
-			residue_drop(&r);
+		residue_drop(&r);
 	}
 	return false;
 }
@@ -336,7 +343,7 @@ void port_requeue_locked(struct port *p, struct command *c)
 bool port_destroy(struct object *o)
 {
 	struct port *p = (struct port *)o;
-	ASSERT(!p->n_queued && !p->n_accepted && list_empty(&p->waiters) && list_empty(&p->events));
+	ASSERT(!p->pending && list_empty(&p->waiters));
 	return true;
 }
 
@@ -348,29 +355,22 @@ static status_t accept(struct port *p, uint64_t deadline)
 	if (t->priority != t->base_priority)
 		sched_drop_priority();
 	for (;;) {
-		struct thread *failed;
-		struct residue r;
-		status_t st = OK;
+		struct refused f;
 		spin_lock(&p->lock);
-		status_t took = take_locked(p, t, &failed, &r, &st);
-		if (took == ERR_AGAIN && p->dead) {     /* another thread closed the handle just now */
-			spin_unlock(&p->lock);
-			return ERR_GONE;
-		}
-		if (took == ERR_AGAIN) {
+		status_t took = take_locked(p, t, &f);
+		if (took == ERR_AGAIN && !p->dead) {
 			t->wait_port = p;
 			list_push_front(&p->waiters, &t->run);
 			sched_block_current(WAIT_ACCEPT, deadline);
-			spin_unlock(&p->lock);
-			return STATUS_BLOCKED;
 		}
 		spin_unlock(&p->lock);
+		if (took == ERR_AGAIN)
+			return p->dead ? ERR_GONE : STATUS_BLOCKED;     /* dead: another thread closed the handle just now */
 		if (took == OK) {
 			cpu_work(WORK_RESTORE);
 			return STATUS_REGS;
 		}
-		fail_caller(failed, st);
-		residue_drop(&r);
+		refused_tell(&f);
 	}
 }
 
@@ -399,15 +399,9 @@ static status_t answer_handles(const struct regs *r, struct object *o[IPC_HANDLE
 
 static void caller_words(struct regs *to, const struct regs *from, status_t st)
 {
+	words_copy(to, from);
 	to->rax = (uint64_t)st;
-	to->rsi = from->rsi;
-	to->rdx = from->rdx;
-	to->r10 = from->r10;
-	to->r8 = from->r8;
-	to->r9 = from->r9;
-	to->r12 = from->r12;
-	to->r13 = to->r14 = to->r15 = to->rbp = 0;
-	to->rdi = to->rbx = 0;
+	to->r13 = to->r14 = to->r15 = to->rbp = to->rdi = to->rbx = 0;
 }
 
 /* Puts the answer's handles and the minted Session into the caller's table. */
@@ -417,7 +411,7 @@ static void caller_handles(struct thread *caller, struct object *o[IPC_HANDLES],
 	handle_t h[IPC_HANDLES] = { 0, 0, 0, 0 };
 	status_t st = OK;
 	if (minted) {
-		uint32_t r = RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER | (mint_rights & (RIGHT_READ | RIGHT_WRITE));
+		uint32_t r = RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER | (mint_rights & SESSION_RIGHTS);
 		st = handle_install(table, &minted->obj, r, 0, &h[0]);
 	}
 	for (unsigned i = minted ? 1 : 0; st == OK && i < IPC_HANDLES; i++)
@@ -452,13 +446,16 @@ static status_t answer(bool direct)
 	struct thread *caller = c->caller;
 	struct session *minted = NULL;
 	status_t result = (status_t)from->r13;
-	if (caller) {
-		if (unlikely((from->r15 >> 32 & RETURN_MINT) && result >= 0)) {
-			status_t why;
-			minted = session_create(p, from->r14, (uint32_t)from->r15, caller->process->budget, &why);
-			if (!minted)
-				result = why;
+	if (unlikely((from->r15 >> 32 & RETURN_MINT) && result >= 0)) {
+		/* Made even when the caller has left: the server hears CLOSE of every badge that it gave away. */
+		status_t why;
+		minted = session_create(p, from->r14, (uint32_t)from->r15, c->payer, &why);
+		if (!minted) {
+			spin_unlock(&p->lock);
+			return why;     /* nothing happened: the server answers with an error instead */
 		}
+	}
+	if (caller) {
 		caller_words(&caller->regs, from, result);
 		if (unlikely(minted || o[0] || o[1] || o[2] || o[3]))
 			caller_handles(caller, o, rights, minted, (uint32_t)from->r15);
@@ -466,7 +463,6 @@ static status_t answer(bool direct)
 	struct residue r;
 	command_finish_locked(c, &r);
 	if (caller) {
-		r.dead = NULL;
 		if (direct)
 			sched_wake_direct(caller);
 		else

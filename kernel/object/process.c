@@ -40,7 +40,6 @@ struct process *process_create(const char *name, struct budget *b, struct namesp
 	p->start_ns = clock_ns();
 	p->parent_pid = current_thread() ? CURRENT_PROCESS->pid : 0;
 	list_init(&p->threads);
-	list_init(&p->serving);
 	list_init(&p->all);
 	watchers_init(&p->watchers);
 	p->vmem = vmem_create(b, why);

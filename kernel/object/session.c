@@ -21,27 +21,42 @@ struct session *session_create(struct port *p, uint64_t badge, uint32_t rights, 
 	s->close = close;
 	s->port = OBJ_GET(p);
 	s->badge = badge;
-	s->rights = rights & (RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC | RIGHT_MANAGE);
+	s->rights = rights & SESSION_RIGHTS;
 	return s;
 }
 
+/* Every command of s is over: the last word goes to its Port. Holds s until it is answered. */
+void session_send_close(struct session *s)
+{
+	struct command *c = s->close;
+	s->closing = SESSION_CLOSE_SENT;
+	c->session = s;
+	c->port = s->port;
+	c->priority = PRIORITY_SERVICE;
+	if (port_send(s->port, c, false) < 0) {
+		/* Nobody can ever serve there; what port_send dropped was the command only. */
+		s->close = NULL;
+		command_free(c);
+		OBJ_PUT(s);
+	}
+}
+
 /*
- * The last reference went. A Session that was ever opened says CLOSE once, which holds it until
+ * The last reference went. A Session says CLOSE once, after its last command, and is held until that is
  * answered; the second time nothing is left to say.
  */
 bool session_last_ref(struct object *o)
 {
 	struct session *s = (struct session *)o;
-	if (s->close_sent || s->port->dead)
+	if (s->closing != SESSION_OPEN)
 		return false;
-	s->close_sent = true;
 	o->refs = 1;
-	struct command *c = s->close;
-	c->session = s;
-	c->port = s->port;
-	c->badge = s->badge;
-	c->priority = PRIORITY_SERVICE;
-	(void)port_send(s->port, c, false);     /* ERR_GONE has dropped everything already */
+	spin_lock(&s->port->lock);
+	bool now = s->in_flight == 0;
+	s->closing = now ? SESSION_CLOSE_SENT : SESSION_CLOSE_PENDING;
+	spin_unlock(&s->port->lock);
+	if (now)
+		session_send_close(s);
 	return true;
 }
 
@@ -63,7 +78,7 @@ status_t sys_session_create(handle_t port, uint64_t badge, uint32_t rights, hand
 	struct session *s = session_create(p, badge, rights, CURRENT_PROCESS->budget, &why);
 	if (!s)
 		return why;
-	st = handle_install(CURRENT_PROCESS->table, &s->obj, RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER | (rights & (RIGHT_READ | RIGHT_WRITE)), 0, h);
+	st = handle_install(CURRENT_PROCESS->table, &s->obj, RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER | (rights & SESSION_RIGHTS), 0, h);
 	OBJ_PUT(s);
 	return st;
 }

@@ -153,6 +153,7 @@ status_t sys_thread_set_base(uint32_t which, uint64_t value)
 	struct thread *t = current_thread();
 	if (which > THREAD_GS_BASE || value >= USER_TOP)
 		return ERR_INVALID;
+	arch_save_bases(t);
 	if (which == THREAD_FS_BASE)
 		t->fs_base = value;
 	else

@@ -48,6 +48,14 @@ void sched_block_current(enum wait_kind wait, uint64_t deadline)
 	cpu_work(WORK_RESCHED);
 }
 
+void sched_unblock_current(void)
+{
+	struct thread *t = current_thread();
+	timer_disarm(&t->timer);
+	t->wait = WAIT_NONE;
+	t->state = THREAD_RUNNING;
+}
+
 static void make_ready(struct thread *t, bool direct)
 {
 	struct percpu *c = this_cpu();
@@ -113,20 +121,35 @@ void sched_drop_priority(void)
 
 void sched_yield_current(void)
 {
-	current_thread()->slice_end_ns = 0;
+	this_cpu()->slice_end_ns = 0;
 	cpu_work(WORK_RESCHED);
 }
 
-/* The hardware timer for the thread about to run (NULL: for idling): the next deadline, or the end of a shared slice. */
-static void set_timer(struct percpu *c, struct thread *t)
+static void timer_at_latest(struct percpu *c, uint64_t need)
 {
-	uint64_t need = timer_next();
-	if (t && (c->run_mask & 1u << t->priority))
-		need = MIN(need, t->slice_end_ns);
 	if (need < c->timer_set) {
 		c->timer_set = need;
 		apic_timer(need);
 	}
+}
+
+void sched_idle_timer(void)
+{
+	timer_at_latest(this_cpu(), timer_next());
+}
+
+/*
+ * The hardware timer for the thread about to run: the next deadline, the end of a shared slice, or soon, when
+ * there is something to reap and the thread might not enter the kernel by itself.
+ */
+static void set_timer(struct percpu *c, struct thread *t)
+{
+	uint64_t need = timer_next();
+	if (c->run_mask & 1u << t->priority)
+		need = MIN(need, c->slice_end_ns);
+	if (reap_pending())
+		need = MIN(need, clock_ns() + REAP_INTERVAL_NS);
+	timer_at_latest(c, need);
 }
 
 void sched_timer_interrupt(void)
@@ -134,8 +157,8 @@ void sched_timer_interrupt(void)
 	struct percpu *c = this_cpu();
 	c->timer_set = FOREVER;
 	timer_expire(clock_ns());
-	/* Also when idle: it may have fired a little early, and others may wait behind what expired. */
-	set_timer(c, NULL);
+	/* It may have fired a little early, and others may wait behind what expired. */
+	sched_idle_timer();
 	cpu_work(WORK_RESCHED);
 }
 
@@ -179,49 +202,51 @@ static void switch_to(struct percpu *c, struct thread *from, struct thread *to)
 	arch_switch_to(to);
 }
 
+static void leave_cpu(struct percpu *c, struct thread *t)
+{
+	t->cpu_time_tsc += rdtsc() - t->run_since_tsc;
+	arch_save_bases(t);
+	if (t->fpu)
+		fpu_switch(t, t);
+	c->current = NULL;
+}
+
 /* Picks who runs and makes it current; does not return if nobody can. */
 static struct thread *choose(struct percpu *c)
 {
-	struct thread *t = c->current;
-	for (;;) {
-		spin_lock(&c->run_lock);
-		if (t && t->state == THREAD_RUNNING) {
-			uint32_t above = t->priority < PRIORITY_MAX ? c->run_mask >> (t->priority + 1) : 0;
-			bool peers = c->run_mask & 1u << t->priority;
-			bool ended = peers && clock_ns() >= t->slice_end_ns;
-			if (!above && !ended && !c->next) {
-				spin_unlock(&c->run_lock);
-				break;
-			}
-			/* Preempted: first of its queue, and it keeps the rest of its slice; slice over: last. */
-			enqueue_locked(c, t, !ended);
-			if (ended)
-				t->slice_end_ns = 0;
+	struct thread *t = c->current, *next;
+	spin_lock(&c->run_lock);
+	if (t && t->state == THREAD_RUNNING) {
+		bool ended = (c->run_mask & 1u << t->priority) && clock_ns() >= c->slice_end_ns;
+		if (c->run_mask < 2u << t->priority && !ended && !c->next) {
+			spin_unlock(&c->run_lock);
+			set_timer(c, t);
+			return t;
 		}
-		struct thread *next = pick_locked(c);
-		spin_unlock(&c->run_lock);
-		if (!next) {
-			struct thread *gone = t;
-			if (gone) {
-				gone->cpu_time_tsc += rdtsc() - gone->run_since_tsc;
-				arch_save_bases(gone);
-				if (gone->fpu)
-					fpu_switch(gone, gone);
-			}
-			c->current = NULL;
-			cpu_idle();
-		}
-		if (next != t)
-			switch_to(c, t, next);
-		else
-			t->state = THREAD_RUNNING;
-		t = next;
-		if (!t->slice_end_ns || clock_ns() >= t->slice_end_ns)
-			t->slice_end_ns = clock_ns() + SLICE_NS;
-		break;
+		/* Preempted: first of its queue, and it keeps the rest of its slice; slice over: last. */
+		t->slice_end_ns = ended ? 0 : c->slice_end_ns;
+		enqueue_locked(c, t, !ended);
 	}
-	set_timer(c, t);
-	return t;
+	bool direct = c->next;
+	next = pick_locked(c);
+	spin_unlock(&c->run_lock);
+	if (!next) {
+		if (t)
+			leave_cpu(c, t);
+		cpu_idle();
+	}
+	if (next != t)
+		switch_to(c, t, next);
+	else
+		t->state = THREAD_RUNNING;
+	/* A thread that runs by direct switch does so in its caller's slice. */
+	if (!direct || !c->slice_end_ns) {
+		uint64_t now = clock_ns();
+		c->slice_end_ns = next->slice_end_ns > now ? next->slice_end_ns : now + SLICE_NS;
+		next->slice_end_ns = 0;
+	}
+	set_timer(c, next);
+	return next;
 }
 
 struct regs *kernel_leave(void)
@@ -231,14 +256,17 @@ struct regs *kernel_leave(void)
 		uint32_t work = c->work;
 		c->work = 0;
 		c->epoch++;
-		if (work & WORK_REAP)
+		if (work & WORK_REAP) {
 			reap_some();
+			work |= c->work;
+			c->work = 0;
+		}
 		struct thread *t = c->current;
 		if (t && t->dying && t->state == THREAD_RUNNING) {
 			t->state = THREAD_DEAD;
 			work |= WORK_RESCHED;
 		}
-		if (!t || t->state != THREAD_RUNNING || (work & WORK_RESCHED))
+		if (!t || t->state != THREAD_RUNNING || (work & (WORK_RESCHED | WORK_REAP)))
 			t = choose(c);
 		if (reap_pending())
 			c->work |= WORK_REAP;

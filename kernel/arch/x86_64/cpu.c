@@ -8,6 +8,7 @@
 #include <kernel/mm.h>
 #include <kernel/panic.h>
 #include <kernel/process.h>
+#include <kernel/sched.h>
 #include <kernel/x86.h>
 
 _Static_assert(offsetof(struct percpu, current) == PC_CURRENT && offsetof(struct percpu, kstack_top) == PC_KSTACK &&
@@ -238,6 +239,7 @@ static void idle_loop(void)
 			object_put(&old->obj);
 			continue;
 		}
+		sched_idle_timer();
 		c->idle_since_tsc = rdtsc();
 		asm volatile("sti; hlt; cli" ::: "memory");
 		c->idle_tsc += rdtsc() - c->idle_since_tsc;

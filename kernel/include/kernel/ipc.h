@@ -1,12 +1,14 @@
 /*
- * ipc: commands, Ports, Sessions, Namespaces, Notifies (docs/ipc.md).
+ * ipc: commands, Ports, Sessions, Namespaces (docs/ipc.md).
  *
  * command: one request from send to return.
  * Life:   IDLE -> QUEUED -> ACCEPTED -> IDLE; back to QUEUED when its server dies. A caller that
  *         leaves early takes a QUEUED command with it; an ACCEPTED one is detached (caller NULL).
- * Owns:   the path copy, its own references to the passed handles, a reference to the Session.
+ * Owns:   the path copy and its own references to the passed handles (`extra` says that it has any).
+ *         The six words and the operation lie in the caller's saved registers while it waits, in `w` and
+ *         `op` once it is detached. The Session is kept by its count of commands in flight.
  * Lock:   the Port's lock covers the state of every command queued or accepted there.
- * Order:  port.lock, process.lock, table.lock, vmem.lock, frame.lock; run queues last.
+ * Order:  docs/invariants.md.
  */
 #pragma once
 #include <abi/ipc.h>
@@ -20,63 +22,68 @@ struct session;
 
 enum command_state { CMD_IDLE, CMD_QUEUED, CMD_ACCEPTED };
 
+/* fastpath.S knows the fields marked (f). */
 struct command {
-	/* fixed while allocated */
-	uint32_t        slot;           /* in the command table */
-	bool            is_close;       /* a Session's last word */
-	struct budget  *payer;          /* counted */
-	/* under the port's lock */
-	uint8_t         state;
-	uint8_t         priority;
+	uint64_t        id;             /* (f) generation << 32 | slot; each acceptance raises the generation */
+	uint8_t         state;          /* (f) enum command_state */
+	uint8_t         extra;          /* (f) has windows, a path or handles */
+	uint8_t         priority;       /* (f) */
 	uint8_t         n_handles;
+	bool            is_close;       /* a Session's last word; fixed */
 	bool            redelivered;
-	uint32_t        generation;     /* of the id given out by the last accept */
-	uint64_t        accept_seq;     /* order of first acceptance; 0: never */
+	struct port    *port;           /* (f) borrowed from session */
+	struct session *session;        /* (f) borrowed: it counts us in flight */
+	struct thread  *caller;         /* (f) borrowed; NULL: detached, or CLOSE */
+	struct process *server;         /* (f) borrowed; who accepted */
+	uint64_t        accept_seq;     /* (f) order of first acceptance; 0: never */
+	struct list     node;           /* port queue */
+	struct budget  *payer;          /* counted; fixed while allocated */
 	uint64_t        op_id;
-	struct list     node;           /* port queue or port accepted list */
-	struct list     serving;        /* server process's list (process.lock) */
-	struct port    *port;           /* borrowed from session */
-	struct session *session;        /* counted while not IDLE */
-	struct thread  *caller;         /* borrowed; NULL: detached, or CLOSE */
-	struct process *server;         /* borrowed; who accepted */
-	struct vmem    *vmem;           /* counted: where the windows are; NULL: none, or revoked */
-	uint64_t        badge;
-	uint32_t        rights;         /* the Session's at delivery */
-	uint32_t        flags;          /* IPC_PATH */
 	uint64_t        w[IPC_WORDS];
-	uint64_t        in, out;        /* addresses in vmem */
-	uint32_t        op, in_len, out_len;
-	uint32_t        path_len, path_offset, path_size;
+	uint64_t        in, out;        /* addresses in the caller's Vmem */
+	uint32_t        op, flags;      /* IPC_PATH */
+	uint32_t        in_len, out_len;
+	uint32_t        rights;         /* (f) the Session's, as far as the handle has them */
+	uint16_t        path_len, path_offset;
+	uint32_t        path_size;
+	uint32_t        handle_rights[IPC_HANDLES];
 	char           *path;           /* kernel's copy: path_len bytes at path_offset; owned, path_size bytes */
-	struct { struct object *object; uint32_t rights; } handles[IPC_HANDLES];  /* a handle count each */
-};
+	struct object  *handles[IPC_HANDLES];   /* a handle count each */
+} aligned(64);
+#define COMMAND_SIZE 256
+_Static_assert(sizeof(struct command) == COMMAND_SIZE, "fastpath.S");
 
 struct port {
 	struct object   obj;
-	uint32_t        flags;          /* PORT_*; fixed */
-	struct spinlock lock;           /* covers everything below and the commands */
+	struct spinlock lock;           /* (f) covers everything below and the commands */
 	bool            dead;           /* no handle left: nobody can ever accept */
 	bool            draining;       /* in the reaper's list (its lock) */
-	struct port    *drain_next;
+	uint32_t        flags;          /* PORT_*; fixed */
+	uint32_t        pending;        /* (f) queued commands and events: what accept would take at once */
 	uint32_t        queue_mask;     /* bit per priority with a queue */
-	uint32_t        n_queued, n_accepted;
-	uint64_t        next_seq;
+	uint64_t        next_seq;       /* (f) */
+	struct list     waiters;        /* (f) of struct thread in accept, last come first served: its cache is warm */
+	struct list     events;         /* of struct notify with bits to deliver */
+	struct port    *drain_next;
 	struct list     queue[PRIORITY_MAX + 1];    /* of struct command */
-	struct list     accepted;                   /* of struct command, in accept_seq order */
-	struct list     events;                     /* of struct notify with bits to deliver */
-	struct list     waiters;                    /* of struct thread in accept */
 };
 
 struct session {
-	struct object  obj;
-	struct port   *port;            /* counted; fixed */
-	uint64_t       badge;           /* fixed */
-	uint32_t       rights;          /* fixed */
-	bool           close_sent;
+	struct object   obj;
+	struct port    *port;           /* (f) counted; fixed */
+	uint64_t        badge;          /* (f) fixed */
+	uint32_t        rights;         /* (f) fixed */
+	uint32_t        in_flight;      /* (f) its commands queued or accepted; port.lock */
+	uint8_t         closing;        /* (f) enum session_closing; port.lock */
 	struct command *close;          /* owned: made with the Session, so CLOSE cannot fail */
 };
+/* What a server can give a Session; the rest of a handle's rights is the kernel's. */
+#define SESSION_RIGHTS (RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC | RIGHT_MANAGE)
+/* PENDING: the last handle went while commands were in flight. In both later states the reference count is
+   held at 1 by the CLOSE to come, or under way. */
+enum session_closing { SESSION_OPEN, SESSION_CLOSE_PENDING, SESSION_CLOSE_SENT };
 
-struct ns_binding { char scheme[SCHEME_MAX + 1]; struct session *session; };
+struct ns_binding { char scheme[SCHEME_MAX + 1]; struct session *session; uint32_t rights; };
 struct namespace {
 	struct object     obj;
 	struct spinlock   lock;
@@ -95,20 +102,20 @@ void command_withdraw(struct thread *caller, status_t why);
 /* Puts commands that a dead server had accepted back into their queues; a bounded piece; true: none left. */
 bool command_requeue_some(struct process *server);
 
-/* What a command held, to be dropped after the Port is unlocked. */
+/* What a finished command leaves to be dropped after its Port is unlocked. */
 struct residue {
-	struct session *session;
-	struct vmem *vmem;
+	struct session *close;          /* its CLOSE is due now */
+	struct session *closed;         /* its CLOSE is answered */
+	struct command *dead;           /* was detached: to be freed */
 	struct budget *payer;
 	char *path;
 	uint32_t path_size, n_handles;
 	struct object *handles[IPC_HANDLES];
-	struct command *dead;           /* detached: to be freed too */
 };
 void command_finish_locked(struct command *c, struct residue *r);
 void residue_drop(struct residue *r);
 
-/* c is filled in: to a waiting thread, or into the queue. ERR_GONE: nobody can accept; c is IDLE. */
+/* c is filled in: to a waiting thread, or into the queue. An error: c is IDLE, as if it had never been sent. */
 must_use status_t port_send(struct port *p, struct command *c, bool direct);
 
 /* ---- ports ---- */
@@ -117,16 +124,18 @@ void port_last_handle(struct object *o);
 bool port_destroy(struct object *o);
 void port_waiter_remove(struct thread *t, status_t why);    /* accept broken off: deadline, death */
 void port_requeue_locked(struct port *p, struct command *c); /* redelivery: before all that was never accepted */
+void port_dequeue_locked(struct port *p, struct command *c);
 void port_dispatch(struct port *p);                         /* waiting threads take what is there; p unlocked */
 void port_drain_some(void);                                 /* reaper: ends waits at Ports that nobody can serve */
 bool port_drain_pending(void);
 bool session_last_ref(struct object *o);                    /* true: CLOSE is on its way, the Session lives on */
+void session_send_close(struct session *s);
 
 struct session *session_create(struct port *p, uint64_t badge, uint32_t rights, struct budget *payer, status_t *why);
 bool session_destroy(struct object *o);
 
 struct namespace *ns_create(struct budget *payer, status_t *why);
 bool ns_destroy(struct object *o);
-must_use status_t ns_bind(struct namespace *ns, const char *scheme, size_t len, struct session *s);
-/* A counted Session. ERR_NOT_FOUND. */
-must_use status_t ns_lookup(struct namespace *ns, const char *scheme, size_t len, struct session **s);
+must_use status_t ns_bind(struct namespace *ns, const char *scheme, size_t len, struct session *s, uint32_t rights);
+/* A counted Session, and what the handle it was bound with allowed. ERR_NOT_FOUND. */
+must_use status_t ns_lookup(struct namespace *ns, const char *scheme, size_t len, struct session **s, uint32_t *rights);

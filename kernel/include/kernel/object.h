@@ -33,6 +33,15 @@ struct object *object_create(enum object_type type, size_t size, struct budget *
 void object_put_slow(struct object *o);
 
 always_inline void object_get(struct object *o) { __atomic_fetch_add(&o->refs, 1, __ATOMIC_RELAXED); }
+/* For lists that count nothing: false when the object is already on its way out. */
+always_inline bool object_try_get(struct object *o)
+{
+	uint32_t n = __atomic_load_n(&o->refs, __ATOMIC_RELAXED);
+	while (n)
+		if (__atomic_compare_exchange_n(&o->refs, &n, n + 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			return true;
+	return false;
+}
 always_inline void object_put(struct object *o)
 {
 	if (o && __atomic_sub_fetch(&o->refs, 1, __ATOMIC_ACQ_REL) == 0)

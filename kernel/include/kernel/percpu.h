@@ -33,6 +33,7 @@ struct percpu {
 	struct spinlock run_lock;
 	uint32_t       run_mask;        /* bit per priority with ready threads */
 	struct list    run[PRIORITY_MAX + 1];
+	uint64_t       slice_end_ns;    /* of whoever runs, also through direct switches */
 	/* timers */
 	struct spinlock timer_lock;
 	struct timer  *timers;
@@ -43,6 +44,7 @@ struct percpu {
 	uint32_t       n_cached;
 	uint64_t       cached[64];
 	uint64_t       idle_since_tsc, idle_tsc;
+	int64_t        commands_accepted;       /* this CPU's share of the account; (f) */
 	uint64_t       switches, syscalls_count, interrupts, page_faults;
 	uint64_t      *tss_rsp0;
 };

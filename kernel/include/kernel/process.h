@@ -40,7 +40,7 @@ struct thread {
 	struct timer    timer;          /* deadline of its wait */
 	uint64_t        progress, progress_key; /* of a call that begins again, and which that is; key 0: none */
 	uint64_t        cpu_time_tsc, run_since_tsc;
-	uint64_t        slice_end_ns;
+	uint64_t        slice_end_ns;   /* preempted: what was left of its slice */
 	struct watchers watchers;
 };
 
@@ -55,10 +55,13 @@ struct process {
 	uint64_t          parent_pid, start_ns;
 	uint32_t          level, priority;
 	struct spinlock   lock;         /* covers what follows */
-	struct list       threads, serving;     /* of struct thread; of struct command */
+	struct list       threads;              /* of struct thread */
 	uint32_t          n_threads, n_live;    /* listed; of those, not exiting */
 	uint8_t           phase;        /* teardown: enum in process.c */
 	bool              dying, dead, teardown_queued;
+	bool              ever_served;          /* accepted at least once */
+	bool              requeued, requeue_dispatch;   /* teardown: progress through the command table */
+	uint32_t          requeue_next, dispatch_next;
 	uint32_t          exit_kind;
 	int64_t           exit_status;
 	uint64_t          fault_rip, fault_address;

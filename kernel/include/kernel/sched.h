@@ -7,10 +7,12 @@
 #include <kernel/process.h>
 
 #define SLICE_NS (10 * NS_PER_MS)
+#define REAP_INTERVAL_NS (100 * NS_PER_US)
 
 void sched_init(void);
 /* Blocks the current thread; it leaves the CPU when the kernel is left. The handler returns STATUS_BLOCKED. */
 void sched_block_current(enum wait_kind wait, uint64_t deadline);
+void sched_unblock_current(void);       /* it was not sent after all */
 /* Makes a blocked thread ready; whoever took it off what it waited in calls this, once. */
 void sched_wake(struct thread *t);
 /* The same, and it runs next on this CPU if the current thread blocks (direct switch of a call). */
@@ -20,6 +22,7 @@ void sched_set_priority(struct thread *t, uint32_t priority);
 void sched_drop_priority(void);         /* the current thread falls back to its own */
 void sched_yield_current(void);
 void sched_timer_interrupt(void);
+void sched_idle_timer(void);            /* nobody runs: the hardware timer is set for the next deadline */
 /* Long kernel work asks here between pieces, holding no lock: true = stop, keep progress, restart. */
 bool sched_preempt_point(void);
 
