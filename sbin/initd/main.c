@@ -6,8 +6,9 @@
  * It stands between initfsd, which it may call, and everything else, which it may not: a service
  * that hangs must not take its supervisor with it. One thread, one loop.
  *
- * Files: manifest.c (what a service is), service.c (its life), shutdown.c and power.c (the end),
- * acpi_s5.c (ACPI tables), request.c (words); here is the protocol of svc://.
+ * Files: manifest.c (what a service is), service.c (its life), instance.c (what it is given),
+ * shutdown.c and power.c (the end), acpi_s5.c (ACPI tables), request.c (words); here is the protocol
+ * of svc://.
  */
 #include "power.h"
 #include "request.h"
@@ -396,7 +397,9 @@ int main(int argc, char **argv)
 	(void)argv;
 	if (!root || !ns)
 		rt_panic("the root Resource or the Namespace was not handed over");
-	svc = (struct svc){ .proto = &file_proto, .ops = &ops, .on_notify = on_notify, .on_cancel = on_cancel, .on_idle = on_idle };
+	svc = (struct svc){
+		.proto = &file_proto, .ops = &ops, .on_notify = on_notify, .on_cancel = on_cancel, .on_idle = on_idle,
+	};
 	MUST(port_create(0, &svc.port));
 	MUST(proto_create(ns, "svc", 3, svc.port, 0, SESSION_RIGHTS));
 	MUST(resource_slice(root, RES_INFO, 0, 1, &info));

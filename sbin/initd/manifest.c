@@ -109,7 +109,9 @@ static bool scheme_ok(const char *s, size_t len)
 	return true;
 }
 
-static bool schemes(const char *value, char (*list)[MANIFEST_SCHEME_MAX + 1], uint32_t *n, uint32_t max, bool *all, struct manifest_error *e)
+/* Adds names to a list. `all`: where to note a "*"; NULL: it is no name here. */
+static bool schemes(const char *value, char (*list)[MANIFEST_SCHEME_MAX + 1], uint32_t *n, uint32_t max, bool *all,
+                    struct manifest_error *e)
 {
 	const char *s;
 	size_t len;
@@ -214,7 +216,12 @@ static bool set(struct manifest *m, enum key key, const char *value, struct mani
 		return true;
 	case KEY_ARGS:      return arguments(m, value, e);
 	case KEY_PROVIDES:  return schemes(value, m->provides, &m->n_provides, MANIFEST_SCHEMES, NULL, e);
-	case KEY_OPENS:     return schemes(value, m->opens, &m->n_opens, MANIFEST_OPENS, &m->opens_all, e);
+	case KEY_OPENS: {
+		bool all = false;
+		bool good = schemes(value, m->opens, &m->n_opens, MANIFEST_OPENS, &all, e);
+		m->opens_all = all;
+		return good;
+	}
 	case KEY_LEVEL:
 		if (!amount(value, &v) || v < 1 || v > 100)
 			return refuse(e, "level must be 1 to 100");
@@ -318,7 +325,7 @@ bool manifest_parse(struct manifest *m, const char *name, const char *text, size
 	e->line = 0;
 	if (!manifest_name_ok(name))
 		return refuse(e, "the file's name cannot name a service (a-z, 0-9, '.', '-', at most %d bytes)", MANIFEST_NAME_MAX);
-	strcpy(m->name, name);
+	snprintf(m->name, sizeof(m->name), "%s", name);
 
 	for (size_t at = 0; at < len;) {
 		const char *end = memchr(text + at, '\n', len - at);

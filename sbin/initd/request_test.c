@@ -34,7 +34,9 @@ static void good(void **state)
 static void bad(void **state)
 {
 	(void)state;
-	static const char *const cases[] = { "", " \n", "dance", "poweroff now", "restart a b", "exit x", "exit 3 4", "restartrngd" };
+	static const char *const cases[] = {
+		"", " \n", "dance", "poweroff now", "restart a b", "exit x", "exit 3 4", "restartrngd",
+	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		assert_false(parse(cases[i]));
 	assert_false(request_parse(&r, "stop a\0b", 8));

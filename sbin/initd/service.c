@@ -3,6 +3,7 @@
  * is below us, and are kept mapped-by-handle, so that a restart asks nobody for anything.
  */
 #include "service.h"
+#include "instance.h"
 #include <rt/file.h>
 #include <rt/io.h>
 #include <rt/start.h>
@@ -15,7 +16,6 @@
 #define MANIFEST_BYTES (64 * KiB)
 #define STATE_BYTES    (64 * KiB)   /* given page by page when touched */
 #define SESSION_RIGHTS (RIGHT_READ | RIGHT_WRITE | RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER)
-#define LEVEL_PROGRAMS 100
 #define STOP_GRACE_NS  (500 * NS_PER_MS)
 
 static struct service services[SERVICES_MAX];
@@ -94,12 +94,6 @@ static void give_up(struct service *s, const char *reason)
 	drop(&s->state_frame);
 	drop(&s->ns);
 	log_print("%s: %s; the service is left out", s->m.name, reason);
-}
-
-/* Services have a Port and answer on it; a program that provides nothing has no use for one. */
-static bool has_loop(const struct service *s)
-{
-	return s->m.n_provides > 0 || s->m.level < LEVEL_PROGRAMS;
 }
 
 /* ---- reading manifests ---- */
@@ -227,7 +221,7 @@ static status_t make_parts(struct service *s)
 	if (st < 0)
 		return st;
 	mark(s, s->budget, KIND_BUDGET);
-	if (has_loop(s)) {
+	if (service_has_loop(s)) {
 		st = frame_create(STATE_BYTES, 0, &s->state_frame);
 		if (st < 0)
 			return st;
@@ -295,94 +289,6 @@ static void bind_others(struct service *s)
 
 /* ---- starting ---- */
 
-#define GRANTS_MAX (MANIFEST_RESOURCES + 3)
-struct grants {
-	struct spawn_handle list[GRANTS_MAX];
-	char   names[GRANTS_MAX][START_HANDLE_NAME];
-	bool   ours[GRANTS_MAX];        /* a slice made for this start: close it after */
-	size_t n;
-};
-
-static void grant(struct service *s, struct grants *g, const char *name, handle_t h, uint32_t rights, bool ours)
-{
-	snprintf(g->names[g->n], START_HANDLE_NAME, "%s", name);
-	g->ours[g->n] = ours;
-	g->list[g->n] = (struct spawn_handle){
-		.name = g->names[g->n], .handle = h, .rights = rights, .tag = SERVICE_TAG(s->index, KIND_GRANT),
-	};
-	g->n++;
-}
-
-/* The hardware and knowledge that the manifest names, each as "res:KIND"; the second of a kind is "res:KIND1". */
-static status_t grant_resources(struct service *s, struct grants *g)
-{
-	static const struct { const char *name; uint32_t kind; uint32_t rights; } kinds[] = {
-		[GRANT_IOPORTS] = { "ioports", RES_IOPORTS, RIGHT_ALL },
-		[GRANT_IRQ] = { "irq", RES_IRQ, RIGHT_ALL },
-		[GRANT_PHYS] = { "phys", RES_PHYS, RIGHT_ALL },
-		[GRANT_INFO] = { "info", RES_INFO, RIGHT_ALL & ~RIGHT_MANAGE },
-		[GRANT_INFO_MANAGE] = { "info", RES_INFO, RIGHT_ALL },
-	};
-	uint32_t seen[GRANT_BOOT] = { 0 };
-
-	for (uint32_t i = 0; i < s->m.n_resources; i++) {
-		const struct manifest_resource *r = &s->m.resources[i];
-		char name[START_HANDLE_NAME];
-		handle_t slice;
-		if (r->kind == GRANT_BOOT) {
-			grant(s, g, "boot", boot, RIGHT_READ | RIGHT_MAP, false);
-			continue;
-		}
-		bool info = r->kind == GRANT_INFO || r->kind == GRANT_INFO_MANAGE;
-		status_t st = resource_slice(root, kinds[r->kind].kind, info ? 0 : r->base, info ? 1 : r->count, &slice);
-		if (st < 0) {
-			log_print("%s: resource %u of its manifest cannot be had: %s", s->m.name, i + 1, error_text(st));
-			return st;
-		}
-		uint32_t *count = &seen[info ? GRANT_INFO : r->kind];
-		if (*count == 0)
-			snprintf(name, sizeof(name), "res:%s", kinds[r->kind].name);
-		else
-			snprintf(name, sizeof(name), "res:%s%u", kinds[r->kind].name, *count);
-		++*count;
-		grant(s, g, name, slice, kinds[r->kind].rights, true);
-	}
-	return OK;
-}
-
-/* Executes the next instance, with what it is given. */
-static status_t execute(struct service *s, struct grants *g)
-{
-	const char *argv[MANIFEST_ARGS + 1], *envp[2], *why = NULL;
-	char instance[32], tty[MANIFEST_VALUE_MAX + 8];
-	struct process_info self;
-	int argc = 0, envc = 0;
-
-	argv[argc++] = s->m.name;
-	const char *arg = s->m.args;
-	for (uint32_t i = 0; i < s->m.n_args; i++, arg += strlen(arg) + 1)
-		argv[argc++] = arg;
-	snprintf(instance, sizeof(instance), "INSTANCE=%u", s->instances + 1);
-	envp[envc++] = instance;
-	if (s->m.tty[0]) {
-		snprintf(tty, sizeof(tty), "TTY=%s", s->m.tty);
-		envp[envc++] = tty;
-	}
-	status_t st = process_info(0, &self);
-	if (st < 0)
-		return st;
-	const struct spawn spawned = {
-		.name = s->m.name, .image = s->image, .image_size = s->image_size,
-		.argc = argc, .argv = argv, .envc = envc, .envp = envp,
-		.handles = g->list, .n_handles = g->n, .budget = s->budget, .ns = s->ns,
-		.priority = MIN(s->m.priority, self.priority), .level = s->m.level,
-	};
-	st = spawn(&spawned, &s->process, &s->pid, &why);
-	if (st < 0 && why)
-		log_print("%s: %s: %s", s->m.name, s->m.exec, why);
-	return st;
-}
-
 /* A fresh Notify for each instance: a binding stays with the dead process as long as its Notify lives. */
 static status_t watch(struct service *s)
 {
@@ -395,23 +301,9 @@ static status_t watch(struct service *s)
 
 static status_t start_instance(struct service *s)
 {
-	struct grants g = { .n = 0 };
-
-	if (!s->port) {
-		status_t st = plug(s);
-		if (st < 0)
-			return st;
-	}
-	if (has_loop(s))
-		grant(s, &g, "port", s->port, RIGHT_SERVE | RIGHT_MANAGE | RIGHT_INSPECT | RIGHT_DUP, false);
-	if (s->state_frame)
-		grant(s, &g, "state", s->state_frame, RIGHT_READ | RIGHT_WRITE | RIGHT_MAP | RIGHT_DUP | RIGHT_INSPECT, false);
-	status_t st = grant_resources(s, &g);
+	status_t st = s->port ? OK : plug(s);
 	if (st >= 0)
-		st = execute(s, &g);
-	for (size_t i = 0; i < g.n; i++)
-		if (g.ours[i])
-			handle_close(g.list[i].handle);
+		st = instance_execute(s, root, boot);
 	if (st < 0)
 		return st;
 	mark(s, s->process, KIND_PROCESS);
@@ -568,7 +460,7 @@ static status_t end_instance(struct service *s, bool ask)
 		return ERR_INVALID;
 	if (ask && s->stop)
 		return SVC_LATER;
-	if (ask && has_loop(s) && ask_to_stop(s) >= 0)
+	if (ask && service_has_loop(s) && ask_to_stop(s) >= 0)
 		return SVC_LATER;
 	status_t st = process_kill(s->process, KILL_PLAIN);
 	return st < 0 ? st : SVC_LATER;
@@ -624,7 +516,8 @@ status_t service_kill(struct service *s)
 
 /* ---- all of them ---- */
 
-void services_init(struct svc *our_svc, handle_t root_resource, handle_t boot_frame, handle_t master_ns, service_settled *on_settled)
+void services_init(struct svc *our_svc, handle_t root_resource, handle_t boot_frame, handle_t master_ns,
+                   service_settled *on_settled)
 {
 	svc = our_svc;
 	root = root_resource;

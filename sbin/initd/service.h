@@ -17,9 +17,12 @@
 #include <rt/svc.h>
 #include <supervise/backoff.h>
 
+#define LEVEL_PROGRAMS 100
 #define SERVICES_MAX 60             /* each has a bit of the timer Notify */
 #define SERVICE_TAG(index, kind) ((uint32_t)(index) << 8 | (kind))
-enum service_kind { KIND_PORT = 1, KIND_STATE, KIND_BUDGET, KIND_NAMESPACE, KIND_IMAGE, KIND_PROCESS, KIND_EXIT, KIND_STOP, KIND_GRANT };
+enum service_kind {
+	KIND_PORT = 1, KIND_STATE, KIND_BUDGET, KIND_NAMESPACE, KIND_IMAGE, KIND_PROCESS, KIND_EXIT, KIND_STOP, KIND_GRANT,
+};
 
 enum service_state { SERVICE_BROKEN, SERVICE_RUNNING, SERVICE_WAITING, SERVICE_STOPPED, SERVICE_ENDED };
 
@@ -57,6 +60,11 @@ struct service *service_at(uint32_t index);
 struct service *service_find(const char *name);     /* NULL: none */
 static inline uint32_t service_restarts(const struct service *s) { return s->instances ? s->instances - 1 : 0; }
 const char *service_state_name(const struct service *s);
+/* Services have a Port and answer on it; a program that provides nothing has no use for one. */
+static inline bool service_has_loop(const struct service *s)
+{
+	return s->m.n_provides > 0 || s->m.level < LEVEL_PROGRAMS;
+}
 
 /*
  * Requests. OK: done. SVC_LATER: begun; `settled` will tell. ERR_INVALID: BROKEN, or it is not

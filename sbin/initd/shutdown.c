@@ -31,7 +31,7 @@ void shutdown_request(bool reboot)
 	down.reboot = reboot;
 }
 
-/* Kills every process that is neither ours, nor initfsd, nor (unless `services_too`) a service. Returns how many there were. */
+/* Kills every process but ours, initfsd and (unless `services_too`) the services. Returns how many there were. */
 static uint32_t others_kill(bool services_too)
 {
 	struct process_info self, list[8];

@@ -53,7 +53,8 @@ static status_t start_initd(void)
 	status_t st = ns_create(&ns);
 	if (st < 0)
 		return st;
-	st = proto_create(ns, "initfs", 6, keeper.svc->port, 0, RIGHT_READ | RIGHT_WRITE | RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER);
+	st = proto_create(ns, "initfs", 6, keeper.svc->port, 0,
+	                  RIGHT_READ | RIGHT_WRITE | RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER);
 	if (st < 0)
 		goto close_ns;
 

@@ -169,8 +169,8 @@ void load_archive(struct tree *t, const void *archive, size_t size)
 	while (r == USTAR_END && gunzip_read(&l.gz, rest, sizeof(rest)) > 0)
 		;
 	if (l.gz.why)
-		log_print("initfs: the archive is damaged at byte %zu of %zu (packed): %s; files that came complete are served, unverified",
-		          gunzip_offset(&l.gz), size, l.gz.why);
+		log_print("initfs: the archive is damaged at byte %zu of %zu (packed): %s; "
+		          "files that came complete are served, unverified", gunzip_offset(&l.gz), size, l.gz.why);
 	gunzip_end(&l.gz);
 	if (l.files == 0)
 		log_print("initfs: nothing could be unpacked; initfs:// is empty");

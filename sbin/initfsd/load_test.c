@@ -43,7 +43,8 @@ status_t handle_close(handle_t h)
 	n_handles--;
 	return OK;
 }
-status_t vmem_map(handle_t vmem, handle_t frame, uint64_t offset, uint64_t va, uint64_t size, uint32_t prot, uint64_t *va_out)
+status_t vmem_map(handle_t vmem, handle_t frame, uint64_t offset, uint64_t va, uint64_t size, uint32_t prot,
+                  uint64_t *va_out)
 {
 	(void)vmem, (void)offset, (void)va, (void)size, (void)prot;
 	n_mappings++;

@@ -162,7 +162,8 @@ static status_t on_sync(void *self, struct svc_cmd *c, const struct file_sync_re
 }
 
 /* Everything that would change something. */
-#define REFUSE(op) static status_t on_##op(void *self, struct svc_cmd *c, const struct file_##op##_req *q, struct file_##op##_rep *p) \
+#define REFUSE(op) static status_t on_##op(void *self, struct svc_cmd *c, const struct file_##op##_req *q, \
+	                                   struct file_##op##_rep *p) \
 	{ (void)self; (void)c; (void)q; (void)p; return ERR_READ_ONLY; }
 REFUSE(write)
 REFUSE(create)

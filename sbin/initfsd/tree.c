@@ -78,7 +78,8 @@ static status_t make_room(struct tree *t, size_t len)
 	return OK;
 }
 
-static status_t child_add(struct tree *t, uint32_t dir, const char *name, size_t len, uint32_t hash, int type, uint32_t *made)
+static status_t child_add(struct tree *t, uint32_t dir, const char *name, size_t len, uint32_t hash, int type,
+                          uint32_t *made)
 {
 	status_t st = make_room(t, len);
 	if (st < 0)
