@@ -79,7 +79,7 @@ void levels_prepare(void)
 	if (EFI_ERROR(status))
 		fail("no memory below 4 GiB, which leaving five-level page tables needs: %r", status);
 	low = (uint8_t *)at;
-	memcpy(low, levels_begin, (size_t)(levels_end - levels_begin));
+	memcpy(low, levels_begin, (uint64_t)levels_end - (uint64_t)levels_begin);
 }
 
 void *levels_page_table(void)
@@ -89,7 +89,7 @@ void *levels_page_table(void)
 
 void levels_change(const struct levels_target *target)
 {
-	memcpy(low + (levels_target - levels_begin), target, sizeof(*target));
+	memcpy(low + ((uint64_t)levels_target - (uint64_t)levels_begin), target, sizeof(*target));
 	__asm__ volatile("jmpq *%0" : : "r"(low) : "memory");
 	__builtin_unreachable();
 }
