@@ -80,8 +80,9 @@ static status_t abandon(struct command *c, status_t st)
 static status_t send(struct thread *t, struct command *c, struct session *s, uint32_t rights, uint64_t deadline)
 {
 	c->session = s;
-	c->port = s->port;
 	c->caller = t;
+	c->accept_seq = 0;
+	c->redelivered = false;
 	c->rights = s->rights & rights;
 	c->priority = t->priority;
 	/* Blocked before it is sent: the answer may come from another CPU at once. */
@@ -96,8 +97,11 @@ static status_t send(struct thread *t, struct command *c, struct session *s, uin
 static must_use status_t own_command(struct thread *t)
 {
 	status_t why = OK;
-	if (unlikely(!t->command))
+	if (unlikely(!t->command)) {
 		t->command = command_alloc(t->process->budget, &why);
+		if (t->command)
+			t->special &= (uint8_t)~SPECIAL_NO_COMMAND;
+	}
 	return why;
 }
 
@@ -177,7 +181,7 @@ static status_t window(cmd_id_t id, uint64_t offset, uint64_t user, uint64_t len
 		struct command *c = command_lock(id);
 		if (!c)
 			return ERR_NOT_FOUND;
-		struct port *p = c->port;
+		struct port *p = c->session->port;
 		uint64_t size = to_caller ? c->out_len : c->in_len, at = offset + done, n = 0;
 		status_t st = OK;
 		if (done < len && offset < size && at < size) {

@@ -36,6 +36,12 @@ static bool grow_locked(void)
 	return true;
 }
 
+struct command *command_none(void)
+{
+	static struct command none;
+	return &none;
+}
+
 struct command *command_alloc(struct budget *payer, status_t *why)
 {
 	*why = budget_charge(payer, CHARGE_COMMANDS, 1);
@@ -71,6 +77,13 @@ void command_free(struct command *c)
 	OBJ_PUT(payer);
 }
 
+/* NULL: it is nowhere. The Session, and with it its Port, lives until every CPU has left the kernel. */
+static struct port *command_port(const struct command *c)
+{
+	struct session *s = __atomic_load_n(&c->session, __ATOMIC_ACQUIRE);
+	return c->state != CMD_IDLE && s ? s->port : NULL;
+}
+
 static struct command *by_slot(uint32_t slot)
 {
 	uint32_t n = __atomic_load_n(&command_chunk_count, __ATOMIC_ACQUIRE);
@@ -82,11 +95,11 @@ struct command *command_lock(cmd_id_t id)
 	struct command *c = by_slot((uint32_t)id);
 	if (!c)
 		return NULL;
-	struct port *p = __atomic_load_n(&c->port, __ATOMIC_ACQUIRE);
+	struct port *p = command_port(c);
 	if (c->state != CMD_ACCEPTED || c->id != id || !p)
 		return NULL;
 	spin_lock(&p->lock);
-	if (c->port == p && c->state == CMD_ACCEPTED && c->id == id && c->server == current_thread()->process)
+	if (command_port(c) == p && c->state == CMD_ACCEPTED && c->id == id && c->server == current_thread()->process)
 		return c;
 	spin_unlock(&p->lock);
 	return NULL;
@@ -98,7 +111,7 @@ void command_finish_locked(struct command *c, struct residue *r)
 	struct session *s = c->session;
 	*r = (struct residue){ .payer = c->payer };
 	if (c->state == CMD_QUEUED)
-		port_dequeue_locked(c->port, c);
+		port_dequeue_locked(s->port, c);
 	else if (c->state == CMD_ACCEPTED)
 		this_cpu()->commands_accepted--;
 	c->state = CMD_IDLE;
@@ -121,10 +134,7 @@ void command_finish_locked(struct command *c, struct residue *r)
 		r->close = s;
 	c->server = NULL;
 	c->session = NULL;
-	c->port = NULL;
 	c->caller = NULL;
-	c->accept_seq = 0;
-	c->redelivered = false;
 }
 
 void residue_drop(struct residue *r)
@@ -147,12 +157,12 @@ void residue_drop(struct residue *r)
 void command_withdraw(struct thread *t, status_t why)
 {
 	struct command *c = t->command;
-	struct port *p = c->port;
+	struct port *p = command_port(c);
 	if (!p)
 		return;
 	struct residue r = { 0 };
 	spin_lock(&p->lock);
-	if (t->wait != WAIT_CALL || c->caller != t || c->port != p) {   /* answered meanwhile */
+	if (t->wait != WAIT_CALL || c->caller != t || command_port(c) != p) {   /* answered meanwhile */
 		spin_unlock(&p->lock);
 		return;
 	}
@@ -176,8 +186,11 @@ void command_withdraw(struct thread *t, status_t why)
 		sched_wake(t);
 	residue_drop(&r);
 	/* A thread has a command at all times but when this fails; its next call tries again. */
-	if (!t->command && !t->dying)
+	if (!t->command && !t->dying) {
 		t->command = command_alloc(t->process->budget, &(status_t){ 0 });
+		if (!t->command)
+			t->special |= SPECIAL_NO_COMMAND;
+	}
 }
 
 static bool dispatch_some(struct process *server, uint32_t n)
@@ -186,7 +199,7 @@ static bool dispatch_some(struct process *server, uint32_t n)
 		return true;
 	for (unsigned work = 0; work < 512 && server->dispatch_next < n; work++) {
 		struct command *c = by_slot(server->dispatch_next++);
-		struct port *p = c->port;
+		struct port *p = command_port(c);
 		if (c->state != CMD_QUEUED || !c->redelivered || !p || list_empty(&p->waiters))
 			continue;
 		object_get(&p->obj);
@@ -204,12 +217,12 @@ bool command_requeue_some(struct process *server)
 		return true;
 	for (unsigned work = 0; work < 512 && server->requeue_next < n; work++) {
 		struct command *c = by_slot(server->requeue_next++);
-		struct port *p = c->port;
+		struct port *p = command_port(c);
 		struct residue r = { 0 };
 		if (c->server != server || c->state != CMD_ACCEPTED || !p)
 			continue;
 		spin_lock(&p->lock);
-		if (c->server != server || c->state != CMD_ACCEPTED || c->port != p) {
+		if (c->server != server || c->state != CMD_ACCEPTED || command_port(c) != p) {
 			spin_unlock(&p->lock);
 			continue;
 		}

@@ -32,7 +32,7 @@ struct handle_entry *handle_slot(struct table *t, uint32_t slot)
 status_t handle_lookup(struct table *t, handle_t h, enum object_type type, uint32_t rights, struct object **o, uint32_t *had)
 {
 	struct handle_entry *e = handle_slot(t, h & (HANDLES_MAX - 1));
-	if (unlikely(!e || !e->object || e->generation != h >> HANDLE_INDEX_BITS))
+	if (unlikely(!e || !e->object || handle_generation(e) != h >> HANDLE_INDEX_BITS))
 		return ERR_BAD_HANDLE;
 	if (unlikely(type != OBJ_NONE && e->object->type != type))
 		return ERR_WRONG_TYPE;
@@ -57,7 +57,7 @@ static void free_push_locked(struct table *t, uint32_t slot)
 
 static status_t grow_locked(struct table *t)
 {
-	if (t->n_chunks == HANDLE_CHUNKS)
+	if (t->n_slots == HANDLES_MAX)
 		return ERR_LIMIT;
 	size_t size = HANDLE_CHUNK * sizeof(struct handle_entry);
 	if (budget_charge(t->obj.payer, CHARGE_KERNEL, size) < 0)
@@ -67,11 +67,11 @@ static status_t grow_locked(struct table *t)
 		budget_release(t->obj.payer, CHARGE_KERNEL, size);
 		return ERR_NO_MEMORY;
 	}
-	uint32_t first = t->n_chunks * HANDLE_CHUNK;
-	t->chunks[t->n_chunks] = c;
-	__atomic_store_n(&t->n_chunks, t->n_chunks + 1, __ATOMIC_RELEASE);
+	uint32_t first = t->n_slots;
+	t->chunks[first / HANDLE_CHUNK] = c;
+	__atomic_store_n(&t->n_slots, first + HANDLE_CHUNK, __ATOMIC_RELEASE);
 	for (uint32_t i = 0; i < HANDLE_CHUNK; i++) {
-		c[i].generation = 1;
+		c[i].key = 1;
 		free_push_locked(t, first + i);
 	}
 	return OK;
@@ -81,6 +81,7 @@ static void fill_locked(struct table *t, struct handle_entry *e, struct object *
 {
 	e->rights = rights;
 	e->tag = tag;
+	e->key |= (uint32_t)o->type << HANDLE_TYPE_SHIFT;
 	t->n_open++;
 	ACCOUNT_ADD(handles, 1);
 	object_handle_get(o);
@@ -102,7 +103,7 @@ status_t handle_install(struct table *t, struct object *o, uint32_t rights, uint
 		if (!t->free_first)
 			t->free_last = 0;
 		fill_locked(t, e, o, rights, tag);
-		*h = handle_value(slot, e->generation);
+		*h = handle_value(slot, handle_generation(e));
 	}
 	spin_unlock(&t->lock);
 	if (st < 0)
@@ -146,7 +147,8 @@ static struct object *clear_locked(struct table *t, uint32_t slot)
 	__atomic_store_n(&e->object, NULL, __ATOMIC_RELEASE);
 	t->n_open--;
 	ACCOUNT_SUB(handles, 1);
-	if (++e->generation < HANDLE_GENERATIONS)
+	e->key = handle_generation(e) + 1;
+	if (e->key < HANDLE_GENERATIONS)
 		free_push_locked(t, slot);
 	return o;
 }
@@ -188,9 +190,10 @@ bool table_destroy(struct object *obj)
 	struct table *t = (struct table *)obj;
 	if (!table_close_some(t))
 		return false;
-	while (t->n_chunks) {
+	while (t->n_slots) {
 		size_t size = HANDLE_CHUNK * sizeof(struct handle_entry);
-		kfree(t->chunks[--t->n_chunks], size);
+		t->n_slots -= HANDLE_CHUNK;
+		kfree(t->chunks[t->n_slots / HANDLE_CHUNK], size);
 		budget_release(t->obj.payer, CHARGE_KERNEL, size);
 	}
 	return true;
@@ -249,7 +252,7 @@ status_t sys_handle_list(handle_t process, uint32_t first, user_out_t buf, uint3
 		if (!o)
 			continue;
 		struct handle_info info;
-		fill_info(&info, handle_value(slot, e->generation), e, o);
+		fill_info(&info, handle_value(slot, handle_generation(e)), e, o);
 		st = copy_out(user_out_add(buf, n * sizeof(info)), &info, sizeof(info));
 		if (st < 0)
 			return st;

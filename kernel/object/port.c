@@ -92,7 +92,7 @@ static status_t deliver_locked(struct port *p, struct command *c, struct thread 
 	if (!c->accept_seq)
 		c->accept_seq = ++p->next_seq;
 	this_cpu()->commands_accepted++;
-	t->process->ever_served = true;
+	t->serving = c;
 	if (likely(caller)) {
 		words_copy(r, &caller->regs);
 		op = IPC_META_OP(caller->regs.r15);
@@ -192,7 +192,6 @@ status_t port_send(struct port *p, struct command *c, bool direct)
 	}
 	if (unlikely(st < 0)) {
 		c->session = NULL;
-		c->port = NULL;
 		c->caller = NULL;
 	}
 	spin_unlock(&p->lock);
@@ -328,6 +327,8 @@ void port_last_handle(struct object *o)
 
 void port_requeue_locked(struct port *p, struct command *c)
 {
+	if (c->caller)
+		c->priority = c->caller->priority;
 	struct list *q = &p->queue[c->priority], *at = q->next;
 	while (at != q) {
 		struct command *other = CONTAINER_OF(at, struct command, node);
@@ -352,6 +353,7 @@ bool port_destroy(struct object *o)
 static status_t accept(struct port *p, uint64_t deadline)
 {
 	struct thread *t = current_thread();
+	t->process->ever_served = true;
 	if (t->priority != t->base_priority)
 		sched_drop_priority();
 	for (;;) {
@@ -442,7 +444,7 @@ static status_t answer(bool direct)
 	struct command *c = command_lock(from->rdi);
 	if (!c)
 		return ERR_NOT_FOUND;
-	struct port *p = c->port;
+	struct port *p = c->session->port;
 	struct thread *caller = c->caller;
 	struct session *minted = NULL;
 	status_t result = (status_t)from->r13;

@@ -31,7 +31,6 @@ void session_send_close(struct session *s)
 	struct command *c = s->close;
 	s->closing = SESSION_CLOSE_SENT;
 	c->session = s;
-	c->port = s->port;
 	c->priority = PRIORITY_SERVICE;
 	if (port_send(s->port, c, false) < 0) {
 		/* Nobody can ever serve there; what port_send dropped was the command only. */

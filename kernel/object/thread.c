@@ -43,6 +43,9 @@ struct thread *thread_create(struct process *p, uint64_t entry, uint64_t stack, 
 	struct thread *t = CONTAINER_OF(mem, struct thread, obj);
 	ASSERT(((uint64_t)t & 15) == 0);
 	t->process = OBJ_GET(p);
+	t->table = p->table;
+	t->vmem = p->vmem;
+	t->serving = command_none();
 	t->regs = (struct regs){ .rip = entry, .rsp = stack, .rdi = arg, .rflags = 0x202, .cs = SEL_UCODE, .ss = SEL_UDATA, .vector = REGS_SYSCALL };
 	t->priority = t->base_priority = (uint8_t)priority;
 	t->state = THREAD_BLOCKED;

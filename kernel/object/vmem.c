@@ -4,6 +4,7 @@
  */
 #include <kernel/account.h>
 #include <kernel/budget.h>
+#include <kernel/cpu.h>
 #include <kernel/mm.h>
 #include <kernel/sched.h>
 #include <kernel/syscall.h>
@@ -379,6 +380,7 @@ again:
 bool vmem_destroy(struct object *o)
 {
 	struct vmem *vm = (struct vmem *)o;
+	arch_leave_vmem(vm);
 	for (unsigned work = 0; vm->n_maps; work++) {
 		if (work == 16)
 			return false;

@@ -28,6 +28,7 @@ static void enqueue_locked(struct percpu *c, struct thread *t, bool front)
 	else
 		list_push_back(&c->run[t->priority], &t->run);
 	c->run_mask |= 1u << t->priority;
+	c->run_top = (uint8_t)(31 - __builtin_clz(c->run_mask));
 }
 
 static void dequeue_locked(struct percpu *c, struct thread *t)
@@ -35,6 +36,7 @@ static void dequeue_locked(struct percpu *c, struct thread *t)
 	list_remove(&t->run);
 	if (list_empty(&c->run[t->priority]))
 		c->run_mask &= ~(1u << t->priority);
+	c->run_top = c->run_mask ? (uint8_t)(31 - __builtin_clz(c->run_mask)) : 0;
 }
 
 void sched_block_current(enum wait_kind wait, uint64_t deadline)
@@ -43,15 +45,25 @@ void sched_block_current(enum wait_kind wait, uint64_t deadline)
 	t->state = THREAD_BLOCKED;
 	t->wait = (uint8_t)wait;
 	t->regs.vector = REGS_SYSCALL;
-	if (deadline != FOREVER)
+	if (deadline != FOREVER) {
+		t->special |= SPECIAL_DEADLINE;
 		timer_arm(&t->timer, deadline);
+	}
 	cpu_work(WORK_RESCHED);
+}
+
+static void deadline_off(struct thread *t)
+{
+	if (t->special & SPECIAL_DEADLINE) {
+		timer_disarm(&t->timer);
+		t->special &= (uint8_t)~SPECIAL_DEADLINE;
+	}
 }
 
 void sched_unblock_current(void)
 {
 	struct thread *t = current_thread();
-	timer_disarm(&t->timer);
+	deadline_off(t);
 	t->wait = WAIT_NONE;
 	t->state = THREAD_RUNNING;
 }
@@ -59,8 +71,7 @@ void sched_unblock_current(void)
 static void make_ready(struct thread *t, bool direct)
 {
 	struct percpu *c = this_cpu();
-	if (t->timer.armed)
-		timer_disarm(&t->timer);
+	deadline_off(t);
 	t->wait = WAIT_NONE;
 	if (direct && !c->next) {
 		t->state = THREAD_READY;
@@ -72,11 +83,8 @@ static void make_ready(struct thread *t, bool direct)
 	spin_lock(&c->run_lock);
 	enqueue_locked(c, t, false);
 	spin_unlock(&c->run_lock);
-	struct thread *now = c->current;
-	if (now && t->priority > now->priority)
-		cpu_work(WORK_RESCHED);
-	else if (now && t->priority == now->priority)
-		cpu_work(WORK_RESCHED);         /* slices begin to matter: the timer must run */
+	/* Even when it does not run at once: slices begin to matter, and choose() sets the timer. */
+	cpu_work(WORK_RESCHED);
 }
 
 void sched_wake(struct thread *t)        { make_ready(t, false); }
@@ -142,11 +150,16 @@ void sched_idle_timer(void)
  * The hardware timer for the thread about to run: the next deadline, the end of a shared slice, or soon, when
  * there is something to reap and the thread might not enter the kernel by itself.
  */
-static void set_timer(struct percpu *c, struct thread *t)
+static void set_timer(struct percpu *c)
 {
 	uint64_t need = timer_next();
-	if (c->run_mask & 1u << t->priority)
+	/* Threads below this one's priority count too: it may be a server about to go back to its caller's. */
+	if (c->run_mask) {
+		uint64_t now = clock_ns();
+		if (c->slice_end_ns <= now)
+			c->slice_end_ns = now + SLICE_NS;
 		need = MIN(need, c->slice_end_ns);
+	}
 	if (reap_pending())
 		need = MIN(need, clock_ns() + REAP_INTERVAL_NS);
 	timer_at_latest(c, need);
@@ -189,10 +202,10 @@ static void switch_to(struct percpu *c, struct thread *from, struct thread *to)
 {
 	uint64_t now = rdtsc();
 	if (from) {
-		from->cpu_time_tsc += now - from->run_since_tsc;
+		from->cpu_time_tsc += now - c->run_since_tsc;
 		arch_save_bases(from);
 	}
-	to->run_since_tsc = now;
+	c->run_since_tsc = now;
 	to->state = THREAD_RUNNING;
 	to->cpu = c->cpu;
 	c->current = to;
@@ -204,7 +217,7 @@ static void switch_to(struct percpu *c, struct thread *from, struct thread *to)
 
 static void leave_cpu(struct percpu *c, struct thread *t)
 {
-	t->cpu_time_tsc += rdtsc() - t->run_since_tsc;
+	t->cpu_time_tsc += rdtsc() - c->run_since_tsc;
 	arch_save_bases(t);
 	if (t->fpu)
 		fpu_switch(t, t);
@@ -220,7 +233,7 @@ static struct thread *choose(struct percpu *c)
 		bool ended = (c->run_mask & 1u << t->priority) && clock_ns() >= c->slice_end_ns;
 		if (c->run_mask < 2u << t->priority && !ended && !c->next) {
 			spin_unlock(&c->run_lock);
-			set_timer(c, t);
+			set_timer(c);
 			return t;
 		}
 		/* Preempted: first of its queue, and it keeps the rest of its slice; slice over: last. */
@@ -245,7 +258,7 @@ static struct thread *choose(struct percpu *c)
 		c->slice_end_ns = next->slice_end_ns > now ? next->slice_end_ns : now + SLICE_NS;
 		next->slice_end_ns = 0;
 	}
-	set_timer(c, next);
+	set_timer(c);
 	return next;
 }
 

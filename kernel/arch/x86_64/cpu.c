@@ -11,12 +11,30 @@
 #include <kernel/sched.h>
 #include <kernel/x86.h>
 
-_Static_assert(offsetof(struct percpu, current) == PC_CURRENT && offsetof(struct percpu, kstack_top) == PC_KSTACK &&
-	offsetof(struct percpu, user_rsp) == PC_USER_RSP && offsetof(struct percpu, work) == PC_WORK &&
-	offsetof(struct percpu, entries) == PC_ENTRIES && offsetof(struct percpu, handlers) == PC_HANDLERS && WORK_RESTORE == 8, "offsets.h");
-_Static_assert(offsetof(struct regs, rip) == R_RIP && offsetof(struct regs, rdi) == R_RDI &&
-	offsetof(struct regs, rax) == R_RAX && offsetof(struct regs, vector) == R_VECTOR &&
-	sizeof(struct regs) == R_SIZE && offsetof(struct thread, regs) == 0 && REGS_SYSCALL == REGS_VECTOR_SYSCALL, "offsets.h");
+#define SAME(type, field, n) _Static_assert(offsetof(struct type, field) == (n), #type "." #field " in offsets.h")
+SAME(percpu, current, PC_CURRENT); SAME(percpu, kstack_top, PC_KSTACK); SAME(percpu, user_rsp, PC_USER_RSP);
+SAME(percpu, work, PC_WORK); SAME(percpu, cpu, PC_CPU); SAME(percpu, vmem, PC_VMEM);
+SAME(percpu, commands_accepted, PC_ACCEPTED); SAME(percpu, entries, PC_ENTRIES); SAME(percpu, handlers, PC_HANDLERS);
+SAME(percpu, tss.rsp, PC_RSP0); SAME(percpu, run_top, PC_RUN_TOP);
+SAME(regs, rip, R_RIP); SAME(regs, rdi, R_RDI); SAME(regs, rax, R_RAX); SAME(regs, vector, R_VECTOR); SAME(thread, regs, 0);
+SAME(thread, process, T_PROCESS); SAME(thread, table, T_TABLE); SAME(thread, vmem, T_VMEM); SAME(thread, command, T_COMMAND);
+SAME(thread, serving, T_SERVING); SAME(thread, fs_base, T_FS); SAME(thread, gs_base, T_GS); SAME(thread, wait_port, T_WAIT_PORT);
+SAME(thread, run, T_RUN); SAME(thread, state, T_STATE); SAME(thread, priority, T_PRIORITY);
+SAME(thread, base_priority, T_BASE_PRIORITY); SAME(thread, special, T_SPECIAL);
+SAME(table, n_slots, TB_SLOTS); SAME(table, chunks, TB_CHUNKS);
+SAME(handle_entry, object, E_OBJECT); SAME(handle_entry, rights, E_RIGHTS); SAME(handle_entry, key, E_KEY);
+SAME(session, port, S_PORT); SAME(session, badge, S_BADGE); SAME(session, rights, S_RIGHTS); SAME(session, in_flight, S_IN_FLIGHT);
+SAME(session, closing, S_CLOSING);
+SAME(port, lock, P_LOCK); SAME(port, pending, P_PENDING); SAME(port, next_seq, P_SEQ); SAME(port, waiters, P_WAITERS);
+SAME(command, id, C_ID); SAME(command, state, C_STATE); SAME(command, session, C_SESSION); SAME(command, caller, C_CALLER);
+SAME(command, server, C_SERVER); SAME(command, accept_seq, C_SEQ); SAME(command, rights, C_RIGHTS);
+SAME(vmem, root, V_ROOT); SAME(vmem, cpus, V_CPUS);
+_Static_assert(sizeof(struct regs) == R_SIZE && REGS_SYSCALL == REGS_VECTOR_SYSCALL && sizeof(struct handle_entry) == 24 &&
+	offsetof(struct thread, wait) == T_STATE + 1 && offsetof(struct command, extra) == C_STATE + 1 &&
+	HANDLE_CHUNK == 64 && HANDLE_TYPE_SHIFT == 24 && HANDLE_INDEX_BITS == 14, "offsets.h");
+_Static_assert(OBJ_SESSION == TYPE_SESSION && OBJ_PORT == TYPE_PORT && RIGHT_CALL == 64 && RIGHT_SERVE == 128 &&
+	THREAD_RUNNING == 1 && THREAD_BLOCKED == 2 && WAIT_CALL == 2 && WAIT_ACCEPT == 3 && CMD_IDLE == 0 && CMD_ACCEPTED == 2 &&
+	ACCEPT_COMMAND == 0, "fastpath.S");
 
 #define MSR_EFER           0xc0000080u
 #define MSR_STAR           0xc0000081u
@@ -32,11 +50,6 @@ enum { CR4_PGE = 1 << 7, CR4_OSFXSR = 1 << 9, CR4_OSXMMEXCPT = 1 << 10, CR4_UMIP
        CR4_OSXSAVE = 1 << 18, CR4_SMEP = 1 << 20, CR4_SMAP = 1 << 21 };
 enum { EFER_SCE = 1, EFER_NXE = 1 << 11 };
 
-struct packed tss {
-	uint32_t reserved0;
-	uint64_t rsp[3], reserved1, ist[7], reserved2;
-	uint16_t reserved3, iomap;      /* past the limit: no I/O from ring 3 (SDM 1 19.5.2) */
-};
 struct packed gate { uint16_t offset0, selector; uint8_t ist, type; uint16_t offset1; uint32_t offset2, reserved; };
 struct packed descriptor_register { uint16_t limit; uint64_t base; };
 
@@ -46,7 +59,6 @@ struct cpu_block {
 	uint8_t       stack[16384];
 	struct percpu percpu;
 	uint64_t      gdt[8];
-	struct tss    tss;
 } aligned(IST_STACK_SIZE);
 
 static struct cpu_block boot_cpu;
@@ -59,7 +71,7 @@ extern char vector_entries[], syscall_entry[], usercopy_stac[], usercopy_clac[],
 
 static void gdt_init(struct cpu_block *b)
 {
-	uint64_t base = (uint64_t)&b->tss;
+	uint64_t base = (uint64_t)&b->percpu.tss;
 	b->gdt[0] = 0;
 	b->gdt[1] = 0x00af9b000000ffff;         /* kernel code, long mode */
 	b->gdt[2] = 0x00cf93000000ffff;         /* kernel data */
@@ -67,11 +79,11 @@ static void gdt_init(struct cpu_block *b)
 	b->gdt[4] = 0x00affb000000ffff;         /* user code, long mode */
 	b->gdt[5] = (sizeof(struct tss) - 1) | (base & 0xffffff) << 16 | 0x89ull << 40 | (base >> 24 & 0xff) << 56;
 	b->gdt[6] = base >> 32;
-	b->tss.iomap = sizeof(struct tss);
+	b->percpu.tss.iomap = sizeof(struct tss);
 	for (unsigned i = 0; i < 4; i++) {
 		uint64_t top = (uint64_t)b->ist[i] + IST_STACK_SIZE - 16;
 		*(struct percpu **)top = &b->percpu;
-		b->tss.ist[i] = top;
+		b->percpu.tss.ist[i] = top;
 	}
 	struct descriptor_register r = { sizeof(b->gdt) - 1, (uint64_t)b->gdt };
 	asm volatile("lgdt %0" :: "m"(r));
@@ -105,8 +117,7 @@ void cpu_early_init(void)
 	idt_init();
 	c->self = c;
 	c->kstack_top = (uint64_t)b->stack + sizeof(b->stack);
-	c->tss_rsp0 = &b->tss.rsp[0];
-	b->tss.rsp[0] = c->kstack_top;
+	b->percpu.tss.rsp[0] = c->kstack_top;
 	c->timer_set = FOREVER;
 	for (unsigned i = 0; i <= PRIORITY_MAX; i++)
 		list_init(&c->run[i]);
@@ -121,7 +132,7 @@ static const uint32_t light_calls[] = {
 	SYS_nop, SYS_clock_now, SYS_thread_yield, SYS_handle_close, SYS_handle_dup, SYS_handle_tag, SYS_irq_ack,
 	SYS_notify_signal, SYS_notify_take, SYS_io_read, SYS_io_write, SYS_io_write_bytes,
 };
-extern char entry_light[], entry_full[];
+extern char entry_light[], entry_full[], fast_call_words[], fast_return_accept[];
 
 static void patch(char *at, uint8_t last)
 {
@@ -171,6 +182,10 @@ void cpu_protect_init(void)
 		this_cpu()->entries[i] = entry_full;
 		this_cpu()->handlers[i] = syscall_table[i];
 	}
+	if (f->fsgsbase) {      /* the short path moves the bases with these instructions only */
+		this_cpu()->entries[SYS_call_words - SYSCALL_BASE] = fast_call_words;
+		this_cpu()->entries[SYS_return_accept - SYSCALL_BASE] = fast_return_accept;
+	}
 	for (unsigned i = 0; i < ARRAY_LEN(light_calls); i++)
 		this_cpu()->entries[light_calls[i] - SYSCALL_BASE] = entry_light;
 	fpu_init();
@@ -201,20 +216,26 @@ void arch_load_bases(struct thread *t)
 void arch_switch_to(struct thread *t)
 {
 	struct percpu *c = this_cpu();
-	struct vmem *vm = t->process->vmem;
-	*c->tss_rsp0 = (uint64_t)t + R_SIZE;
-	if (c->vmem != vm) {
-		struct vmem *old = c->vmem;
+	struct vmem *vm = t->vmem, *old = c->vmem;
+	c->tss.rsp[0] = (uint64_t)t + R_SIZE;
+	if (old != vm) {
 		__atomic_fetch_or(&vm->cpus, 1ull << c->cpu, __ATOMIC_SEQ_CST);
-		object_get(&vm->obj);
 		c->vmem = vm;
 		write_cr3(vm->root);
-		if (old) {
+		if (old)
 			__atomic_fetch_and(&old->cpus, ~(1ull << c->cpu), __ATOMIC_SEQ_CST);
-			object_put(&old->obj);
-		}
 	}
 	arch_load_bases(t);
+}
+
+void arch_leave_vmem(struct vmem *vm)
+{
+	struct percpu *c = this_cpu();
+	if (c->vmem != vm)
+		return;
+	c->vmem = NULL;
+	write_cr3(paging_kernel_root());
+	__atomic_fetch_and(&vm->cpus, ~(1ull << c->cpu), __ATOMIC_SEQ_CST);
 }
 
 static void idle_loop(void)
@@ -229,14 +250,6 @@ static void idle_loop(void)
 			c->epoch++;
 			reap_some();
 			interrupts_on_once();
-			continue;
-		}
-		if (c->vmem && c->vmem->obj.refs == 1) {        /* its process is gone: let go of it */
-			struct vmem *old = c->vmem;
-			c->vmem = NULL;
-			write_cr3(paging_kernel_root());
-			old->cpus &= ~(1ull << c->cpu);
-			object_put(&old->obj);
 			continue;
 		}
 		sched_idle_timer();

@@ -7,8 +7,13 @@
 #define PC_KSTACK    16
 #define PC_USER_RSP  24
 #define PC_WORK      32
+#define PC_CPU       36
+#define PC_VMEM      40
+#define PC_ACCEPTED  48
+#define PC_RUN_TOP   56
 #define PC_ENTRIES   64
 #define PC_HANDLERS  1088
+#define PC_RSP0      2120
 
 /* struct regs, which is also the start of struct thread */
 #define R_R15 0
@@ -34,6 +39,50 @@
 #define R_RSP    160
 #define R_SS     168
 #define R_SIZE   176
+
+/* struct thread */
+#define T_PROCESS    176
+#define T_TABLE      184
+#define T_VMEM       192
+#define T_COMMAND    200
+#define T_SERVING    208
+#define T_FS         216
+#define T_GS         224
+#define T_WAIT_PORT  232
+#define T_RUN        240
+#define T_STATE      256    /* and T_WAIT in the next byte */
+#define T_PRIORITY   258
+#define T_BASE_PRIORITY 259
+#define T_SPECIAL    260
+
+/* struct table, struct handle_entry (24 bytes, 64 in a chunk) */
+#define TB_SLOTS     44
+#define TB_CHUNKS    64
+#define E_OBJECT     0
+#define E_RIGHTS     8
+#define E_KEY        12
+#define TYPE_PORT    5
+#define TYPE_SESSION 6
+
+/* struct session, port, command, vmem */
+#define S_PORT       40
+#define S_BADGE      48
+#define S_RIGHTS     56
+#define S_IN_FLIGHT  60
+#define S_CLOSING    64
+#define P_LOCK       40
+#define P_PENDING    48
+#define P_SEQ        56
+#define P_WAITERS    64
+#define C_ID         0
+#define C_STATE      8      /* and C_EXTRA in the next byte */
+#define C_SESSION    16
+#define C_CALLER     24
+#define C_SERVER     32
+#define C_SEQ        48
+#define C_RIGHTS     160
+#define V_ROOT       48
+#define V_CPUS       56
 
 #define SEL_KCODE 0x08
 #define SEL_KDATA 0x10

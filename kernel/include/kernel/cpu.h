@@ -18,6 +18,7 @@ status_t fpu_first_use(struct thread *t);       /* #NM */
 void fpu_switch(struct thread *from, struct thread *to);
 void fpu_free(struct thread *t);
 
+void arch_leave_vmem(struct vmem *vm);          /* this CPU must not hold its tables any more */
 void arch_switch_to(struct thread *t);          /* TSS, CR3, FS/GS bases */
 void arch_save_bases(struct thread *t);
 void arch_load_bases(struct thread *t);

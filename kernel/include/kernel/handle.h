@@ -9,10 +9,13 @@
 #define HANDLE_CHUNKS       (HANDLES_MAX / HANDLE_CHUNK)
 #define HANDLE_GENERATIONS  (1u << (31 - HANDLE_INDEX_BITS))
 
+#define HANDLE_TYPE_SHIFT   24
+
 struct handle_entry {
 	struct object *object;      /* NULL: free */
 	uint32_t       rights;
-	uint32_t       generation;  /* 1..HANDLE_GENERATIONS-1; a slot past that is retired */
+	uint32_t       key;         /* generation | type << HANDLE_TYPE_SHIFT: one comparison for both; type 0: free.
+	                               Generations are 1..HANDLE_GENERATIONS-1; a slot past that is retired */
 	uint32_t       tag;
 	uint32_t       next_free;   /* slot + 1, while free */
 };
@@ -20,10 +23,11 @@ struct handle_entry {
 struct table {
 	struct object        obj;
 	struct spinlock      lock;
-	uint32_t             n_chunks, n_open;
+	uint32_t             n_slots;       /* (f) */
+	uint32_t             n_open;
 	uint32_t             free_first, free_last;     /* slot + 1; first in, first out, so generations last */
 	uint32_t             destroy_next;
-	struct handle_entry *chunks[HANDLE_CHUNKS];
+	struct handle_entry *chunks[HANDLE_CHUNKS];         /* (f) */
 };
 
 struct table *table_create(struct budget *payer, status_t *why);
@@ -38,4 +42,5 @@ must_use status_t handle_install_at(struct table *t, uint32_t slot, struct objec
 must_use status_t handle_close(struct table *t, handle_t h);
 struct handle_entry *handle_slot(struct table *t, uint32_t slot);   /* NULL: beyond the chunks */
 always_inline handle_t handle_value(uint32_t slot, uint32_t generation) { return generation << HANDLE_INDEX_BITS | slot; }
-always_inline uint32_t handle_slots(struct table *t) { return t->n_chunks * HANDLE_CHUNK; }
+always_inline uint32_t handle_slots(struct table *t) { return t->n_slots; }
+always_inline uint32_t handle_generation(const struct handle_entry *e) { return e->key & ((1u << HANDLE_TYPE_SHIFT) - 1); }

@@ -31,14 +31,13 @@ struct command {
 	uint8_t         n_handles;
 	bool            is_close;       /* a Session's last word; fixed */
 	bool            redelivered;
-	struct port    *port;           /* (f) borrowed from session */
-	struct session *session;        /* (f) borrowed: it counts us in flight */
+	struct session *session;        /* (f) borrowed: it counts us in flight; says which Port */
 	struct thread  *caller;         /* (f) borrowed; NULL: detached, or CLOSE */
 	struct process *server;         /* (f) borrowed; who accepted */
+	uint64_t        op_id;
 	uint64_t        accept_seq;     /* (f) order of first acceptance; 0: never */
 	struct list     node;           /* port queue */
 	struct budget  *payer;          /* counted; fixed while allocated */
-	uint64_t        op_id;
 	uint64_t        w[IPC_WORDS];
 	uint64_t        in, out;        /* addresses in the caller's Vmem */
 	uint32_t        op, flags;      /* IPC_PATH */
@@ -95,6 +94,7 @@ struct namespace {
 /* From a table whose memory is never given back to other uses, so that a stale id is harmless to look at. */
 struct command *command_alloc(struct budget *payer, status_t *why);
 void command_free(struct command *c);
+struct command *command_none(void);     /* one that never is anybody's */
 /* The accepted command of this id, if the current process serves it, with its Port locked; NULL: no such. */
 struct command *command_lock(cmd_id_t id);
 /* The caller stops waiting (deadline, death): a queued command is withdrawn, an accepted one detached. */

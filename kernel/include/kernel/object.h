@@ -23,7 +23,6 @@ struct object {
 	uint64_t       id;          /* unique for ever; fixed */
 	struct budget *payer;       /* counted; charged with the object's size */
 	struct object *reap_next;   /* reaper's list */
-	uint64_t       reap_epoch;
 };
 
 #define OBJECT_MAGIC 0x0b1ec700u

@@ -14,19 +14,29 @@ struct timer;
 
 enum { WORK_RESCHED = 1, WORK_REAP = 2, WORK_DYING = 4, WORK_RESTORE = 8 };
 
+/* Intel SDM 3A 8.7 */
+struct packed tss {
+	uint32_t reserved0;
+	uint64_t rsp[3], reserved1, ist[7], reserved2;
+	uint16_t reserved3, iomap;      /* past the limit: no I/O from ring 3 (SDM 1 19.5.2) */
+};
+
 struct percpu {
-	struct percpu *self;            /* 0 */
-	struct thread *current;         /* 8: NULL while idle */
-	uint64_t       kstack_top;      /* 16 */
-	uint64_t       user_rsp;        /* 24: scratch of the SYSCALL entry */
-	uint32_t       work;            /* 32: WORK_* to do before returning to user mode */
-	uint32_t       cpu;             /* 36 */
-	uint64_t       reserved[3];
-	void          *entries[SYSCALL_TABLE_MAX];      /* 64: entry.S, by number: entry_light, entry_full */
-	syscall_fn     handlers[SYSCALL_TABLE_MAX];     /* 1088: the C function behind it */
+	struct percpu *self;            /* (f) 0 */
+	struct thread *current;         /* (f) 8: NULL while idle */
+	uint64_t       kstack_top;      /* (f) 16 */
+	uint64_t       user_rsp;        /* (f) 24: scratch of the SYSCALL entry */
+	uint32_t       work;            /* (f) 32: WORK_* to do before returning to user mode */
+	uint32_t       cpu;             /* (f) 36 */
+	struct vmem   *vmem;            /* (f) 40: whose tables CR3 holds; borrowed, see vmem_destroy */
+	int64_t        commands_accepted;       /* (f) 48: this CPU's share of the account */
+	uint8_t        run_top;         /* (f) 56: highest priority with ready threads; 0 also when there are none */
+	void          *entries[SYSCALL_TABLE_MAX];      /* (f) 64: entry.S, by number: entry_light, entry_full ... */
+	syscall_fn     handlers[SYSCALL_TABLE_MAX];     /* (f) 1088: the C function behind it */
+	uint32_t       tss_align;       /* 2112: makes RSP0 8-byte aligned */
+	struct tss     tss;             /* (f) 2116: RSP0 at 2120 */
 
 	uint32_t       apic_id;
-	struct vmem   *vmem;            /* counted: whose tables CR3 holds */
 	struct thread *next;            /* direct switch: runs next; not in the run queue */
 	bool           fpu_on;          /* CR0.TS clear */
 	/* run queue */
@@ -34,6 +44,8 @@ struct percpu {
 	uint32_t       run_mask;        /* bit per priority with ready threads */
 	struct list    run[PRIORITY_MAX + 1];
 	uint64_t       slice_end_ns;    /* of whoever runs, also through direct switches */
+	uint64_t       run_since_tsc;   /* whoever is current at the next full switch is charged from here: a server's
+	                                   share of a short call goes to its caller */
 	/* timers */
 	struct spinlock timer_lock;
 	struct timer  *timers;
@@ -44,9 +56,7 @@ struct percpu {
 	uint32_t       n_cached;
 	uint64_t       cached[64];
 	uint64_t       idle_since_tsc, idle_tsc;
-	int64_t        commands_accepted;       /* this CPU's share of the account; (f) */
 	uint64_t       switches, syscalls_count, interrupts, page_faults;
-	uint64_t      *tss_rsp0;
 };
 _Static_assert(offsetof(struct percpu, entries) == 64 && offsetof(struct percpu, handlers) == 1088, "entry.S");
 

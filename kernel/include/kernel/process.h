@@ -21,28 +21,34 @@ enum wait_kind { WAIT_NONE, WAIT_SLEEP, WAIT_CALL, WAIT_ACCEPT };
 
 #define REGS_SYSCALL 0x100          /* regs.vector: entered by SYSCALL, leave by SYSRET */
 
+/* entry.S and fastpath.S know the fields marked (f). */
 struct thread {
-	struct regs     regs;           /* first: entry.S; owner CPU only, or whoever wakes it */
-	uint64_t        fs_base, gs_base;
-	struct process *process;        /* counted; fixed */
-	void           *fpu;            /* XSAVE area, NULL until first use; owned */
-	struct object   obj;
-	uint8_t         state;          /* run queue lock */
-	uint8_t         wait;           /* enum wait_kind; lock of what it waits in */
-	uint8_t         priority;       /* effective */
-	uint8_t         base_priority;
+	struct regs     regs;           /* (f) first; owner CPU only, or whoever wakes it */
+	struct process *process;        /* (f) counted; fixed */
+	struct table   *table;          /* (f) the process's; borrowed, fixed */
+	struct vmem    *vmem;           /* (f) the process's; borrowed */
+	struct command *command;        /* (f) owned: for its calls; NULL only when memory ran out */
+	struct command *serving;        /* (f) what it accepted last; command memory never goes away, so it may be stale */
+	uint64_t        fs_base, gs_base;       /* (f) */
+	struct port    *wait_port;      /* (f) WAIT_ACCEPT: borrowed, the Port lists us */
+	struct list     run;            /* (f) run queue; while in accept: port->waiters */
+	uint8_t         state;          /* (f) run queue lock */
+	uint8_t         wait;           /* (f) enum wait_kind; lock of what it waits in */
+	uint8_t         priority;       /* (f) effective */
+	uint8_t         base_priority;  /* (f) */
+	uint8_t         special;        /* (f) enum thread_special: not for the short path */
 	bool            dying;
 	uint32_t        cpu;            /* whose run queue */
-	struct list     run;            /* run queue; while in accept: port->waiters */
+	void           *fpu;            /* XSAVE area, NULL until first use; owned */
+	struct object   obj;
 	struct list     in_process;     /* process->threads */
-	struct port    *wait_port;      /* WAIT_ACCEPT: counted by the process's handle; borrowed */
-	struct command *command;        /* owned: for its calls */
 	struct timer    timer;          /* deadline of its wait */
 	uint64_t        progress, progress_key; /* of a call that begins again, and which that is; key 0: none */
-	uint64_t        cpu_time_tsc, run_since_tsc;
+	uint64_t        cpu_time_tsc;
 	uint64_t        slice_end_ns;   /* preempted: what was left of its slice */
 	struct watchers watchers;
 };
+enum thread_special { SPECIAL_FPU = 1, SPECIAL_DEADLINE = 2, SPECIAL_NO_COMMAND = 4 };
 
 struct process {
 	struct object     obj;

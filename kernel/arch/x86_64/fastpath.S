@@ -1,0 +1,245 @@
+/*
+ * fastpath: the short path of a command. Words only, a server thread that waits, nothing special about
+ * either thread: control passes straight from caller to server and back, with no queue, no
+ * scheduler and no allocation. Whatever is not so simple goes to entry_full and the C code of
+ * call.c and port.c, which does the same and more; a test runs every case through both.
+ *
+ * On entry (from syscall_entry): RSP = the current struct thread, its rip, rsp and rflags saved; all other
+ * registers but RCX and R11 are the user's. By the ABI every register but RSP may change, so RBX,
+ * RBP, R13 and R14 are free in call_words, and what a native thread had in its vector registers is dead. The six
+ * words pass through RSI RDX R10 R8 R9 R12 untouched.
+ *
+ * Until a line "commit" nothing has changed, and every jump to `slow` may still be taken.
+ */
+#include "offsets.h"
+#include <gen/syscall_numbers.h>
+
+#define STATE_RUNNING         1
+#define STATE_BLOCKED_CALL    (2 | 2 << 8)
+#define STATE_BLOCKED_ACCEPT  (2 | 3 << 8)
+#define CMD_ACCEPTED_PLAIN    2                 /* state ACCEPTED, extra 0 */
+#define RIGHT_CALL            64
+#define RIGHT_SERVE           128
+
+	.text
+
+/*
+ * Finds the entry of handle \h (32-bit register, destroyed) in the current thread's table: RCX = entry.
+ * Uses RBX, R11. The mask keeps a mispredicted bounds check from reading beyond (Spectre v1).
+ */
+.macro find_handle h, type, right, slow
+	mov T_TABLE(%rsp), %rbx
+	mov \h, %ecx
+	and $0x3fff, %ecx
+	cmp TB_SLOTS(%rbx), %ecx
+	jae \slow
+	sbb %r11d, %r11d
+	and %r11d, %ecx
+	mov %ecx, %r11d
+	shr $6, %r11d
+	and $63, %ecx
+	mov TB_CHUNKS(%rbx, %r11, 8), %r11
+	lea (%rcx, %rcx, 2), %ecx
+	lea (%r11, %rcx, 8), %rcx
+	shr $14, \h
+	or $(\type << 24), \h           /* generation and type in one comparison */
+	cmp \h, E_KEY(%rcx)
+	jne \slow
+	testb $\right, E_RIGHTS(%rcx)
+	jz \slow
+.endm
+
+/* Interrupts are off, so only another CPU can hold it: then the C path waits. Uses R11. */
+.macro try_lock port, slow
+	mov $1, %r11d
+	xchg %r11b, P_LOCK(\port)
+	test %r11b, %r11b
+	jnz \slow
+.endm
+
+/* From thread RSP to thread RCX: all but its registers. Uses RAX, RBX, R11; leaves with the user's GS. */
+.macro switch_threads
+	mov %rcx, %gs:PC_CURRENT
+	lea R_SIZE(%rcx), %r11
+	mov %r11, %gs:PC_RSP0
+	mov T_VMEM(%rcx), %rbx
+	mov T_VMEM(%rsp), %r11
+	cmp %r11, %rbx
+	je 7f
+	mov %rbx, %gs:PC_VMEM
+	mov %gs:PC_CPU, %eax
+	lock bts %rax, V_CPUS(%rbx)
+	mov V_ROOT(%rbx), %rbx
+	mov %rbx, %cr3
+	lock btr %rax, V_CPUS(%r11)
+7:	swapgs
+	rdfsbase %rax
+	mov %rax, T_FS(%rsp)
+	rdgsbase %rax
+	mov %rax, T_GS(%rsp)
+	mov T_FS(%rcx), %rax
+	wrfsbase %rax
+	mov T_GS(%rcx), %rax
+	wrgsbase %rax
+.endm
+
+/*
+ * call_words: RDI = session, RSI.. = words, R15 = operation.
+ */
+	.globl fast_call_words
+	.p2align 6
+fast_call_words:
+	mov %edi, %ebp
+	find_handle %ebp, TYPE_SESSION, RIGHT_CALL, slow_call
+	mov E_RIGHTS(%rcx), %r14d
+	mov E_OBJECT(%rcx), %r13
+	mov S_PORT(%r13), %rbp
+	mov T_COMMAND(%rsp), %rbx
+	try_lock %rbp, slow_call
+	/* The waiting server thread: RCX = its `run` node. */
+	mov P_WAITERS(%rbp), %rcx
+	lea P_WAITERS(%rbp), %r11
+	cmp %r11, %rcx
+	je slow_call_unlock
+	movzbl T_SPECIAL(%rsp), %r11d
+	or T_SPECIAL - T_RUN(%rcx), %r11b
+	or S_CLOSING(%r13), %r11b
+	jnz slow_call_unlock
+	/* commit: take the server thread off the Port */
+	mov (%rcx), %r11
+	mov %r11, P_WAITERS(%rbp)
+	mov 8(%rcx), %rax
+	mov %rax, 8(%r11)
+	sub $T_RUN, %rcx                /* RCX = the server thread */
+	/* the message stays in the caller's registers until it is answered: that is what redelivery reads */
+	mov %rsi, R_RSI(%rsp)
+	mov %rdx, R_RDX(%rsp)
+	mov %r10, R_R10(%rsp)
+	mov %r8,  R_R8(%rsp)
+	mov %r9,  R_R9(%rsp)
+	mov %r12, R_R12(%rsp)
+	movzwl %r15w, %r15d
+	mov %r15, R_R15(%rsp)
+	movq $REGS_VECTOR_SYSCALL, R_VECTOR(%rsp)
+	/* the command: accepted by this server, under a fresh id */
+	movw $CMD_ACCEPTED_PLAIN, C_STATE(%rbx)
+	mov %r13, C_SESSION(%rbx)
+	mov %rsp, C_CALLER(%rbx)
+	mov T_PROCESS(%rcx), %rax
+	mov %rax, C_SERVER(%rbx)
+	mov %rbx, T_SERVING(%rcx)
+	incl S_IN_FLIGHT(%r13)
+	incq P_SEQ(%rbp)
+	mov P_SEQ(%rbp), %rax
+	mov %rax, C_SEQ(%rbx)
+	incl C_ID + 4(%rbx)
+	mov C_ID(%rbx), %rdi
+	incq %gs:PC_ACCEPTED
+	and S_RIGHTS(%r13), %r14d
+	mov %r14d, C_RIGHTS(%rbx)
+	mov S_BADGE(%r13), %r13
+	/* the server works at its caller's priority, if that is higher */
+	movzbl T_PRIORITY(%rsp), %r11d
+	cmp T_PRIORITY(%rcx), %r11b
+	jbe 1f
+	mov %r11b, T_PRIORITY(%rcx)
+1:	movb $0, P_LOCK(%rbp)
+	movw $STATE_BLOCKED_CALL, T_STATE(%rsp)
+	movw $STATE_RUNNING, T_STATE(%rcx)
+	switch_threads
+	xor %eax, %eax                  /* ACCEPT_COMMAND */
+	xor %ebx, %ebx
+	xor %ebp, %ebp
+	jmp fast_leave
+
+slow_call_unlock:
+	movb $0, P_LOCK(%rbp)
+slow_call:
+	lea -SYSCALL_BASE(%rax), %ecx
+	jmp entry_full
+
+/*
+ * return_accept: RAX = number | port << 32, RDI = command id, RSI.. = words, R13 = status.
+ * Handles (RBX, RBP) and minted Sessions (flags in R15) take the long way.
+ */
+	.globl fast_return_accept
+	.p2align 6
+fast_return_accept:
+	mov %r15, %rcx
+	shr $32, %rcx
+	or %rbx, %rcx
+	or %rbp, %rcx
+	jnz slow_return
+	mov %rax, %rbp
+	shr $32, %rbp
+	find_handle %ebp, TYPE_PORT, RIGHT_SERVE, slow_return_clean
+	mov E_OBJECT(%rcx), %rbp
+	/* the command this thread accepted last, if that is the one meant, and if it came through this Port */
+	mov T_SERVING(%rsp), %rcx
+	try_lock %rbp, slow_return_clean
+	cmp C_ID(%rcx), %rdi
+	jne slow_return_unlock
+	cmpw $CMD_ACCEPTED_PLAIN, C_STATE(%rcx)
+	jne slow_return_unlock
+	mov C_SESSION(%rcx), %rbx
+	cmp S_PORT(%rbx), %rbp
+	jne slow_return_unlock
+	cmpl $0, P_PENDING(%rbp)
+	jne slow_return_unlock
+	mov C_CALLER(%rcx), %r11
+	test %r11, %r11
+	jz slow_return_unlock
+	movzbl T_SPECIAL(%r11), %r14d
+	or T_SPECIAL(%rsp), %r14b
+	or S_CLOSING(%rbx), %r14b
+	jnz slow_return_unlock
+	/* nothing more urgent than the caller may be ready: it would have had to wait for a server's priority only */
+	mov %gs:PC_RUN_TOP, %r14b
+	cmp T_PRIORITY(%r11), %r14b
+	ja slow_return_unlock
+	/* commit: the command is over */
+	movb $0, C_STATE(%rcx)
+	decl S_IN_FLIGHT(%rbx)
+	decq %gs:PC_ACCEPTED
+	mov %r11, %rcx                  /* RCX = the caller */
+	/* this thread waits at the Port, first in the row */
+	lea T_RUN(%rsp), %rbx
+	mov P_WAITERS(%rbp), %r11
+	mov %r11, (%rbx)
+	mov %rbx, 8(%r11)
+	mov %rbx, P_WAITERS(%rbp)
+	lea P_WAITERS(%rbp), %r11
+	mov %r11, 8(%rbx)
+	mov %rbp, T_WAIT_PORT(%rsp)
+	movzbl T_BASE_PRIORITY(%rsp), %r11d
+	mov %r11b, T_PRIORITY(%rsp)
+	movq $REGS_VECTOR_SYSCALL, R_VECTOR(%rsp)
+	movb $0, P_LOCK(%rbp)
+	movw $STATE_BLOCKED_ACCEPT, T_STATE(%rsp)
+	movw $STATE_RUNNING, T_STATE(%rcx)
+	switch_threads
+	mov %r13, %rax                  /* the status */
+	xor %edi, %edi
+	xor %ebx, %ebx
+	xor %ebp, %ebp
+	xor %r13d, %r13d
+	xor %r14d, %r14d
+	xor %r15d, %r15d
+	/* fall through */
+
+/* RCX = the thread to run, GS already the user's. Its RIP is one past a SYSCALL, so it is canonical. */
+fast_leave:
+	mov R_RFLAGS(%rcx), %r11
+	mov R_RSP(%rcx), %rsp
+	mov R_RIP(%rcx), %rcx
+	sysretq
+
+slow_return_unlock:
+	movb $0, P_LOCK(%rbp)
+slow_return_clean:                      /* RBX and RBP were 0; R14 counts only with the mint flag */
+	xor %ebx, %ebx
+	xor %ebp, %ebp
+slow_return:
+	lea -SYSCALL_BASE(%rax), %ecx
+	jmp entry_full
+	.section .note.GNU-stack, "", @progbits
