@@ -174,7 +174,8 @@ status_t raw_call(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a
 static status_t window(cmd_id_t id, uint64_t offset, uint64_t user, uint64_t len, bool to_caller, uint64_t *result)
 {
 	uint32_t call = to_caller ? SYS_cmd_write : SYS_cmd_read;
-	uint64_t done = MIN(len, progress_take(call, id));
+	struct progress was = progress_load();
+	uint64_t done = MIN(len, progress_of(&was, call, id));
 	if (!user_range_ok(user, len))
 		return ERR_FAULT;
 	for (unsigned pieces = 0; ; pieces++) {

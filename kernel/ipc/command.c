@@ -26,7 +26,7 @@ static bool grow_locked(void)
 	struct command *c = HHDM(p);
 	mem_zero(c, PAGE_SIZE << CHUNK_ORDER);
 	ACCOUNT_ADD(pages_slab, 1ull << CHUNK_ORDER);
-	for (uint32_t i = CHUNK_SLOTS; i-- > 0;) {
+	for (uint32_t i = CHUNK_SLOTS; i-- > (command_chunk_count == 0);) {     /* no id is 0: slot 0 stays unused */
 		c[i].id = command_chunk_count * CHUNK_SLOTS + i;
 		c[i].session = (struct session *)free_list;
 		free_list = &c[i];
@@ -215,7 +215,7 @@ bool command_requeue_some(struct process *server)
 	uint32_t n = __atomic_load_n(&command_chunk_count, __ATOMIC_ACQUIRE) * CHUNK_SLOTS;
 	if (!server->ever_served)
 		return true;
-	for (unsigned work = 0; work < 512 && server->requeue_next < n; work++) {
+	for (unsigned work = 0; work < 1024 && server->requeue_next < n; work++) {
 		struct command *c = by_slot(server->requeue_next++);
 		struct port *p = command_port(c);
 		struct residue r = { 0 };
@@ -237,7 +237,7 @@ bool command_requeue_some(struct process *server)
 		c->server = NULL;
 		c->redelivered = true;
 		object_get(&p->obj);
-		port_requeue_locked(p, c);
+		work += port_requeue_locked(p, c);
 		spin_unlock(&p->lock);
 		server->requeued = true;
 		OBJ_PUT(p);

@@ -281,8 +281,8 @@ status_t sys_process_list(handle_t resource, uint64_t first_pid, user_out_t buf,
 	uint32_t n = 0;
 	if (st < 0)
 		return st;
-	/* At most 16 a call: the caller goes on after the last pid it got. */
-	for (uint64_t pid = first_pid; n < MIN(count, 16u);) {
+	/* At most 4 a call: the caller goes on after the last pid it got. */
+	for (uint64_t pid = first_pid; n < MIN(count, 4u);) {
 		struct process *p = NULL;
 		spin_lock(&process_list_lock);
 		LIST_EACH(node, &process_list) {

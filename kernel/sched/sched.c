@@ -178,7 +178,7 @@ void sched_timer_interrupt(void)
 bool sched_preempt_point(void)
 {
 	interrupts_on_once();
-	return this_cpu()->work & (WORK_RESCHED | WORK_DYING);
+	return (this_cpu()->work & (WORK_RESCHED | WORK_DYING)) || current_thread()->dying;
 }
 
 static struct thread *pick_locked(struct percpu *c)

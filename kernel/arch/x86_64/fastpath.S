@@ -101,6 +101,8 @@ fast_call_words:
 	lea P_WAITERS(%rbp), %r11
 	cmp %r11, %rcx
 	je slow_call_unlock
+	cmpl $0, P_PENDING(%rbp)
+	jne slow_call_unlock
 	movzbl T_SPECIAL(%rsp), %r11d
 	or T_SPECIAL - T_RUN(%rcx), %r11b
 	or S_CLOSING(%r13), %r11b

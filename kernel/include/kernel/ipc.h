@@ -123,7 +123,7 @@ struct port *port_create(uint32_t flags, struct budget *payer, status_t *why);
 void port_last_handle(struct object *o);
 bool port_destroy(struct object *o);
 void port_waiter_remove(struct thread *t, status_t why);    /* accept broken off: deadline, death */
-void port_requeue_locked(struct port *p, struct command *c); /* redelivery: before all that was never accepted */
+unsigned port_requeue_locked(struct port *p, struct command *c); /* redelivery: before all that was never accepted; steps taken */
 void port_dequeue_locked(struct port *p, struct command *c);
 void port_dispatch(struct port *p);                         /* waiting threads take what is there; p unlocked */
 void port_drain_some(void);                                 /* reaper: ends waits at Ports that nobody can serve */
