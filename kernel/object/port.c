@@ -288,19 +288,16 @@ static struct port *drain_first;        /* linked by drain_next; a reference eac
 static void drain_later(struct port *p)
 {
 	spin_lock(&drain_lock);
-	if (!p->draining) {
+	bool first = !p->draining;
+	if (first) {
 		p->draining = true;
 		object_get(&p->obj);
 		p->drain_next = drain_first;
 		drain_first = p;
 	}
 	spin_unlock(&drain_lock);
-	cpu_work(WORK_REAP);
-}
-
-bool port_drain_pending(void)
-{
-	return drain_first;
+	if (first)
+		reap_wanted();
 }
 
 void port_drain_some(void)
@@ -314,6 +311,7 @@ void port_drain_some(void)
 	spin_unlock(&drain_lock);
 	if (!p)
 		return;
+	reap_done();
 	if (!drain_some(p))
 		drain_later(p);
 	OBJ_PUT(p);

@@ -94,12 +94,8 @@ void process_teardown_queue(struct process *p)
 		*link = p;
 	}
 	spin_unlock(&teardown_lock);
-	cpu_work(WORK_REAP);
-}
-
-bool process_teardown_pending(void)
-{
-	return teardown_first;
+	if (!queued)
+		reap_wanted();
 }
 
 void process_end(struct process *p, enum exit_kind kind, int64_t status, uint64_t rip, uint64_t address)
@@ -200,6 +196,7 @@ bool process_teardown_some(void)
 	spin_unlock(&teardown_lock);
 	if (!p)
 		return false;
+	reap_done();
 	if (!end_piece(p))
 		process_teardown_queue(p);
 	OBJ_PUT(p);
@@ -281,8 +278,8 @@ status_t sys_process_list(handle_t resource, uint64_t first_pid, user_out_t buf,
 	uint32_t n = 0;
 	if (st < 0)
 		return st;
-	/* At most 4 a call: the caller goes on after the last pid it got. */
-	for (uint64_t pid = first_pid; n < MIN(count, 4u);) {
+	/* At most 16 a call: the caller goes on after the last pid it got. */
+	for (uint64_t pid = first_pid; n < MIN(count, 16u);) {
 		struct process *p = NULL;
 		spin_lock(&process_list_lock);
 		LIST_EACH(node, &process_list) {

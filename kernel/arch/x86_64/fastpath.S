@@ -163,7 +163,11 @@ fast_call_words:
 
 slow_words_unlock:
 	movb $0, P_LOCK(%rbp)
-slow_words:
+slow_words:                             /* nothing of ours may reach the user through them */
+	xor %ebx, %ebx
+	xor %ebp, %ebp
+	xor %r13d, %r13d
+	xor %r14d, %r14d
 	lea -SYSCALL_BASE(%rax), %ecx
 	jmp entry_full
 
@@ -283,6 +287,7 @@ fast_leave:
 slow_return_unlock:
 	movb $0, P_LOCK(%rbp)
 slow_return_clean:                      /* RBX and RBP were 0; R14 counts only with the mint flag */
+	xor %r14d, %r14d
 	xor %ebx, %ebx
 	xor %ebp, %ebp
 slow_return:

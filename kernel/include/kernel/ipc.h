@@ -128,7 +128,6 @@ unsigned port_requeue_locked(struct port *p, struct command *c); /* redelivery: 
 void port_dequeue_locked(struct port *p, struct command *c);
 void port_dispatch(struct port *p);                         /* waiting threads take what is there; p unlocked */
 void port_drain_some(void);                                 /* reaper: ends waits at Ports that nobody can serve */
-bool port_drain_pending(void);
 bool session_last_ref(struct object *o);                    /* true: CLOSE is on its way, the Session lives on */
 void session_send_close(struct session *s);
 
