@@ -66,7 +66,7 @@ struct command *command_alloc(struct budget *payer, status_t *why)
 void command_free(struct command *c)
 {
 	struct budget *payer = c->payer;
-	ASSERT(c->state == CMD_IDLE);	/* the short path leaves the Session of its last call behind */
+	ASSERT(c->state == CMD_IDLE);
 	ACCOUNT_SUB(slab_bytes, sizeof(*c));
 	spin_lock(&lock);
 	c->payer = NULL;
@@ -90,16 +90,29 @@ static struct command *by_slot(uint32_t slot)
 	return slot / CHUNK_SLOTS < n ? &command_chunks[slot / CHUNK_SLOTS][slot % CHUNK_SLOTS] : NULL;
 }
 
+uint32_t command_in_len(const struct command *c)
+{
+	return c->path ? c->path_len : IPC_META_IN(c->caller->regs.r15);
+}
+
+uint32_t command_out_len(const struct command *c)
+{
+	return IPC_META_OUT(c->caller->regs.r15);
+}
+
 struct command *command_lock(cmd_id_t id)
 {
-	struct command *c = by_slot((uint32_t)id);
-	if (!c)
+	struct thread *t = current_thread();
+	struct command *c = t->serving;         /* nearly always that one */
+	if (c->id != id)
+		c = by_slot((uint32_t)id);
+	if (!c || c->id != id)
 		return NULL;
 	struct port *p = command_port(c);
-	if (c->state != CMD_ACCEPTED || c->id != id || !p)
+	if (!p)
 		return NULL;
 	spin_lock(&p->lock);
-	if (command_port(c) == p && c->state == CMD_ACCEPTED && c->id == id && c->server == current_thread()->process)
+	if (likely(c->state == CMD_ACCEPTED && c->id == id && c->server == t->process && c->session->port == p))
 		return c;
 	spin_unlock(&p->lock);
 	return NULL;
@@ -123,7 +136,6 @@ void command_finish_locked(struct command *c, struct residue *r)
 			r->handles[i] = c->handles[i];
 		c->path = NULL;
 		c->n_handles = 0;
-		c->in_len = c->out_len = c->flags = 0;
 		c->extra = 0;
 	}
 	if (unlikely(!c->caller))

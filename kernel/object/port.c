@@ -79,7 +79,6 @@ static status_t deliver_locked(struct port *p, struct command *c, struct thread 
 {
 	struct regs *r = &t->regs;
 	struct thread *caller = c->caller;
-	uint32_t op = c->op;
 	r->rbx = r->rbp = 0;
 	if (unlikely(c->n_handles)) {
 		status_t st = install_handles(c, t->process, r);
@@ -93,17 +92,19 @@ static status_t deliver_locked(struct port *p, struct command *c, struct thread 
 		c->accept_seq = ++p->next_seq;
 	this_cpu()->commands_accepted++;
 	t->serving = c;
+	uint32_t again = c->redelivered ? IPC_REDELIVERED : 0;
 	if (likely(caller)) {
+		uint64_t meta = caller->regs.r15;
 		words_copy(r, &caller->regs);
-		op = IPC_META_OP(caller->regs.r15);
+		r->r15 = IPC_META(IPC_META_OP(meta), command_in_len(c), IPC_META_OUT(meta), again | (c->path ? IPC_PATH : 0));
 	} else {
 		r->rsi = c->w[0], r->rdx = c->w[1], r->r10 = c->w[2], r->r8 = c->w[3], r->r9 = c->w[4], r->r12 = c->w[5];
+		r->r15 = IPC_META(c->op, 0, 0, again);
 	}
 	r->rax = c->is_close ? ACCEPT_CLOSE : ACCEPT_COMMAND;
 	r->rdi = c->id;
 	r->r13 = c->session->badge;
 	r->r14 = c->rights | (uint64_t)c->n_handles << 32;
-	r->r15 = IPC_META(op, c->in_len, c->out_len, c->flags | (c->redelivered ? IPC_REDELIVERED : 0));
 	if (c->priority > t->priority)
 		t->priority = c->priority;
 	return OK;
