@@ -84,7 +84,9 @@ struct regs *trap_user(struct regs *r)
 	if (r->vector == EXC_PF) {
 		uint64_t address = read_cr2();
 		this_cpu()->page_faults++;
-		if ((r->error & PF_RESERVED) || vmem_fault(t->process->vmem, address, fault_access(r->error)) < 0)
+		/* Without PF_USER the processor itself reached for something (a descriptor; under QEMU's TCG also the stack of
+		   an IRET, against SMAP): mapping the page would not help, the fault would come again for ever. */
+		if ((r->error & PF_RESERVED) || !(r->error & PF_USER) || vmem_fault(t->process->vmem, address, fault_access(r->error)) < 0)
 			user_exception(t, address);
 		else if (likely(!this_cpu()->work))
 			return r;
