@@ -147,7 +147,7 @@ static status_t execute(const struct plan *p, handle_t *process, uint64_t *pid)
 		.segments = (uint64_t)p->segments, .n_segments = p->n,
 		.handles = (uint64_t)handles, .n_handles = (uint32_t)s->n_handles,
 		.entry = p->layout.base + p->image.entry, .stack = p->layout.stack_high, .arg = p->layout.start_page,
-		.budget = s->budget, .ns = s->ns, .priority = s->priority, .level = s->level,
+		.budget = s->budget, .ns = s->ns, .priority = s->priority, .level = s->level, .table = s->table,
 	};
 	strncpy(a.name, process_name(s), sizeof(a.name) - 1);
 	return process_exec(&a, process, pid);

@@ -1,7 +1,10 @@
 /*
- * keeper: see keeper.h. Each instance of initd gets a fresh Namespace with initfs bound, the root
- * Resource and the boot Frame; INSTANCE in its environment counts from 1. We keep a handle
- * on its process, so its end reaches us as a notification; the reason goes to the log.
+ * keeper: see keeper.h. Each instance of initd runs in the same Namespace and on the same handle table, where
+ * its tagged handles tell it what it was doing; INSTANCE in its environment counts from 1. We hold handles
+ * to its process, so its end reaches us as a notification, and to the table, so that it outlives the process.
+ *
+ * Our own life may end between any two system calls. What the next one of us finds is one of: no process and
+ * no table (never started), both, or a process alone, whose table can still be asked for.
  */
 #include "keeper.h"
 #include <rt/io.h>
@@ -14,15 +17,19 @@
 /* Between initfsd (10), which initd may call, and the services (20 and up), which it may not. */
 #define INITD_LEVEL 15
 #define INITD_PATH  "sbin/initd"
+/* So many faults, each soon after the last, and it is its table that makes it fail: away with all of it. */
+#define FAULTS_MAX  6
 
 static struct {
 	struct svc        *svc;     /* borrowed */
 	const struct tree *tree;    /* borrowed */
 	handle_t           process; /* owned; 0: none is running */
+	handle_t           table;   /* owned; 0: there is none yet */
+	handle_t           ns;      /* owned */
 	handle_t           exited;  /* owned Notify, a fresh one for each instance: a binding stays with a dead process */
 	handle_t           timer;   /* owned Notify */
-	uint64_t           started_ns;
-	uint32_t           instance;
+	uint32_t           instance;        /* of the process, or of the last one */
+	uint32_t           faults;          /* in a row */
 	struct backoff     backoff;
 } keeper;
 
@@ -40,6 +47,46 @@ static void drop(handle_t *h)
 	*h = 0;
 }
 
+/* Its end shall reach us, also if it has come already. */
+static void watch(void)
+{
+	status_t st = svc_notify(keeper.svc, KEEPER_BADGE_EXIT, &keeper.exited);
+
+	if (st >= 0)
+		st = notify_bind(keeper.exited, 0, keeper.process);
+	if (st < 0)
+		log_print("the end of initd would go unnoticed: %s", error_text(st));
+}
+
+static void hold_table(void)
+{
+	status_t st = process_table(keeper.process, &keeper.table);
+
+	if (st >= 0)
+		st = handle_tag(keeper.table, TAG(keeper.instance, KIND_INITD_TABLE));
+	if (st < 0)
+		log_print("the handles of initd end with it: %s", error_text(st));
+}
+
+static status_t make_namespace(void)
+{
+	handle_t ns;
+
+	status_t st = ns_create(&ns);
+	if (st < 0)
+		return st;
+	st = proto_create(ns, "initfs", 6, keeper.svc->port, 0,
+	                  RIGHT_READ | RIGHT_WRITE | RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER);
+	if (st >= 0)
+		st = handle_tag(ns, TAG(0, KIND_INITD_NS));
+	if (st < 0) {
+		handle_close(ns);
+		return st;
+	}
+	keeper.ns = ns;
+	return OK;
+}
+
 static status_t start_initd(void)
 {
 	status_t number = tree_find(keeper.tree, 0, INITD_PATH, strlen(INITD_PATH));
@@ -48,55 +95,40 @@ static status_t start_initd(void)
 	const struct node *file = &keeper.tree->nodes[number];
 	if (!file->frame)
 		return ERR_BAD_FORMAT;
-
-	handle_t ns;
-	status_t st = ns_create(&ns);
+	struct process_info self;
+	status_t st = process_info(0, &self);
+	if (st >= 0 && !keeper.ns)
+		st = make_namespace();
 	if (st < 0)
 		return st;
-	st = proto_create(ns, "initfs", 6, keeper.svc->port, 0,
-	                  RIGHT_READ | RIGHT_WRITE | RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER);
-	if (st < 0)
-		goto close_ns;
-
-	struct process_info self;
-	st = process_info(0, &self);
-	if (st < 0)
-		goto close_ns;
 	char instance[32];
 	snprintf(instance, sizeof(instance), "INSTANCE=%u", keeper.instance + 1);
 	const char *const argv[] = { "initd" }, *const envp[] = { instance };
 	const struct spawn_handle handles[] = {
-		{ .name = "root", .handle = start_handle("root") },
-		{ .name = "boot", .handle = start_handle("boot") },
-		{ .name = "ns", .handle = ns },
+		{ .name = "root", .handle = start_handle("root"), .tag = TAG(0, KIND_START_ROOT) },
+		{ .name = "boot", .handle = start_handle("boot"), .tag = TAG(0, KIND_START_BOOT) },
+		{ .name = "ns", .handle = keeper.ns, .tag = TAG(0, KIND_START_NS) },
 	};
 	const struct spawn s = {
 		.name = "initd", .image = file->frame, .image_size = file->size,
 		.argc = 1, .argv = argv, .envc = 1, .envp = envp,
-		.handles = handles, .n_handles = ARRAY_LEN(handles),
-		.ns = ns, .priority = self.priority, .level = INITD_LEVEL,
+		.handles = handles, .n_handles = keeper.table ? 0 : ARRAY_LEN(handles), .table = keeper.table,
+		.ns = keeper.ns, .priority = self.priority, .level = INITD_LEVEL,
 	};
 	const char *why = NULL;
 	uint64_t pid;
-	keeper.started_ns = now_ns();
 	st = spawn(&s, &keeper.process, &pid, &why);
 	if (st < 0) {
 		if (why)
 			log_print("/" INITD_PATH ": %s", why);
-		goto close_ns;
+		return st;
 	}
 	keeper.instance++;
-	st = svc_notify(keeper.svc, KEEPER_BADGE_EXIT, &keeper.exited);
-	if (st >= 0)
-		st = notify_bind(keeper.exited, 0, keeper.process);
-	if (st < 0)
-		log_print("initd runs as pid %llu, but its end would go unnoticed: %s", (unsigned long long)pid, error_text(st));
-	handle_close(ns);
+	handle_tag(keeper.process, TAG(keeper.instance, KIND_INITD));
+	if (!keeper.table)
+		hold_table();
+	watch();
 	return OK;
-
-close_ns:
-	handle_close(ns);
-	return st;
 }
 
 static void start_or_wait(void)
@@ -114,12 +146,73 @@ static void start_or_wait(void)
 	MUST(notify_timer(keeper.timer, 0, now + wait, 0));
 }
 
-void keeper_begin(struct svc *svc, const struct tree *tree)
+/* Of several processes (one of them just ended, or not yet tagged) the youngest. */
+static void take_process(struct legacy *l)
+{
+	struct legacy_handle *best = NULL;
+	struct process_info info;
+	uint64_t pid = 0;
+
+	for (uint32_t i = 0; i < l->n; i++) {
+		struct legacy_handle *h = &l->list[i];
+		if (h->taken || h->info.type != OBJ_PROCESS || process_info(h->info.handle, &info) < 0)
+			continue;
+		keeper.instance = MAX(keeper.instance, TAG_OWNER(h->info.tag));
+		if (info.pid > pid) {
+			pid = info.pid;
+			best = h;
+		}
+	}
+	if (!best)
+		return;
+	best->taken = true;
+	keeper.process = best->info.handle;
+	if (!best->info.tag) {
+		keeper.instance++;
+		handle_tag(keeper.process, TAG(keeper.instance, KIND_INITD));
+	}
+}
+
+static void take_table(struct legacy *l)
+{
+	for (uint32_t i = 0; i < l->n && !keeper.table; i++) {
+		struct legacy_handle *h = &l->list[i];
+		if (h->taken || h->info.type != OBJ_TABLE)
+			continue;
+		h->taken = true;
+		keeper.table = h->info.handle;
+		keeper.instance = MAX(keeper.instance, TAG_OWNER(h->info.tag));
+	}
+}
+
+void keeper_begin(struct svc *svc, const struct tree *tree, struct legacy *l)
 {
 	keeper.svc = svc;
 	keeper.tree = tree;
+	keeper.ns = legacy_take(l, OBJ_NAMESPACE, TAG(0, KIND_INITD_NS));
+	take_table(l);
+	take_process(l);
+	legacy_sweep(l);
 	MUST(svc_notify(svc, KEEPER_BADGE_TIMER, &keeper.timer));
-	start_or_wait();
+	if (!keeper.process) {
+		start_or_wait();
+		return;
+	}
+	if (!keeper.table)
+		hold_table();
+	watch();
+}
+
+/*
+ * What it finds in its table makes it fail: without the table its successor knows nothing, ends what the others
+ * left running, and starts afresh.
+ */
+static void forget_table(void)
+{
+	log_print("initd has failed %u times: it starts afresh", keeper.faults);
+	drop(&keeper.table);
+	drop(&keeper.ns);
+	keeper.faults = 0;
 }
 
 static void initd_ended(void)
@@ -133,8 +226,12 @@ static void initd_ended(void)
 	drop(&keeper.process);
 	drop(&keeper.exited);
 	reason_text(reason, sizeof(reason), &info);
-	if (reason_is_fault(&info))
-		wait = backoff_fault(&keeper.backoff, keeper.started_ns, now);
+	if (reason_is_fault(&info)) {
+		keeper.faults = now - info.start_time_ns < BACKOFF_WINDOW_NS ? keeper.faults + 1 : 1;
+		wait = backoff_fault(&keeper.backoff, info.start_time_ns, now);
+		if (keeper.faults == FAULTS_MAX)
+			forget_table();
+	}
 	if (wait == 0) {
 		log_print("initd (pid %llu) ended: %s; starting it again", (unsigned long long)info.pid, reason);
 		start_or_wait();

@@ -4,11 +4,13 @@
  */
 #include "load.h"
 #include "gunzip.h"
+#include "kinds.h"
 #include "ustar.h"
 #include <abi/file.h>
 #include <rt/io.h>
 #include <rt/ipc.h>
 #include <rt/start.h>
+#include <zlib.h>
 
 /* So that an archive of nothing but mistakes does not wash everything else out of the log. */
 #define COMPLAINTS_MAX 20
@@ -125,6 +127,9 @@ static void take_file(struct load *l)
 	n->frame = frame;
 	n->data = data;
 	n->size = e->size;
+	n->crc = (uint32_t)crc32(0, data, (uInt)n->size);
+	if (frame)
+		handle_tag(frame, TAG(number, KIND_FILE));
 	n->mtime = e->mtime;
 	n->mode = e->mode & 0555;
 	l->bytes += e->size;

@@ -43,6 +43,12 @@ status_t handle_close(handle_t h)
 	n_handles--;
 	return OK;
 }
+status_t handle_tag(handle_t h, uint32_t tag)
+{
+	assert_true(frames[h - 1].handles > 0);
+	assert_int_equal(TAG_KIND(tag), KIND_FILE);
+	return OK;
+}
 status_t vmem_map(handle_t vmem, handle_t frame, uint64_t offset, uint64_t va, uint64_t size, uint32_t prot,
                   uint64_t *va_out)
 {

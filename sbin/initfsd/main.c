@@ -3,11 +3,15 @@
  * initd and stays as file server and as initd's keeper. What it knows of a client is the badge, and
  * a badge is a file's number: there is no state that could be lost.
  *
- * Files: gunzip.c and ustar.c read the archive, load.c puts it into Frames, tree.c finds names,
- * keeper.c keeps initd; here is the protocol.
+ * When it ends, the kernel executes it again on the same handle table: the Port with whoever waits there, the
+ * unpacked files and initd are found by their tags (kinds.h) and used further.
+ *
+ * Files: gunzip.c and ustar.c read the archive, load.c puts it into Frames, tree.c finds names, shelf.c
+ * and index.c keep both for the next instance, keeper.c keeps initd; here is the protocol.
  */
 #include "keeper.h"
 #include "load.h"
+#include "shelf.h"
 #include <abi/file.h>
 #include <gen/file.h>
 #include <rt/io.h>
@@ -204,9 +208,45 @@ static void load(void)
 		return;
 	}
 	load_archive(&tree, (const void *)va, size);
-	/* Nobody needs the packed form again; the kernel keeps its own count on the memory. */
+	/* The handle stays: the next instance may need it, should it not trust what we leave. */
 	MUST(vmem_unmap(0, va, mapped));
-	handle_close(frame);
+}
+
+/* Read-only like every file. */
+static handle_t make_empty_frame(void)
+{
+	handle_t whole, empty;
+
+	MUST(frame_create(PAGE_SIZE, 0, &whole));
+	MUST(handle_dup(whole, LOAD_FRAME_RIGHTS, &empty));
+	MUST(handle_tag(empty, TAG(0, KIND_EMPTY)));
+	handle_close(whole);
+	return empty;
+}
+
+/*
+ * The Port that initfs:// leads to: nobody stands above us to hand us one, so the first instance makes it. One that was
+ * made, but died before its tag, is as good.
+ */
+static handle_t take_port(struct legacy *l)
+{
+	handle_t port = legacy_take(l, OBJ_PORT, TAG(0, KIND_PORT));
+
+	if (!port)
+		port = legacy_take(l, OBJ_PORT, 0);
+	if (!port)
+		MUST(port_create(0, &port));
+	MUST(handle_tag(port, TAG(0, KIND_PORT)));
+	return port;
+}
+
+/* What the kernel put into the table stays where it is. */
+static void keep_start_handles(struct legacy *l)
+{
+	static const char *const names[] = { "self", "root", "boot", "ns", "initfs" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		legacy_keep(l, start_handle(names[i]));
 }
 
 int main(int argc, char **argv)
@@ -215,15 +255,19 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	(void)argv;
+	struct legacy left;
+	MUST(legacy_read(&left));
+	keep_start_handles(&left);
+	svc.port = take_port(&left);
+	empty_frame = legacy_take(&left, OBJ_FRAME, TAG(0, KIND_EMPTY));
+	if (!empty_frame)
+		empty_frame = make_empty_frame();
 	MUST(tree_init(&tree));
-	handle_t whole;
-	MUST(frame_create(PAGE_SIZE, 0, &whole));
-	MUST(handle_dup(whole, LOAD_FRAME_RIGHTS, &empty_frame));
-	handle_close(whole);
-	load();
-	/* Nobody stands above us to hand us a Port: we make our own. */
-	MUST(port_create(0, &svc.port));
-	keeper_begin(&svc, &tree);
+	if (!shelf_read(&tree, &left)) {
+		load();
+		shelf_write(&tree);
+	}
+	keeper_begin(&svc, &tree, &left);
 	status_t st = svc_run(&svc);
 	rt_panic("the Port failed: %s", error_text(st));
 }

@@ -156,6 +156,19 @@ status_t tree_add(struct tree *t, const char *path, int type, uint32_t *node, bo
 	return OK;
 }
 
+status_t tree_put(struct tree *t, uint32_t dir, const char *name, size_t len, int type, uint32_t *node)
+{
+	uint32_t h = hash_begin(dir);
+
+	for (size_t i = 0; i < len; i++)
+		h = hash_byte(h, name[i]);
+	if (t->nodes[dir].type != FILE_DIRECTORY)
+		return ERR_NOT_DIRECTORY;
+	if (child_find(t, dir, name, len, h))
+		return ERR_EXISTS;
+	return child_add(t, dir, name, len, h, type, node);
+}
+
 status_t tree_find(const struct tree *t, uint32_t dir, const char *path, size_t len)
 {
 	const char *end = path + len;

@@ -18,6 +18,7 @@ struct node {
 	uint8_t     type;           /* enum file_type: FILE_REGULAR or FILE_DIRECTORY */
 	uint16_t    mode;
 	uint64_t    size, mtime;
+	uint32_t    crc;            /* CRC-32 of the content, as it was unpacked */
 	const void *data;           /* the mapped content; borrowed from `frame` */
 	handle_t    frame;          /* owned; 0: no content */
 };
@@ -39,6 +40,8 @@ void tree_free(struct tree *t);
  * way; ERR_NO_SPACE: too many nodes; ERR_NO_MEMORY.
  */
 must_use status_t tree_add(struct tree *t, const char *path, int type, uint32_t *node, bool *existed);
+/* The next node: child `name` of directory `dir`. Errors as above; ERR_EXISTS: it has one of that name. */
+must_use status_t tree_put(struct tree *t, uint32_t dir, const char *name, size_t len, int type, uint32_t *node);
 /*
  * Follows `path` from directory `dir`: empty parts and "." are nothing, ".." goes up but not above
  * `dir`. Returns the node's number. ERR_NOT_FOUND, ERR_NOT_DIRECTORY.

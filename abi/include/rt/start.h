@@ -27,6 +27,7 @@ struct spawn {
 	int envc; const char *const *envp;
 	const struct spawn_handle *handles; size_t n_handles;
 	handle_t budget, ns;                    /* 0: ours */
+	handle_t table;                         /* 0: a fresh one; else the handle table of one that ended, and no `handles` */
 	uint32_t priority, level;
 	uint64_t stack_size;                    /* 0: 64 KiB */
 };
