@@ -22,7 +22,7 @@ static void grant(struct service *s, struct grants *g, const char *name, handle_
 	snprintf(g->names[g->n], START_HANDLE_NAME, "%s", name);
 	g->ours[g->n] = ours;
 	g->list[g->n] = (struct spawn_handle){
-		.name = g->names[g->n], .handle = h, .rights = rights, .tag = SERVICE_TAG(s->index, KIND_GRANT),
+		.name = g->names[g->n], .handle = h, .rights = rights, .tag = TAG(s->owner, KIND_GRANT),
 	};
 	g->n++;
 }

@@ -6,7 +6,10 @@
  * It stands between initfsd, which it may call, and everything else, which it may not: a service
  * that hangs must not take its supervisor with it. One thread, one loop.
  *
- * Files: manifest.c (what a service is), service.c (its life), instance.c (what it is given),
+ * It may end at any instant itself: initfsd executes it again on the same handle table, and it goes on from the
+ * tags of its handles and the records beside them.
+ *
+ * Files: manifest.c (what a service is), service.c (its life), instance.c (what it is given), record.c (what is kept),
  * shutdown.c and power.c (the end), acpi_s5.c (ACPI tables), request.c (words); here is the protocol
  * of svc://.
  */
@@ -24,7 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Badges of Sessions: 0 is svc:// itself, service i is BADGE_FIRST + i. */
+/* Badges of Sessions: 0 is svc:// itself, a service is BADGE_FIRST + its owner number, the same in every life. */
 #define BADGE_FIRST 0x100
 #define SESSION_RIGHTS (RIGHT_READ | RIGHT_WRITE | RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER)
 #define TEXT_MAX (16 * KiB)         /* 60 lines of a table, or the details of one service */
@@ -34,6 +37,7 @@
 static struct waiting { cmd_id_t cmd; uint32_t index; uint64_t word; } waiting[WAITING_MAX];
 
 static struct svc svc;
+static struct records *records;     /* the Frame that every instance maps */
 
 /* ---- text ---- */
 
@@ -122,6 +126,34 @@ static status_t keep(const struct svc_cmd *c, const struct service *s, uint64_t 
 	return OK;      /* it is under way; this caller does not get to wait for it */
 }
 
+/* A command's number, the same when it is delivered again to the next instance. Never 0. */
+static uint32_t number_of(cmd_id_t cmd)
+{
+	return (uint32_t)cmd + 1;
+}
+
+static void intent_end(cmd_id_t cmd)
+{
+	struct intent *i = intent_find(records, number_of(cmd));
+
+	if (i)
+		__atomic_store_n(&i->command, 0, __ATOMIC_RELEASE);
+}
+
+/*
+ * Ending an instance must not be done twice: which one was meant is written down first. False: the command comes again,
+ * and that instance has ended.
+ */
+static bool still_meant(const struct svc_cmd *c, const struct service *s, int action)
+{
+	const struct intent *i = intent_find(records, number_of(c->cmd));
+
+	if (c->redelivered && i && i->owner == s->owner && i->action == (uint32_t)action && i->pid != (uint32_t)s->pid)
+		return false;
+	(void)intent_put(records, number_of(c->cmd), s->owner, (uint32_t)action, (uint32_t)s->pid);
+	return true;
+}
+
 static void answer(struct waiting *w, status_t st)
 {
 	const struct reply r = { .status = st, .w = { st < 0 ? 0 : w->word } };
@@ -129,6 +161,7 @@ static void answer(struct waiting *w, status_t st)
 
 	w->cmd = 0;
 	svc_reply(cmd, &r);
+	intent_end(cmd);
 }
 
 static void on_settled(const struct service *s, status_t st)
@@ -158,6 +191,7 @@ static status_t act(const struct svc_cmd *c, struct service *s, int action, uint
 		if (value)
 			power_exit_emulator((uint32_t)value);
 #endif
+		records->down = action == ACTION_REBOOT ? DOWN_REBOOT : DOWN_OFF;
 		shutdown_request(action == ACTION_REBOOT);
 		return OK;
 	}
@@ -170,6 +204,10 @@ static status_t act(const struct svc_cmd *c, struct service *s, int action, uint
 	(void)value;
 	if (!s)
 		return ERR_INVALID;
+	if ((action == ACTION_KILL || action == ACTION_RESTART) && !still_meant(c, s, action)) {
+		intent_end(c->cmd);
+		return OK;
+	}
 	switch (action) {
 	case ACTION_START:   st = service_start(s); break;
 	case ACTION_STOP:    st = service_stop(s); break;
@@ -177,7 +215,11 @@ static status_t act(const struct svc_cmd *c, struct service *s, int action, uint
 	case ACTION_KILL:    st = service_kill(s); break;
 	default:             return ERR_NOT_SUPPORTED;
 	}
-	return st == SVC_LATER ? keep(c, s, word) : st;
+	if (st == SVC_LATER)
+		st = keep(c, s, word);
+	if (st != SVC_LATER)
+		intent_end(c->cmd);
+	return st;
 }
 
 /* ---- the protocol ---- */
@@ -189,10 +231,9 @@ static status_t find(const struct svc_cmd *c, struct service **s)
 
 	*s = NULL;
 	if (c->badge) {
-		uint64_t index = c->badge - BADGE_FIRST;
-		if (index >= services_count())
+		*s = service_of(c->badge - BADGE_FIRST);
+		if (!*s)
 			return ERR_INVALID;
-		*s = service_at((uint32_t)index);
 	}
 	while (*p) {
 		char name[MANIFEST_NAME_MAX + 1];
@@ -242,7 +283,7 @@ static status_t on_open(void *self, struct svc_cmd *c, const struct file_open_re
 	p->type = s ? FILE_REGULAR : FILE_DIRECTORY;
 	p->size = render(s)->len;
 	c->mint = true;
-	c->mint_badge = s ? BADGE_FIRST + s->index : 0;
+	c->mint_badge = s ? BADGE_FIRST + s->owner : 0;
 	/* Looking needs no more than looking: steering only for who asked to write. */
 	c->mint_rights = SESSION_RIGHTS & (c->rights | ~(uint32_t)(RIGHT_READ | RIGHT_WRITE));
 	if (!(q->flags & (OPEN_WRITE | OPEN_APPEND | OPEN_TRUNC | OPEN_CREATE)))
@@ -304,7 +345,7 @@ static status_t on_stat(void *self, struct svc_cmd *c, const struct file_stat_re
 	p->type = s ? FILE_REGULAR : FILE_DIRECTORY;
 	p->size = render(s)->len;
 	p->mode = s ? 0644 : 0755;
-	p->ino = s ? BADGE_FIRST + s->index : 0;
+	p->ino = s ? BADGE_FIRST + s->owner : 0;
 	return OK;
 }
 
@@ -318,7 +359,8 @@ static status_t on_readdir(void *self, struct svc_cmd *c, const struct file_read
 	if (c->badge)
 		return ERR_NOT_DIRECTORY;
 	for (; i < services_count(); i++) {
-		size_t size = dirent_put(buf + done, room - done, BADGE_FIRST + i, 0, FILE_REGULAR, service_at((uint32_t)i)->m.name);
+		const struct service *s = service_at((uint32_t)i);
+		size_t size = dirent_put(buf + done, room - done, BADGE_FIRST + s->owner, 0, FILE_REGULAR, s->m.name);
 		if (size == 0)
 			break;
 		done += size;
@@ -388,29 +430,71 @@ static const struct file_ops ops = {
 	.truncate = on_truncate, .poll = on_poll, .ctl = on_ctl,
 };
 
+/* ---- beginning, and beginning again ---- */
+
+/* The Port of svc://, our records: what of our own outlives us. */
+static handle_t take_or_make_port(struct legacy *left)
+{
+	handle_t port = legacy_take(left, OBJ_PORT, TAG(0, KIND_SVC_PORT));
+
+	if (!port) {
+		MUST(port_create(0, &port));
+		MUST(handle_tag(port, TAG(0, KIND_SVC_PORT)));
+	}
+	return port;
+}
+
+static struct records *take_or_make_records(struct legacy *left)
+{
+	const size_t size = ALIGN_UP(sizeof(struct records), PAGE_SIZE);
+	handle_t frame = legacy_take(left, OBJ_FRAME, TAG(0, KIND_RECORDS));
+	uint64_t va;
+
+	if (!frame) {
+		MUST(frame_create(size, 0, &frame));
+		MUST(handle_tag(frame, TAG(0, KIND_RECORDS)));
+	}
+	MUST(vmem_map(0, frame, 0, 0, size, PROT_READ | PROT_WRITE, &va));
+	(void)records_check((struct records *)va);
+	return (struct records *)va;
+}
+
 int main(int argc, char **argv)
 {
-	handle_t root = start_handle("root"), boot = start_handle("boot"), ns = start_handle("ns"), info;
 	const char *instance = env_get("INSTANCE");
+	struct legacy left;
+	handle_t info;
 
 	(void)argc;
 	(void)argv;
+	MUST(legacy_read(&left));
+	handle_t root = legacy_take(&left, OBJ_RESOURCE, TAG(0, KIND_START_ROOT));
+	handle_t boot = legacy_take(&left, OBJ_FRAME, TAG(0, KIND_START_BOOT));
+	handle_t ns = legacy_take(&left, OBJ_NAMESPACE, TAG(0, KIND_START_NS));
 	if (!root || !ns)
 		rt_panic("the root Resource or the Namespace was not handed over");
+	/* Without the Port that every instance keeps, nothing was handed down, and what still runs belongs to nobody. */
+	bool alone = instance && strtoul(instance, NULL, 10) > 1 && !legacy_find(&left, OBJ_PORT, TAG(0, KIND_SVC_PORT));
+
 	svc = (struct svc){
 		.proto = &file_proto, .ops = &ops, .on_notify = on_notify, .on_cancel = on_cancel, .on_idle = on_idle,
+		.port = take_or_make_port(&left),
 	};
-	MUST(port_create(0, &svc.port));
+	records = take_or_make_records(&left);
+	/* Bound anew by each instance: the last may have ended just before it. Clients that opened it keep their Sessions. */
 	MUST(proto_create(ns, "svc", 3, svc.port, 0, SESSION_RIGHTS));
 	MUST(resource_slice(root, RES_INFO, 0, 1, &info));
 
 	power_init(root, boot);
 	shutdown_init(&svc, info);
-	services_init(&svc, root, boot, ns, on_settled);
-	/* A follower knows nothing of the services that its predecessor left, and their Ports died with it: start afresh. */
-	if (instance && strtoul(instance, NULL, 10) > 1)
+	services_init(&svc, root, boot, ns, records, on_settled);
+	if (alone)
 		shutdown_leftovers();
-	services_begin();
+	services_begin(&left);
+	if (records->down != DOWN_NO) {
+		shutdown_request(records->down == DOWN_REBOOT);
+		shutdown_idle();
+	}
 	status_t st = svc_run(&svc);
 	rt_panic("the Port failed: %s", error_text(st));
 }

@@ -26,7 +26,9 @@ static struct svc *svc;             /* borrowed */
 static handle_t root, boot, master; /* borrowed */
 static handle_t initfs;             /* owned Session of initfs:///, to bind where a manifest opens it */
 static handle_t timers;             /* owned Notify: bit i ends the back-off of service i */
+static struct records *records;     /* borrowed */
 static service_settled *settled;
+static struct legacy *left;         /* borrowed, while services_begin runs: what the last instance left */
 static void (*shut_ended)(void);    /* not NULL: the machine goes down */
 
 static uint64_t now_ns(void)
@@ -46,7 +48,42 @@ static void drop(handle_t *h)
 /* Marks a handle as belonging to a service. */
 static void mark(const struct service *s, handle_t h, enum service_kind kind)
 {
-	handle_tag(h, SERVICE_TAG(s->index, kind));
+	handle_tag(h, TAG(s->owner, kind));
+}
+
+/* What an earlier instance left of it; 0: nothing. */
+static handle_t take(const struct service *s, uint32_t type, enum service_kind kind)
+{
+	return left ? legacy_take(left, type, TAG(s->owner, kind)) : 0;
+}
+
+/* ---- its record ---- */
+
+/* Written before what it announces is done; see record.h. */
+static void note_until(const struct service *s, enum record_state state, uint64_t until_ns)
+{
+	struct record r = {
+		.owner = s->owner, .state = state, .instances = s->instances, .pid = s->pid ? s->pid : s->last_pid,
+		.until_ns = until_ns, .backoff = s->backoff,
+		.flags = (s->plugged ? RECORD_PLUGGED : 0u) | (s->wired ? RECORD_WIRED : 0u)
+		         | (s->stopping ? RECORD_STOPPING : 0u) | (s->restarting ? RECORD_RESTARTING : 0u),
+	};
+
+	memcpy(r.reason, s->reason, sizeof(r.reason));
+	record_write(s->record, &r);
+}
+
+static void note(const struct service *s, enum record_state state)
+{
+	note_until(s, state, 0);
+}
+
+/* The same step, with flags or Port changed. */
+static void note_again(const struct service *s)
+{
+	struct record r;
+
+	note(s, record_read(s->record, &r) ? r.state : RECORD_NEW);
 }
 
 uint32_t services_count(void)
@@ -63,6 +100,14 @@ struct service *service_find(const char *name)
 {
 	for (uint32_t i = 0; i < n_services; i++)
 		if (!strcmp(services[i].m.name, name))
+			return &services[i];
+	return NULL;
+}
+
+struct service *service_of(uint64_t owner)
+{
+	for (uint32_t i = 0; i < n_services; i++)
+		if (services[i].owner == owner)
 			return &services[i];
 	return NULL;
 }
@@ -96,6 +141,16 @@ static void give_up(struct service *s, const char *reason)
 	log_print("%s: %s; the service is left out", s->m.name, reason);
 }
 
+/*
+ * A service that is only short of memory now must not be left out by an instance that takes it over: its process would
+ * run without anybody. Then rather once more from the beginning; what was left is still there.
+ */
+static void must_not_forget(status_t st)
+{
+	if (left && left->n > 0 && (st == ERR_NO_MEMORY || st == ERR_LIMIT))
+		rt_panic("not enough memory to take the services over");
+}
+
 /* ---- reading manifests ---- */
 
 static int by_name(const void *a, const void *b)
@@ -117,6 +172,7 @@ static void manifest_read(const char *name)
 	snprintf(uri, sizeof(uri), "%s/%s", MANIFEST_DIR, name);
 	status_t st = file_slurp(uri, MANIFEST_BYTES, &text, &size);
 	if (st < 0) {
+		must_not_forget(st);
 		log_print("%s: %s; the service is left out", uri, error_text(st));
 		return;
 	}
@@ -165,8 +221,15 @@ static void manifests_read(void)
 	file_close(dir);
 	/* The archive's order means nothing; a service's index is to be the same in every boot. */
 	qsort(services, n_services, sizeof(services[0]), by_name);
-	for (uint32_t i = 0; i < n_services; i++)
-		services[i].index = i;
+	for (uint32_t i = 0; i < n_services; i++) {
+		struct service *s = &services[i];
+		s->index = i;
+		s->owner = service_owner(s->m.name);
+		/* Should two names have one hash: the order of the names decides, which is the same in every life. */
+		while (service_of(s->owner) != s)
+			s->owner = s->owner % TAG_OWNER_MAX + 1;
+		s->record = record_slot(records, s->owner);
+	}
 }
 
 /* ---- what a service needs, once ---- */
@@ -217,17 +280,23 @@ static status_t make_parts(struct service *s)
 	if (st < 0)
 		return st;
 	mark(s, s->image, KIND_IMAGE);
-	st = budget_create(0, &limits, &s->budget);
-	if (st < 0)
-		return st;
-	mark(s, s->budget, KIND_BUDGET);
-	if (service_has_loop(s)) {
+	s->budget = take(s, OBJ_BUDGET, KIND_BUDGET);
+	if (!s->budget) {
+		st = budget_create(0, &limits, &s->budget);
+		if (st < 0)
+			return st;
+		mark(s, s->budget, KIND_BUDGET);
+	}
+	s->state_frame = take(s, OBJ_FRAME, KIND_STATE);
+	if (service_has_loop(s) && !s->state_frame) {
 		st = frame_create(STATE_BYTES, 0, &s->state_frame);
 		if (st < 0)
 			return st;
 		mark(s, s->state_frame, KIND_STATE);
 	}
-	if (!s->m.opens_all) {
+	s->ns = take(s, OBJ_NAMESPACE, KIND_NAMESPACE);
+	if (!s->m.opens_all && !s->ns) {
+		s->wired = false;
 		st = ns_create(&s->ns);
 		if (st < 0)
 			return st;
@@ -245,13 +314,15 @@ static void bind(struct service *s, handle_t ns, const char *scheme, handle_t po
 		log_print("%s: scheme %s cannot be bound: %s", s->m.name, scheme, error_text(st));
 }
 
-/* A new Port for s, known under its schemes to everybody who may open them. */
+/* A Port for s, a new one if it has none, known under its schemes to everybody who may open them. */
 static status_t plug(struct service *s)
 {
-	status_t st = port_create(0, &s->port);
-	if (st < 0)
-		return st;
-	mark(s, s->port, KIND_PORT);
+	if (!s->port) {
+		status_t st = port_create(0, &s->port);
+		if (st < 0)
+			return st;
+		mark(s, s->port, KIND_PORT);
+	}
 	for (uint32_t k = 0; k < s->m.n_provides; k++) {
 		const char *scheme = s->m.provides[k];
 		bind(s, master, scheme, s->port, k);
@@ -262,6 +333,8 @@ static status_t plug(struct service *s)
 					bind(client, client->ns, scheme, s->port, k);
 		}
 	}
+	s->plugged = true;
+	note_again(s);
 	return OK;
 }
 
@@ -285,6 +358,8 @@ static void bind_others(struct service *s)
 			          server->m.name, server->m.level);
 		}
 	}
+	s->wired = true;
+	note_again(s);
 }
 
 /* ---- starting ---- */
@@ -302,6 +377,8 @@ static status_t watch(struct service *s)
 static status_t start_instance(struct service *s)
 {
 	status_t st = s->port ? OK : plug(s);
+	s->stopping = s->restarting = false;
+	note(s, RECORD_DUE);
 	if (st >= 0)
 		st = instance_execute(s, root, boot);
 	if (st < 0)
@@ -310,7 +387,7 @@ static status_t start_instance(struct service *s)
 	s->instances++;
 	s->started_ns = now_ns();
 	s->state = SERVICE_RUNNING;
-	s->stopping = s->restarting = false;
+	note(s, RECORD_RUNNING);
 	st = watch(s);
 	if (st < 0) {
 		/* Unwatched it could die unnoticed: rather not at all. Its end is then seen by nobody, so say so here. */
@@ -318,6 +395,9 @@ static status_t start_instance(struct service *s)
 		drop(&s->exited);
 		if (process_kill(s->process, KILL_PLAIN) < 0)
 			log_print("%s (pid %llu) cannot be killed either", s->m.name, (unsigned long long)s->pid);
+		s->last_pid = s->pid;
+		s->pid = 0;
+		note(s, RECORD_DUE);
 		drop(&s->process);
 		s->state = SERVICE_WAITING;
 	}
@@ -327,15 +407,19 @@ static status_t start_instance(struct service *s)
 static void unplug(struct service *s, enum service_state state)
 {
 	s->state = state;
-	s->stopping = s->restarting = false;
+	s->stopping = s->restarting = s->plugged = false;
+	note(s, state == SERVICE_STOPPED ? RECORD_STOPPED : RECORD_ENDED);
 	drop(&s->port);
 }
 
 /* Starts s after `wait` ns. */
 static void start_later(struct service *s, uint64_t wait)
 {
+	uint64_t until = now_ns() + wait;
+
 	s->state = SERVICE_WAITING;
-	MUST(notify_timer(timers, s->index, now_ns() + wait, 0));
+	note_until(s, RECORD_WAITING, until);
+	MUST(notify_timer(timers, s->index, until, 0));
 }
 
 /*
@@ -374,23 +458,11 @@ static bool policy_says_restart(const struct service *s, const struct process_in
 	}
 }
 
-void service_ended(uint32_t index)
+/* What follows from the end of an instance. The record says so first. */
+static void instance_ended(struct service *s, const struct process_info *info)
 {
-	struct service *s = &services[index];
-	struct process_info info;
+	unsigned long long pid = info->pid;
 	uint64_t wait = 0;
-
-	if (index >= n_services || !s->process || process_info(s->process, &info) < 0 || info.exit_kind == EXIT_RUNNING)
-		return;
-	drop(&s->process);
-	drop(&s->exited);
-	if (s->stop) {
-		drop(&s->stop);
-		MUST(notify_timer(timers, index, FOREVER, 0));
-	}
-	reason_text(s->reason, sizeof(s->reason), &info);
-	unsigned long long pid = s->pid;
-	s->pid = 0;
 
 	if (s->stopping || shut_ended) {
 		log_print("%s (pid %llu) has stopped: %s", s->m.name, pid, s->reason);
@@ -400,13 +472,13 @@ void service_ended(uint32_t index)
 			shut_ended();
 		return;
 	}
-	if (!s->restarting && !policy_says_restart(s, &info)) {
+	if (!s->restarting && !policy_says_restart(s, info)) {
 		log_print("%s (pid %llu) ended: %s", s->m.name, pid, s->reason);
 		unplug(s, SERVICE_ENDED);
 		settled(s, OK);
 		return;
 	}
-	if (!s->restarting && reason_is_fault(&info))
+	if (!s->restarting && reason_is_fault(info))
 		wait = backoff_fault(&s->backoff, s->started_ns, now_ns());
 	if (wait == 0) {
 		log_print("%s (pid %llu) ended: %s; starting it again", s->m.name, pid, s->reason);
@@ -417,6 +489,28 @@ void service_ended(uint32_t index)
 	          (unsigned long long)(wait / NS_PER_MS));
 	start_later(s, wait);
 	settled(s, OK);
+}
+
+void service_ended(uint32_t index)
+{
+	struct service *s = &services[index];
+	struct process_info info;
+
+	if (index >= n_services || !s->process || process_info(s->process, &info) < 0 || info.exit_kind == EXIT_RUNNING)
+		return;
+	/* Our handle to it goes when all is noted: until then the next one of us finds it dead and does the same. */
+	handle_t ended = s->process;
+	s->process = 0;
+	drop(&s->exited);
+	if (s->stop) {
+		drop(&s->stop);
+		MUST(notify_timer(timers, index, FOREVER, 0));
+	}
+	reason_text(s->reason, sizeof(s->reason), &info);
+	s->last_pid = info.pid;
+	s->pid = 0;
+	instance_ended(s, &info);
+	handle_close(ended);
 }
 
 void service_timer(uint32_t index)
@@ -466,6 +560,23 @@ static status_t end_instance(struct service *s, bool ask)
 	return st < 0 ? st : SVC_LATER;
 }
 
+/* Asks it to end, for good or to come back; noted before, so that it is so whoever sees it end. */
+static status_t end_as(struct service *s, bool stop)
+{
+	bool stopping = s->stopping, restarting = s->restarting;
+
+	s->stopping = stop;
+	s->restarting = !stop;
+	note_again(s);
+	status_t st = end_instance(s, true);
+	if (st < 0) {
+		s->stopping = stopping;
+		s->restarting = restarting;
+		note_again(s);
+	}
+	return st;
+}
+
 static void timer_off(struct service *s)
 {
 	if (s->state == SERVICE_WAITING)
@@ -491,22 +602,14 @@ status_t service_stop(struct service *s)
 	}
 	if (s->state == SERVICE_STOPPED || s->state == SERVICE_ENDED)
 		return OK;
-	status_t st = end_instance(s, true);
-	if (st >= 0)
-		s->stopping = true;
-	return st;
+	return end_as(s, true);
 }
 
 status_t service_restart(struct service *s)
 {
 	if (s->state != SERVICE_RUNNING)
 		return service_start(s);
-	status_t st = end_instance(s, true);
-	if (st >= 0) {
-		s->restarting = true;
-		s->stopping = false;
-	}
-	return st;
+	return end_as(s, false);
 }
 
 status_t service_kill(struct service *s)
@@ -517,12 +620,13 @@ status_t service_kill(struct service *s)
 /* ---- all of them ---- */
 
 void services_init(struct svc *our_svc, handle_t root_resource, handle_t boot_frame, handle_t master_ns,
-                   service_settled *on_settled)
+                   struct records *our_records, service_settled *on_settled)
 {
 	svc = our_svc;
 	root = root_resource;
 	boot = boot_frame;
 	master = master_ns;
+	records = our_records;
 	settled = on_settled;
 	MUST(svc_notify(svc, BADGE_TIMERS, &timers));
 	status_t st = file_open("initfs:///", OPEN_READ | OPEN_DIRECTORY, &initfs);
@@ -530,41 +634,148 @@ void services_init(struct svc *our_svc, handle_t root_resource, handle_t boot_fr
 		log_print("initfs:///: %s", error_text(st));
 }
 
-void services_begin(void)
-{
-	char text[MANIFEST_VALUE_MAX + 64];
-	uint32_t running = 0;
+/* ---- taking over ---- */
 
+/* The process that is the service's present instance; 0: none was left. */
+static handle_t take_process(const struct service *s, const struct record *r, struct process_info *info)
+{
+	for (uint32_t i = 0; i < left->n; i++) {
+		struct legacy_handle *h = &left->list[i];
+		bool tagged = h->info.tag == TAG(s->owner, KIND_PROCESS);
+		/* One that we made, and died before its tag: with all rights, unlike what process_open gives. */
+		bool fresh = h->info.tag == 0 && h->info.rights == RIGHT_ALL;
+		if (h->taken || h->info.type != OBJ_PROCESS || (!tagged && !fresh) || process_info(h->info.handle, info) < 0
+		    || (fresh && strcmp(info->name, s->m.name)) || !record_owns(r, info->pid, tagged))
+			continue;
+		h->taken = true;
+		if (fresh)
+			mark(s, h->info.handle, KIND_PROCESS);
+		return h->info.handle;
+	}
+	return 0;
+}
+
+/* What is known of s from its record and its handles. Nothing is started yet. */
+static enum fate take_over(struct service *s)
+{
+	struct process_info info = { 0 };
+	struct record r;
+
+	if (!record_read(s->record, &r))
+		r = (struct record){ .owner = s->owner };
+	handle_t process = take_process(s, &r, &info);
+	enum fate fate = record_decide(&r, process != 0, info.exit_kind == EXIT_RUNNING, info.pid);
+	s->instances = r.instances;
+	s->backoff = r.backoff;
+	memcpy(s->reason, r.reason, sizeof(s->reason));
+	s->plugged = r.flags & RECORD_PLUGGED;
+	s->wired = r.flags & RECORD_WIRED;
+	s->stopping = r.flags & RECORD_STOPPING;
+	s->restarting = r.flags & RECORD_RESTARTING;
+	s->process = process;
+	s->pid = process ? info.pid : 0;
+	s->last_pid = process ? 0 : r.pid;
+	s->started_ns = info.start_time_ns;
+	if (fate == FATE_REST)
+		s->state = r.state == RECORD_STOPPED ? SERVICE_STOPPED : SERVICE_ENDED;
+	else
+		s->port = take(s, OBJ_PORT, KIND_PORT);
+	if (!s->port)
+		s->plugged = false;
+	record_write(s->record, &r);
+	return fate;
+}
+
+/* One that runs goes on: we watch it again, and a request to end that we had begun is made again. */
+static void go_on(struct service *s)
+{
+	s->state = SERVICE_RUNNING;
+	status_t st = watch(s);
+	if (st < 0)
+		rt_panic("%s (pid %llu) cannot be watched: %s", s->m.name, (unsigned long long)s->pid, error_text(st));
+	if (!s->stopping && !s->restarting)
+		return;
+	st = end_instance(s, true);
+	if (st < 0)
+		log_print("%s (pid %llu) cannot be stopped: %s", s->m.name, (unsigned long long)s->pid, error_text(st));
+}
+
+static void wait_on(struct service *s)
+{
+	struct record r;
+	uint64_t now = now_ns();
+
+	start_later(s, record_read(s->record, &r) && r.until_ns > now ? MIN(r.until_ns - now, BACKOFF_MAX_NS) : 0);
+}
+
+static bool begin(struct service *s, enum fate fate)
+{
+	switch (fate) {
+	case FATE_KEEP:
+		go_on(s);
+		return true;
+	case FATE_ENDED:
+		s->state = SERVICE_RUNNING;
+		service_ended(s->index);
+		return s->state == SERVICE_RUNNING;
+	case FATE_WAIT:
+		wait_on(s);
+		return false;
+	case FATE_REST:
+		return false;
+	default:
+		/*
+		 * `start = first-use` starts here as well: the kernel does not yet tell that somebody waits at a
+		 * Port without a server, and a service started too early is right more often than one never started.
+		 */
+		return start_or_wait(s) >= 0;
+	}
+}
+
+void services_begin(struct legacy *from)
+{
+	static enum fate fates[SERVICES_MAX];
+	char text[MANIFEST_VALUE_MAX + 64];
+	uint32_t running = 0, kept = 0;
+
+	left = from;
 	manifests_read();
 	check_schemes();
 	for (uint32_t i = 0; i < n_services; i++) {
 		struct service *s = &services[i];
 		if (s->state == SERVICE_BROKEN)
 			continue;
+		fates[i] = take_over(s);
 		status_t st = make_parts(s);
 		if (st < 0) {
+			must_not_forget(st);
 			snprintf(text, sizeof(text), "%s: %s", s->m.exec, error_text(st));
 			give_up(s, text);
 		}
 	}
+	legacy_sweep(left);
+	left = NULL;
 	/* All Ports exist before anything runs: whoever opens a scheme first, simply waits for its service. */
 	for (uint32_t i = 0; i < n_services; i++) {
 		struct service *s = &services[i];
 		if (s->state == SERVICE_BROKEN)
 			continue;
-		bind_others(s);
-		status_t st = plug(s);
+		if (!s->wired)
+			bind_others(s);
+		status_t st = s->plugged || fates[i] == FATE_REST ? OK : plug(s);
 		if (st < 0)
 			log_print("%s: its Port: %s", s->m.name, error_text(st));
 	}
-	/*
-	 * `start = first-use` starts here as well: the kernel does not yet tell that somebody waits at a
-	 * Port without a server, and a service started too early is right more often than one never started.
-	 */
-	for (uint32_t i = 0; i < n_services; i++)
-		if (services[i].state != SERVICE_BROKEN && start_or_wait(&services[i]) >= 0)
-			running++;
-	log_print("%u services of %u started", running, n_services);
+	for (uint32_t i = 0; i < n_services; i++) {
+		if (services[i].state == SERVICE_BROKEN)
+			continue;
+		kept += fates[i] == FATE_KEEP;
+		running += begin(&services[i], fates[i]);
+	}
+	if (kept > 0)
+		log_print("%u services of %u run; %u ran on all the time", running, n_services, kept);
+	else
+		log_print("%u services of %u started", running, n_services);
 }
 
 void services_shut(void (*ended)(void))

@@ -9,26 +9,33 @@
  * While a service runs or waits, its Port exists and commands queue there. When it is STOPPED or
  * ENDED the Port is closed, so that callers get ERR_GONE instead of waiting for nobody.
  *
- * The table could be rebuilt from initd's handles alone: every handle is tagged with the service's
- * index (the place of its name in the sorted list of manifests) and what it is to the service.
+ * initd may end at any instant; the next instance runs on the same handle table. Every handle is tagged with
+ * whose it is (service_owner of the name) and what (enum service_kind), each step is noted in a record
+ * before it is done (record.h), and whether an instance runs is asked of its process. Nothing is taken from
+ * events that may have been missed.
  */
 #pragma once
 #include "manifest.h"
+#include "record.h"
 #include <rt/svc.h>
 #include <supervise/backoff.h>
+#include <supervise/legacy.h>
 
 #define LEVEL_PROGRAMS 100
 #define SERVICES_MAX 60             /* each has a bit of the timer Notify */
-#define SERVICE_TAG(index, kind) ((uint32_t)(index) << 8 | (kind))
 enum service_kind {
 	KIND_PORT = 1, KIND_STATE, KIND_BUDGET, KIND_NAMESPACE, KIND_IMAGE, KIND_PROCESS, KIND_EXIT, KIND_STOP, KIND_GRANT,
+	/* initd's own, owner 0 */
+	KIND_SVC_PORT = 0x80, KIND_RECORDS,
 };
 
 enum service_state { SERVICE_BROKEN, SERVICE_RUNNING, SERVICE_WAITING, SERVICE_STOPPED, SERVICE_ENDED };
 
 struct service {
 	struct manifest m;
-	uint32_t index;
+	uint32_t index;             /* in this life */
+	uint32_t owner;             /* in every life */
+	struct record_slot *record; /* borrowed; NULL: BROKEN */
 	int      state;             /* enum service_state */
 	bool     stopping;          /* its next end is wanted, and final */
 	bool     restarting;        /* its next end is wanted, and it starts again whatever its policy */
@@ -36,6 +43,8 @@ struct service {
 	char     reason[128];       /* how the last instance ended, or why there never was one; "" */
 	struct backoff backoff;
 	uint64_t pid, started_ns;   /* of the running instance */
+	uint64_t last_pid;          /* of the one before */
+	bool     plugged, wired;    /* RECORD_PLUGGED, RECORD_WIRED */
 	/* Handles, 0: none. All owned. */
 	handle_t port;              /* gone while STOPPED, ENDED or BROKEN */
 	handle_t state_frame, budget, image;
@@ -52,12 +61,17 @@ enum { BADGE_TIMERS = 1, BADGE_POWER = 2, BADGE_EXIT = 16 };
 typedef void service_settled(const struct service *s, status_t st);
 
 /* All borrowed for ever. `master`: the Namespace that gets every scheme, our own. */
-void services_init(struct svc *svc, handle_t root, handle_t boot, handle_t master, service_settled *settled);
-/* Reads the manifests, makes what each service needs, starts them. */
-void services_begin(void);
+void services_init(struct svc *svc, handle_t root, handle_t boot, handle_t master, struct records *records,
+                   service_settled *settled);
+/*
+ * Reads the manifests, takes over what an earlier instance left (and sweeps `left`), makes what is missing, starts
+ * what should run and does not.
+ */
+void services_begin(struct legacy *left);
 uint32_t services_count(void);
 struct service *service_at(uint32_t index);
 struct service *service_find(const char *name);     /* NULL: none */
+struct service *service_of(uint64_t owner);         /* NULL: none */
 static inline uint32_t service_restarts(const struct service *s) { return s->instances ? s->instances - 1 : 0; }
 const char *service_state_name(const struct service *s);
 /* Services have a Port and answer on it; a program that provides nothing has no use for one. */

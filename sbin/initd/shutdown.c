@@ -43,7 +43,9 @@ static uint32_t others_kill(bool services_too)
 	while (process_list(down.info, next, list, ARRAY_LEN(list), &got) >= 0 && got > 0) {
 		for (uint32_t i = 0; i < got; i++) {
 			const struct process_info *p = &list[i];
-			bool keep = p->pid == self.pid || p->pid == self.parent_pid || p->exit_kind != EXIT_RUNNING;
+			/* initfsd may be another process by now than the one that made us. */
+			bool initfsd = p->level < self.level && !strcmp(p->name, "initfsd");
+			bool keep = p->pid == self.pid || initfsd || p->exit_kind != EXIT_RUNNING;
 			for (uint32_t k = 0; !services_too && k < services_count(); k++)
 				keep = keep || service_at(k)->pid == p->pid;
 			if (keep || process_open(down.info, p->pid, &process) < 0)

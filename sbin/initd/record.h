@@ -1,0 +1,94 @@
+/*
+ * record: what initd knows and its handle table does not tell: how often a service was started, how it ended, what
+ * a person asked for. It lies in a Frame that the next instance finds by its tag. Death may come between any two
+ * stores, so each record has two copies, written in turn, with a number and a checksum; the newer
+ * whole one counts. Pure, and so is the decision what to do with a service after all that was found.
+ */
+#pragma once
+#include <supervise/backoff.h>
+
+#define RECORDS_MAX   64
+#define INTENTS_MAX   32
+#define RECORD_REASON 128
+
+/* What the last step of a service's life was; what it was about to do is said before it is done. */
+enum record_state {
+	RECORD_NEW,                 /* never started */
+	RECORD_DUE,                 /* about to be started; `pid` is still the last instance's */
+	RECORD_RUNNING,             /* `pid` was started */
+	RECORD_WAITING,             /* a back-off, until `until_ns` */
+	RECORD_STOPPED,             /* on request */
+	RECORD_ENDED,               /* its policy says no more, or it cannot be started */
+};
+
+enum record_flags {
+	RECORD_PLUGGED = 1,         /* its Port is bound wherever its schemes are opened */
+	RECORD_WIRED = 2,           /* its Namespace has the schemes that no service provides */
+	RECORD_STOPPING = 4,        /* asked to end for good */
+	RECORD_RESTARTING = 8,      /* asked to end and to come back */
+};
+
+struct record {
+	uint32_t owner;             /* service_owner of its name; 0: none */
+	uint32_t state;             /* enum record_state */
+	uint32_t instances;         /* started and known as such */
+	uint32_t flags;             /* RECORD_* */
+	uint64_t pid;               /* of the last instance known; 0: none */
+	uint64_t until_ns;
+	struct backoff backoff;
+	char     reason[RECORD_REASON];
+};
+
+struct record_copy { uint64_t number; struct record r; uint32_t check, reserved; };
+struct record_slot { struct record_copy copies[2]; };
+
+/*
+ * A request begun that must not be begun twice: killing. A command's slot is the lower half of its id, the same
+ * when it is delivered again.
+ */
+struct intent { uint32_t command, owner, action, pid; };
+
+struct records {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t down;              /* enum record_down: the machine is going down */
+	struct intent intents[INTENTS_MAX];     /* command 0: free; written first, the command last */
+	struct record_slot slots[RECORDS_MAX];
+};
+enum record_down { DOWN_NO, DOWN_OFF, DOWN_REBOOT };
+
+/* Makes fresh memory, or whatever is no such table, an empty one. False: it was not one. */
+bool records_check(struct records *t);
+/* The slot of a service, found or given to it. NULL: all are in use. */
+struct record_slot *record_slot(struct records *t, uint32_t owner);
+/* The newer whole copy. False: there is none. */
+bool record_read(const struct record_slot *s, struct record *r);
+void record_write(struct record_slot *s, const struct record *r);
+
+/* command: not 0. NULL: none, or (put) no room. */
+struct intent *intent_find(struct records *t, uint32_t command);
+struct intent *intent_put(struct records *t, uint32_t command, uint32_t owner, uint32_t action, uint32_t pid);
+
+/* ---- deciding ---- */
+
+enum fate {
+	FATE_START,                 /* it does not run and should */
+	FATE_KEEP,                  /* it runs */
+	FATE_ENDED,                 /* it has ended, and nobody has looked at that yet */
+	FATE_WAIT,                  /* its back-off goes on */
+	FATE_REST,                  /* it does not run and should not */
+};
+
+/*
+ * Whether a process that was found is the service's present instance (tagged: as its process; else it is one of its
+ * name that was just made). Others are left-overs whose end was dealt with.
+ */
+bool record_owns(const struct record *r, uint64_t pid, bool tagged);
+/*
+ * What becomes of a service whose present instance was found (or not) and is alive (or not). Changes r to say what is
+ * now known: an instance made by a start that was not yet written down is counted.
+ */
+enum fate record_decide(struct record *r, bool found, bool alive, uint64_t pid);
+
+/* Whose handles these are: 24 bits of a hash of the name, not 0. The same in every life, whatever the archive's order. */
+uint32_t service_owner(const char *name);
