@@ -76,7 +76,7 @@ static bool pieces_good(const struct intent_log *log, const struct intent_record
 
 static bool record_good(const struct intent_log *log, const struct intent_record *r)
 {
-	return state_of(r) <= INTENT_DONE && r->len <= INTENT_DATA && r->sum == sum_of(r, sequence_of(r)) && pieces_good(log, r);
+	return r->len <= INTENT_DATA && r->sum == sum_of(r, sequence_of(r)) && pieces_good(log, r);
 }
 
 uint32_t intent_open(struct intent_log *log, struct intent_record *ring, uint32_t n, void *region, size_t region_size)
@@ -142,11 +142,22 @@ const struct intent_answer *intent_find(const struct intent_log *log, uint64_t o
 
 	for (uint32_t i = 0; i < log->n; i++) {
 		const struct intent_record *r = &log->ring[i];
-		if (state_of(r) != INTENT_FREE && r->op_id == op_id && sequence_of(r) > log->settled
+		if ((state_of(r) == INTENT_BEGUN || state_of(r) == INTENT_DONE) && r->op_id == op_id
 		    && (!found || sequence_of(r) > sequence_of(found)))
 			found = r;
 	}
 	return found ? &found->answer : NULL;
+}
+
+/* Newest first, up to one that was settled before: those behind it were too. */
+void intent_settle(struct intent_log *log)
+{
+	for (uint64_t s = log->sequence; s > 0; s--) {
+		struct intent_record *r = &log->ring[s % log->n];
+		if (r->commit != (s << 2 | INTENT_DONE))
+			break;
+		store(&r->commit, s << 2 | INTENT_SETTLED);
+	}
 }
 
 void intent_begin(struct intent_log *log, uint64_t op_id, uint32_t kind)

@@ -50,6 +50,8 @@ static uint64_t handle(struct intent_log *log, int op, bool again)
 {
 	uint64_t id = 0x1000 + (uint64_t)op;
 	const struct intent_answer *known = again ? intent_find(log, id) : NULL;
+	if (!again)
+		intent_settle(log);
 	if (known)
 		return known->w[0];
 	uint64_t count = frame.region.count + 1, size = frame.region.size + 5;
@@ -219,7 +221,15 @@ static void settled_is_forgotten(void **state unused)
 	intent_done(&log);
 	assert_int_equal(intent_find(&log, 42)->status, 3);
 	assert_null(intent_find(&log, 43));
+	intent_begin(&log, 41, 0);
+	intent_commit(&log, &(struct intent_answer){ .status = 5 });
+	intent_act(&log);
+	intent_done(&log);
 	intent_settle(&log);
+	assert_null(intent_find(&log, 42));
+	assert_null(intent_find(&log, 41));
+	/* The next instance has forgotten it as well. */
+	assert_int_equal(intent_open(&log, frame.ring, RING, &frame.region, sizeof(frame.region)), 0);
 	assert_null(intent_find(&log, 42));
 	intent_begin(&log, 42, 0);
 	intent_commit(&log, &(struct intent_answer){ .status = 4 });

@@ -54,7 +54,7 @@ _Static_assert(sizeof(struct intent_record) == 1024, "part of every service's st
 
 struct intent_piece { uint32_t offset, len; };  /* into the region */
 
-enum intent_state { INTENT_FREE, INTENT_BEGUN, INTENT_DONE };
+enum intent_state { INTENT_FREE, INTENT_BEGUN, INTENT_DONE, INTENT_SETTLED };
 
 struct intent_log {
 	struct intent_record *ring; /* in the state Frame */
@@ -62,7 +62,6 @@ struct intent_log {
 	char    *region;            /* what intent_set changes */
 	size_t   region_size;
 	uint64_t sequence;          /* of the record in hand, or of the last one */
-	uint64_t settled;           /* records up to here are answered for certain: they are not found any more */
 	struct intent_record *open; /* between begin and done */
 	uint32_t kind, len;         /* of the record in hand */
 };
@@ -73,8 +72,8 @@ uint32_t intent_open(struct intent_log *log, struct intent_record *ring, uint32_
 void intent_recover(struct intent_log *log, void (*acted)(void *ctx, const struct intent_record *r), void *ctx);
 /* The answer given to this operation, if it was begun; borrowed until the next intent_begin. NULL: it was not. */
 const struct intent_answer *intent_find(const struct intent_log *log, uint64_t op_id);
-/* Everything begun so far has been answered: an operation with the same id is a new one. */
-static inline void intent_settle(struct intent_log *log) { log->settled = log->sequence; }
+/* Everything done so far has been answered: an operation with the same id is a new one. Cheap. */
+void intent_settle(struct intent_log *log);
 
 void intent_begin(struct intent_log *log, uint64_t op_id, uint32_t kind);
 /* target lies in the region. False: the record is full, which is an error of the service's author. */
