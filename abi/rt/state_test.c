@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #define main unused_main         /* rt/start.h declares it otherwise */
 #include "state.c"
+#include "sum.c"
 #undef main
 
 enum { SIZE = 1000, VERSION = 7 };

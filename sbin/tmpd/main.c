@@ -486,7 +486,7 @@ static struct tree_image *tree_frame(void)
 /* Slots of the shelf that something stands for. */
 static bool recorded(void *ctx unused, uint32_t slot)
 {
-	return slot == TREE_SLOT || tree_inode(&tree, slot)->type == FILE_REGULAR;
+	return slot == TREE_SLOT || (slot < tree.image->high && tree_inode(&tree, slot)->type == FILE_REGULAR);
 }
 
 static uint64_t file_max(void)

@@ -6,7 +6,7 @@
 #include <rt/state.h>
 #include <string.h>
 
-static uint32_t sum_of(const struct inode *n, uint32_t ino)
+static uint32_t inode_sum(const struct inode *n, uint32_t ino)
 {
 	return (uint32_t)state_sum(ino, &n->generation, offsetof(struct inode, name) - offsetof(struct inode, generation) + n->name_len);
 }
@@ -67,26 +67,26 @@ static void index_remove(struct tree *t, uint32_t ino)
 static void make_free(struct inode *n, uint32_t ino, uint32_t generation)
 {
 	*n = (struct inode){ .generation = generation + 1 ? generation + 1 : 1 };
-	n->sum = sum_of(n, ino);
+	n->sum = inode_sum(n, ino);
 }
 
 static void make_empty(struct tree_image *image)
 {
 	__atomic_store_n(&image->magic, 0, __ATOMIC_SEQ_CST);
-	memset(image->inodes, 0, sizeof(image->inodes));
+	image->high = TREE_ROOT + 1;
 	struct inode *root = &image->inodes[TREE_ROOT];
 	*root = (struct inode){ .type = FILE_DIRECTORY, .mode = 0777, .generation = 1 };
-	root->sum = sum_of(root, TREE_ROOT);
+	root->sum = inode_sum(root, TREE_ROOT);
 	__atomic_store_n(&image->magic, TREE_MAGIC, __ATOMIC_SEQ_CST);
 }
 
 static bool inode_good(const struct tree *t, const struct inode *n, uint32_t ino)
 {
-	if ((n->type != FILE_REGULAR && n->type != FILE_DIRECTORY) || n->sum != sum_of(n, ino) || n->size > t->file_max || !n->generation)
+	if ((n->type != FILE_REGULAR && n->type != FILE_DIRECTORY) || n->sum != inode_sum(n, ino) || n->size > t->file_max || !n->generation)
 		return false;
 	if (!n->parent)
 		return n->name_len == 0 && (ino == TREE_ROOT || n->opens > 0);
-	return ino != TREE_ROOT && n->parent < TREE_INODES && name_good(n->name, n->name_len);
+	return ino != TREE_ROOT && n->parent < t->image->high && name_good(n->name, n->name_len) && !n->name[n->name_len];
 }
 
 /* Whether an inode may have others below it: a directory that is linked itself. */
@@ -134,7 +134,11 @@ uint32_t tree_attach(struct tree *t, struct tree_image *image, uint64_t file_max
 		make_empty(image);
 		memset(seen, 0, sizeof(seen));
 	}
-	for (uint32_t i = TREE_INODES - 1; i > 0; i--) {
+	if (image->high <= TREE_ROOT || image->high > TREE_INODES) {
+		dropped++;
+		image->high = TREE_INODES;
+	}
+	for (uint32_t i = (uint32_t)image->high - 1; i > 0; i--) {
 		struct inode *n = tree_inode(t, i);
 		bool good = reachable(t, seen, i);
 		if (good && n->parent && child(t, n->parent, n->name, n->name_len))
@@ -155,7 +159,7 @@ uint32_t tree_attach(struct tree *t, struct tree_image *image, uint64_t file_max
 	/* Of two of one name the one that went may have been a directory: what hung below it goes too. */
 	for (bool again = dropped > 0; again;) {
 		again = false;
-		for (uint32_t i = 2; i < TREE_INODES; i++) {
+		for (uint32_t i = TREE_ROOT + 1; i < image->high; i++) {
 			struct inode *n = tree_inode(t, i);
 			if (!linked(n) || tree_inode(t, n->parent)->type == FILE_DIRECTORY)
 				continue;
@@ -184,7 +188,7 @@ uint32_t tree_by_badge(struct tree *t, uint64_t badge)
 
 	if (badge == 0)
 		return TREE_ROOT;
-	return ino && ino < TREE_INODES && tree_inode(t, ino)->type && tree_inode(t, ino)->generation == badge >> 32 ? ino : 0;
+	return ino && ino < t->image->high && tree_inode(t, ino)->type && tree_inode(t, ino)->generation == badge >> 32 ? ino : 0;
 }
 
 status_t tree_find(struct tree *t, uint32_t dir, const char *path, size_t len, uint32_t *ino)
@@ -247,7 +251,7 @@ status_t tree_place(struct tree *t, uint32_t dir, const char *path, size_t len, 
 uint32_t tree_next(struct tree *t, uint32_t dir, uint32_t after)
 {
 	if (t->children[dir])
-		for (uint32_t i = after + 1; i < TREE_INODES; i++)
+		for (uint32_t i = after + 1; i < t->image->high; i++)
 			if (tree_inode(t, i)->parent == dir && tree_inode(t, i)->type)
 				return i;
 	return 0;
@@ -270,7 +274,21 @@ static void put_name(struct inode *n, uint32_t ino, const struct place *p)
 	memcpy(n->name, p->name, p->name_len);
 	n->name_len = (uint8_t)p->name_len;
 	n->parent = p->dir;
-	n->sum = sum_of(n, ino);
+	n->sum = inode_sum(n, ino);
+}
+
+/* A free inode, the head of the free list; 0: there is none. One never used before joins the list first, which nobody sees. */
+static uint32_t free_inode(struct tree *t)
+{
+	uint32_t high = (uint32_t)t->image->high;
+
+	if (!t->free_first && high < TREE_INODES) {
+		make_free(tree_inode(t, high), high, tree_inode(t, high)->generation);
+		__atomic_store_n(&t->image->high, high + 1, __ATOMIC_SEQ_CST);
+		t->next[high] = 0;
+		t->free_first = (uint16_t)high;
+	}
+	return t->free_first;
 }
 
 /* A name goes: the inode stays as long as Sessions name it. */
@@ -285,7 +303,7 @@ static void plan_unlinked(struct tree *t, struct change *c, uint32_t ino)
 	n->parent = 0;
 	n->name_len = 0;
 	memset(n->name, 0, sizeof(n->name));
-	n->sum = sum_of(n, ino);
+	n->sum = inode_sum(n, ino);
 }
 
 static bool is_unlinked(struct tree *t, uint32_t ino)
@@ -300,7 +318,7 @@ status_t tree_plan_create(struct tree *t, struct change *c, const struct place *
 		return ERR_NOT_FOUND;
 	if (p->slash && type != FILE_DIRECTORY)
 		return ERR_IS_DIRECTORY;
-	uint32_t ino = t->free_first;
+	uint32_t ino = free_inode(t);
 	if (!ino)
 		return ERR_NO_SPACE;
 	struct inode *n = plan(t, c, ino, sizeof(*n));

@@ -39,7 +39,8 @@ _Static_assert(sizeof(struct inode) == 288, "kept by one instance, read by the n
 
 struct tree_image {
 	uint64_t magic;             /* written last */
-	uint64_t reserved[7];
+	uint64_t high;              /* inodes from here on were never used, and their memory never touched */
+	uint64_t reserved[6];
 	struct inode inodes[TREE_INODES];
 };
 
