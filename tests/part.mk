@@ -44,6 +44,11 @@ $(OUT)/bench/insncount.so: tests/bench/insncount.c
 bench: all $(OUT)/bench/esp.img $(OUT)/bench/insncount.so
 	@$(PYTHON) tests/bench/bench.py
 
+.PHONY: plants
+# Each planted bug must turn its test red (tests/plants.tsv).
+plants:
+	@$(PYTHON) tests/plants.py
+
 soak: all
 	@$(PYTHON) tools/runtests --boot tests/soak
 

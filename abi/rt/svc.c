@@ -172,8 +172,12 @@ static bool recover(const struct svc *s, struct svc_frame *f, status_t st)
 	if (f->c.cmd) {
 		/* If the answer could not go as it was (a bad reply handle), the caller still gets one; if it did go, this is
 		   ERR_NOT_FOUND and no harm. Whether the Port is lost shows at the accept that follows. */
-		if (ipc_return(f->c.cmd, &(struct reply){ .status = st }) == OK && f->c.cmd == f->mint_cmd && s->on_unminted)
+		bool was_waiting = ipc_return(f->c.cmd, &(struct reply){ .status = st }) == OK;
+		/* A Session that could not be made will never be closed: the open is undone here. */
+		if (was_waiting && f->c.cmd == f->mint_cmd && s->on_unminted)
 			s->on_unminted(s->self, f->mint_badge);
+		else if (was_waiting && f->c.cmd == f->mint_cmd && s->on_close)
+			s->on_close(s->self, f->mint_badge);
 	} else if (port_lost(st)) {
 		return false;
 	} else {

@@ -44,6 +44,7 @@ const struct object_ops object_ops[OBJ_TYPES] = {
 	[OBJ_RESOURCE]  = { "resource", NULL, nothing },
 	[OBJ_BUDGET]    = { "budget", NULL, budget_destroy },
 	[OBJ_TABLE]     = { "table", NULL, table_destroy },
+	[OBJ_SHELF]     = { "shelf", NULL, table_destroy },
 };
 
 static const uint16_t object_size[OBJ_TYPES] = {
@@ -51,7 +52,7 @@ static const uint16_t object_size[OBJ_TYPES] = {
 	[OBJ_FRAME] = sizeof(struct frame), [OBJ_PORT] = sizeof(struct port), [OBJ_SESSION] = sizeof(struct session),
 	[OBJ_NAMESPACE] = sizeof(struct namespace), [OBJ_NOTIFY] = sizeof(struct notify), [OBJ_IRQ] = sizeof(struct irq),
 	[OBJ_IOPORTS] = sizeof(struct ioports), [OBJ_RESOURCE] = sizeof(struct resource), [OBJ_BUDGET] = sizeof(struct budget),
-	[OBJ_TABLE] = sizeof(struct table),
+	[OBJ_TABLE] = sizeof(struct table), [OBJ_SHELF] = sizeof(struct table),
 };
 
 /* Where struct object lies inside the type: first everywhere, but for the registers of a thread. */
@@ -101,6 +102,7 @@ void object_handle_put(struct object *o)
 
 static struct spinlock reap_lock;
 static struct object *young, *waiting, *ready;
+uint32_t reap_waiting;
 static uint64_t waiting_epochs[CPUS_MAX];
 
 void object_put_slow(struct object *o)
@@ -112,12 +114,13 @@ void object_put_slow(struct object *o)
 	o->reap_next = young;
 	young = o;
 	spin_unlock(&reap_lock);
-	cpu_work(WORK_REAP);
+	reap_wanted();
 }
 
-bool reap_pending(void)
+void reap_wanted(void)
 {
-	return young || waiting || ready || process_teardown_pending() || port_drain_pending();
+	__atomic_fetch_add(&reap_waiting, 1, __ATOMIC_RELAXED);
+	cpu_work(WORK_REAP);
 }
 
 static bool all_left(void)
@@ -163,6 +166,7 @@ void reap_some(void)
 			spin_unlock(&reap_lock);
 			return;
 		}
+		reap_done();
 		size_t size = object_size[o->type];
 		struct budget *payer = o->payer;
 		ACCOUNT_SUB(objects[o->type], 1);

@@ -3,9 +3,10 @@
  * process: each slot is named by a number that the service chose, holds a duplicate, and is replaced by one atomic step.
  *
  * It is a struct table whose slots are addressed directly: no handle value, no generation, no free list that
- * anybody takes from. It and all that it holds is charged to the Budget it was made with.
+ * anybody takes from; therefore it has a type of its own and is never taken for a process's table. It and all that
+ * it holds is charged to the Budget it was made with.
  *
- * Tables themselves are refused: a shelf that lies on itself would keep itself for ever.
+ * Shelves and tables are refused: one that came to lie on itself would keep itself for ever.
  */
 #include <kernel/account.h>
 #include <kernel/budget.h>
@@ -18,7 +19,7 @@ status_t sys_shelf_create(handle_t budget, handle_t *h)
 	status_t st = budget ? LOOKUP(budget, OBJ_BUDGET, RIGHT_MANAGE, &payer) : OK, why = OK;
 	if (st < 0)
 		return st;
-	struct table *t = table_create(payer, &why);
+	struct table *t = (struct table *)object_create(OBJ_SHELF, sizeof(*t), payer, &why);
 	if (!t)
 		return why;
 	st = handle_install(CURRENT_PROCESS->table, &t->obj, RIGHT_ALL, 0, h);
@@ -51,12 +52,12 @@ status_t sys_shelf_put(handle_t shelf, uint32_t slot, handle_t h)
 	struct table *t;
 	struct object *o, *old = NULL;
 	uint32_t rights;
-	status_t st = LOOKUP(shelf, OBJ_TABLE, RIGHT_WRITE, &t);
+	status_t st = LOOKUP(shelf, OBJ_SHELF, RIGHT_WRITE, &t);
 	if (st == OK)
 		st = handle_lookup(CURRENT_PROCESS->table, h, OBJ_NONE, RIGHT_DUP | RIGHT_TRANSFER, &o, &rights);
 	if (st < 0)
 		return st;
-	if (o->type == OBJ_TABLE)
+	if (o->type == OBJ_SHELF || o->type == OBJ_TABLE)
 		return ERR_WRONG_TYPE;
 	if (slot >= SHELF_SLOTS)
 		return ERR_INVALID;
@@ -75,7 +76,7 @@ status_t sys_shelf_put(handle_t shelf, uint32_t slot, handle_t h)
 status_t sys_shelf_get(handle_t shelf, uint32_t slot, handle_t *h)
 {
 	struct table *t;
-	status_t st = LOOKUP(shelf, OBJ_TABLE, RIGHT_READ, &t);
+	status_t st = LOOKUP(shelf, OBJ_SHELF, RIGHT_READ, &t);
 	if (st < 0)
 		return st;
 	spin_lock(&t->lock);
@@ -95,7 +96,7 @@ status_t sys_shelf_get(handle_t shelf, uint32_t slot, handle_t *h)
 status_t sys_shelf_clear(handle_t shelf, uint32_t slot)
 {
 	struct table *t;
-	status_t st = LOOKUP(shelf, OBJ_TABLE, RIGHT_WRITE, &t);
+	status_t st = LOOKUP(shelf, OBJ_SHELF, RIGHT_WRITE, &t);
 	if (st < 0)
 		return st;
 	spin_lock(&t->lock);
@@ -118,7 +119,7 @@ status_t sys_shelf_clear(handle_t shelf, uint32_t slot)
 status_t sys_shelf_list(handle_t shelf, uint32_t first, user_out_t buf, uint32_t count, uint32_t *got, uint32_t *next)
 {
 	struct table *t;
-	status_t st = LOOKUP(shelf, OBJ_TABLE, RIGHT_READ, &t);
+	status_t st = LOOKUP(shelf, OBJ_SHELF, RIGHT_READ, &t);
 	if (st < 0)
 		return st;
 	uint32_t n = 0, slot = first, end = handle_slots(t);

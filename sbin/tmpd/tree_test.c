@@ -395,7 +395,7 @@ static void a_life_with_deaths(void **state unused)
 		assert_string_equal(text, expected[i].text);
 	}
 	tree_check(&tree);
-	assert_true(deaths > STEPS / 10);
+	assert_true(deaths > 200);
 }
 
 int main(void)

@@ -6,7 +6,7 @@
 
 enum object_type {
 	OBJ_NONE, OBJ_PROCESS, OBJ_THREAD, OBJ_VMEM, OBJ_FRAME, OBJ_PORT, OBJ_SESSION, OBJ_NAMESPACE,
-	OBJ_NOTIFY, OBJ_IRQ, OBJ_IOPORTS, OBJ_RESOURCE, OBJ_BUDGET, OBJ_TABLE, OBJ_TYPES,
+	OBJ_NOTIFY, OBJ_IRQ, OBJ_IOPORTS, OBJ_RESOURCE, OBJ_BUDGET, OBJ_TABLE, OBJ_SHELF, OBJ_TYPES,
 };
 
 /* ---- handles ---- */
@@ -73,7 +73,7 @@ struct exec_args {
 	uint32_t priority;          /* 0..PRIORITY_MAX; may not exceed the caller's */
 	uint32_t level;             /* place in the call order (docs/services.md) */
 	uint32_t flags;             /* none yet: 0 */
-	uint32_t reserved;
+	handle_t table;             /* 0: a fresh one. Else a handle table that outlived its process; n_handles is 0 then */
 };
 
 enum { PRIORITY_IDLE = 0, PRIORITY_NORMAL = 12, PRIORITY_SERVICE = 18, PRIORITY_DRIVER = 24, PRIORITY_MAX = 31 };

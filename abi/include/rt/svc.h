@@ -51,7 +51,8 @@ struct svc {
 	void *self;
 	void (*on_close)(void *self, uint64_t badge);                   /* last handle of a badge is gone */
 	void (*on_closing)(void *self, const struct svc_cmd *c);        /* instead of on_close, for who must know redelivered and svc_op_id */
-	void (*on_unminted)(void *self, uint64_t badge);                /* an answer with this Session could not be sent: there will be no CLOSE */
+	void (*on_unminted)(void *self, uint64_t badge);                /* an answer with this Session could not be sent: there will be no CLOSE.
+	                                                                   NULL: on_close is called */
 	void (*on_notify)(void *self, uint64_t badge, uint64_t bits);   /* interrupts, timers, exits */
 	void (*on_cancel)(void *self, cmd_id_t cmd);                    /* answer it now, with ERR_CANCELLED if not done */
 	void (*on_stop)(void *self);                                    /* initd asks for an orderly end; svc_run returns OK after it */
