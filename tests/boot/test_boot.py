@@ -26,7 +26,7 @@ def kernel_base(m, build):
 def check_prompt(m):
     """What every machine must do at its prompt: the four services run, and a program does."""
     services = m.run("cat svc://")
-    for name in ("outputd", "rngd", "sh", "sysd", "tmpd"):
+    for name in ("outputd", "rngd", "sh", "sysd"):
         assert re.search(rf"^{name} +\d+ running +0 ", services, re.M), services
     assert m.run("echo it works") == "it works\n"
 
