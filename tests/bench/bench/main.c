@@ -21,6 +21,7 @@ enum { BIT_WAKE = 0 };
 
 status_t raw_calls0(handle_t session, uint64_t n, uint32_t op);
 status_t raw_calls6(handle_t session, uint64_t n, uint32_t op, uint64_t w[6]);
+status_t raw_calls_zero(handle_t session, uint64_t n, uint32_t op);
 status_t raw_serve(handle_t port, cmd_id_t first);
 
 static char buffer[64 * KiB] aligned(4096);
@@ -157,10 +158,7 @@ static void run_calls6(struct ctx *c, uint64_t n)
 
 static void run_stat_words(struct ctx *c, uint64_t n)
 {
-	while (n--) {
-		uint64_t w[6] = { 0 };
-		MUST(ipc_call_words(c->session, FILE_STAT, w));
-	}
+	MUST(raw_calls_zero(c->session, n, FILE_STAT));
 }
 
 static void run_in(struct ctx *c, uint64_t n)

@@ -42,6 +42,32 @@ raw_calls0:
 2:	add	$24, %rsp
 	restore
 
+/* status_t raw_calls_zero(handle_t session, uint64_t n, uint32_t op): all six words zero each time, as a STAT wants. */
+	.section .text.raw_calls_zero, "ax"
+	.globl	raw_calls_zero
+	.hidden	raw_calls_zero
+raw_calls_zero:
+	save
+	push	%rdx
+	push	%rsi
+	push	%rdi
+1:	mov	(%rsp), %edi
+	mov	16(%rsp), %r15d
+	xor	%esi, %esi
+	xor	%edx, %edx
+	xor	%r10d, %r10d
+	xor	%r8d, %r8d
+	xor	%r9d, %r9d
+	xor	%r12d, %r12d
+	mov	$SYS_call_words, %eax
+	syscall
+	test	%rax, %rax
+	js	2f
+	decq	8(%rsp)
+	jnz	1b
+2:	add	$24, %rsp
+	restore
+
 /* status_t raw_calls6(handle_t session, uint64_t n, uint32_t op, uint64_t w[6]): six words there and back. */
 	.section .text.raw_calls6, "ax"
 	.globl	raw_calls6
