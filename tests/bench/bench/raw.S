@@ -128,4 +128,28 @@ raw_serve:
 	add	$8, %rsp
 	restore
 
+/*
+ * status_t raw_wait(handle_t port, const bool *stop): takes events until *stop or an error. The mark is where a waiting
+ * thread begins to run.
+ */
+	.section .text.raw_wait, "ax"
+	.globl	raw_wait
+	.hidden	raw_wait
+raw_wait:
+	save
+	push	%rsi
+	push	%rdi
+1:	mov	$SYS_accept, %eax
+	mov	(%rsp), %edi
+	mov	$-1, %rbp
+	syscall
+	.byte	0x0f, 0x1f, 0x80, 0x04, 0x00, 0x52, 0x4b
+	test	%rax, %rax
+	js	2f
+	mov	8(%rsp), %rcx
+	cmpb	$0, (%rcx)
+	je	1b
+2:	add	$16, %rsp
+	restore
+
 	.section .note.GNU-stack, "", @progbits
