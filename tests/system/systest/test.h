@@ -80,8 +80,7 @@ status_t worker_start(struct worker *w, void (*run)(struct worker *), void *arg,
 status_t worker_join(struct worker *w);
 
 /* ---- memory to make mistakes with ---- */
-#define HOLE_PAGES 4
-/* A mapped page (read, write), then unmapped ones. */
+/* A mapped page (read, write), then one that is not. */
 uint64_t edge_make(void);
 void edge_free(uint64_t edge);
 uint64_t page_make(uint32_t prot);      /* one anonymous page; written with 0x5a first */
