@@ -63,7 +63,7 @@ COMMON_FLAGS := -std=gnu17 -O2 -g -Wall -Wextra -Wshadow -ffreestanding -fvisibi
 	-target x86_64-unknown-none-elf $(if $(TEST),-DTEST_BUILD)
 
 # Frame pointers: a panic walks them. The red zone would be trampled by interrupts.
-KERNEL_CFLAGS := $(COMMON_FLAGS) -fPIE -mcmodel=small -mno-red-zone -fno-omit-frame-pointer -momit-leaf-frame-pointer \
+KERNEL_CFLAGS := $(COMMON_FLAGS) -fPIE -mcmodel=small -mno-red-zone -fno-omit-frame-pointer -momit-leaf-frame-pointer -flto \
 	-fno-asynchronous-unwind-tables -nostdinc -isystem $(CLANG_HEADERS) \
 	-Ikernel/include -Iabi/include -Ibuild/gen/include
 

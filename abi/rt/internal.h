@@ -41,6 +41,8 @@ struct svc_frame {
 	const void *ops;
 	void *self;
 	uint64_t answer;                /* rax of a return_accept: number and Port */
+	bool mints;                     /* the answer under way makes a Session of this badge */
+	uint64_t mint_badge;
 };
 enum { SERVE_EVENT, SERVE_DISPATCHED };
 int svc_serve(struct svc_frame *f);

@@ -147,6 +147,8 @@ static void plan(const struct svc *s, struct svc_frame *f, const struct next *n)
 		f->r.rax = f->answer;
 		ipc_pack_return(&f->r, n->cmd, &n->reply);
 		f->c.cmd = n->cmd;
+		f->mints = n->reply.mint;
+		f->mint_badge = n->reply.mint_badge;
 		return;
 	}
 	if (n->answer)
@@ -168,6 +170,9 @@ static bool recover(const struct svc *s, struct svc_frame *f, status_t st)
 		/* If the answer could not go as it was (a bad reply handle), the caller still gets one; if it did go, this is
 		   ERR_NOT_FOUND and no harm. Whether the Port is lost shows at the accept that follows. */
 		svc_reply(f->c.cmd, &(struct reply){ .status = st });
+		/* A Session that could not be made will never be closed: the open is undone here. */
+		if (f->mints && (st == ERR_NO_MEMORY || st == ERR_LIMIT) && s->on_close)
+			s->on_close(s->self, f->mint_badge);
 	} else if (port_lost(st)) {
 		return false;
 	} else {

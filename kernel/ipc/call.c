@@ -39,9 +39,9 @@ static status_t take_path(struct command *c, uint64_t address, uint32_t len, str
 		return st;
 	}
 	c->path = text;
-	c->path_size = size;
-	c->path_offset = offset;
-	c->path_len = len - offset;
+	c->path_size = (uint16_t)size;
+	c->path_offset = (uint16_t)offset;
+	c->path_len = (uint16_t)(len - offset);
 	return OK;
 }
 
@@ -71,7 +71,6 @@ static status_t abandon(struct command *c, status_t st)
 		r.handles[i] = c->handles[i];
 	c->path = NULL;
 	c->n_handles = 0;
-	c->in_len = c->out_len = c->flags = 0;
 	c->extra = 0;
 	residue_drop(&r);
 	return st;
@@ -154,18 +153,28 @@ status_t raw_call(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a
 		OBJ_PUT(counted);
 		return st;
 	}
-	c->in = r->r13;
-	c->out = r->r14;
-	c->flags = flags ? IPC_PATH : 0;
-	c->in_len = flags ? c->path_len : in_len;
-	c->out_len = out_len;
-	c->extra = flags || in_len || out_len || c->n_handles;
+	c->extra = flags || c->n_handles;
 	st = send(t, c, s, rights, r->rbp);
 	OBJ_PUT(counted);
 	return st;
 }
 
 /* ---- windows ---- */
+
+/* One piece of a window, within a page of the caller's. Port locked. */
+static status_t copy_piece(struct command *c, uint64_t at, uint64_t user, uint64_t *n, bool to_caller)
+{
+	if (!to_caller && c->path)
+		return copy_out((user_out_t){ user }, c->path + c->path_offset + at, *n);
+	const struct regs *r = &c->caller->regs;
+	uint64_t va = (to_caller ? r->r14 : r->r13) + at, in_page = va & (PAGE_SIZE - 1), phys;
+	*n = MIN(*n, PAGE_SIZE - in_page);
+	status_t st = vmem_resolve(c->caller->vmem, va, to_caller ? PROT_WRITE : PROT_READ, &phys);
+	if (unlikely(st < 0))
+		return st == ERR_FAULT ? ERR_GONE : st;         /* the caller's memory, not ours */
+	char *mem = (char *)HHDM(phys) + in_page;
+	return to_caller ? user_copy(mem, (const void *)user, *n) : user_copy((void *)user, mem, *n);
+}
 
 /*
  * Copies between the server's memory and the caller's, a page at a time under the Port's lock, so
@@ -174,37 +183,28 @@ status_t raw_call(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a
 static status_t window(cmd_id_t id, uint64_t offset, uint64_t user, uint64_t len, bool to_caller, uint64_t *result)
 {
 	uint32_t call = to_caller ? SYS_cmd_write : SYS_cmd_read;
-	uint64_t done = MIN(len, progress_take(call, id));
+	struct progress was = progress_load();
+	uint64_t done = MIN(len, progress_of(&was, call, id));
 	if (!user_range_ok(user, len))
 		return ERR_FAULT;
 	for (unsigned pieces = 0; ; pieces++) {
 		struct command *c = command_lock(id);
-		if (!c)
+		if (unlikely(!c))
 			return ERR_NOT_FOUND;
-		struct port *p = c->session->port;
-		uint64_t size = to_caller ? c->out_len : c->in_len, at = offset + done, n = 0;
 		status_t st = OK;
-		if (done < len && offset < size && at < size) {
-			n = MIN(len - done, size - at);
-			if (!to_caller && (c->flags & IPC_PATH)) {
-				st = copy_out((user_out_t){ user + done }, c->path + c->path_offset + at, n);
-			} else if (!c->caller) {
-				st = ERR_GONE;
-			} else {
-				uint64_t va = (to_caller ? c->out : c->in) + at, phys = 0;
-				n = MIN(n, PAGE_SIZE - (va & (PAGE_SIZE - 1)));
-				st = vmem_resolve(c->caller->process->vmem, va, to_caller ? PROT_WRITE : PROT_READ, &phys);
-				char *mem = (char *)HHDM(phys) + (va & (PAGE_SIZE - 1));
-				if (st == ERR_FAULT)
-					st = ERR_GONE;  /* the caller's memory, not ours */
-				else if (st == OK && to_caller)
-					st = copy_in(mem, (user_in_t){ user + done }, n);
-				else if (st == OK)
-					st = copy_out((user_out_t){ user + done }, mem, n);
+		uint64_t n = 0, at = offset + done;
+		struct port *p = c->session->port;
+		if (likely(c->caller)) {
+			uint64_t size = to_caller ? command_out_len(c) : command_in_len(c);
+			if (done < len && offset < size && at < size) {
+				n = MIN(len - done, size - at);
+				st = copy_piece(c, at, user + done, &n, to_caller);
 			}
+		} else if (!c->is_close) {
+			st = ERR_GONE;
 		}
 		spin_unlock(&p->lock);
-		if (st < 0)
+		if (unlikely(st < 0))
 			return st;
 		done += n;
 		if (!n || done == len)

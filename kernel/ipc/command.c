@@ -26,7 +26,7 @@ static bool grow_locked(void)
 	struct command *c = HHDM(p);
 	mem_zero(c, PAGE_SIZE << CHUNK_ORDER);
 	ACCOUNT_ADD(pages_slab, 1ull << CHUNK_ORDER);
-	for (uint32_t i = CHUNK_SLOTS; i-- > 0;) {
+	for (uint32_t i = CHUNK_SLOTS; i-- > (command_chunk_count == 0);) {     /* no id is 0: slot 0 stays unused */
 		c[i].id = command_chunk_count * CHUNK_SLOTS + i;
 		c[i].session = (struct session *)free_list;
 		free_list = &c[i];
@@ -66,7 +66,7 @@ struct command *command_alloc(struct budget *payer, status_t *why)
 void command_free(struct command *c)
 {
 	struct budget *payer = c->payer;
-	ASSERT(c->state == CMD_IDLE && !c->session);
+	ASSERT(c->state == CMD_IDLE);
 	ACCOUNT_SUB(slab_bytes, sizeof(*c));
 	spin_lock(&lock);
 	c->payer = NULL;
@@ -90,16 +90,29 @@ static struct command *by_slot(uint32_t slot)
 	return slot / CHUNK_SLOTS < n ? &command_chunks[slot / CHUNK_SLOTS][slot % CHUNK_SLOTS] : NULL;
 }
 
+uint32_t command_in_len(const struct command *c)
+{
+	return c->path ? c->path_len : IPC_META_IN(c->caller->regs.r15);
+}
+
+uint32_t command_out_len(const struct command *c)
+{
+	return IPC_META_OUT(c->caller->regs.r15);
+}
+
 struct command *command_lock(cmd_id_t id)
 {
-	struct command *c = by_slot((uint32_t)id);
-	if (!c)
+	struct thread *t = current_thread();
+	struct command *c = t->serving;         /* nearly always that one */
+	if (c->id != id)
+		c = by_slot((uint32_t)id);
+	if (!c || c->id != id)
 		return NULL;
 	struct port *p = command_port(c);
-	if (c->state != CMD_ACCEPTED || c->id != id || !p)
+	if (!p)
 		return NULL;
 	spin_lock(&p->lock);
-	if (command_port(c) == p && c->state == CMD_ACCEPTED && c->id == id && c->server == current_thread()->process)
+	if (likely(c->state == CMD_ACCEPTED && c->id == id && c->server == t->process && c->session->port == p))
 		return c;
 	spin_unlock(&p->lock);
 	return NULL;
@@ -123,7 +136,6 @@ void command_finish_locked(struct command *c, struct residue *r)
 			r->handles[i] = c->handles[i];
 		c->path = NULL;
 		c->n_handles = 0;
-		c->in_len = c->out_len = c->flags = 0;
 		c->extra = 0;
 	}
 	if (unlikely(!c->caller))
@@ -215,7 +227,7 @@ bool command_requeue_some(struct process *server)
 	uint32_t n = __atomic_load_n(&command_chunk_count, __ATOMIC_ACQUIRE) * CHUNK_SLOTS;
 	if (!server->ever_served)
 		return true;
-	for (unsigned work = 0; work < 512 && server->requeue_next < n; work++) {
+	for (unsigned work = 0; work < 1024 && server->requeue_next < n; work++) {
 		struct command *c = by_slot(server->requeue_next++);
 		struct port *p = command_port(c);
 		struct residue r = { 0 };
@@ -237,7 +249,7 @@ bool command_requeue_some(struct process *server)
 		c->server = NULL;
 		c->redelivered = true;
 		object_get(&p->obj);
-		port_requeue_locked(p, c);
+		work += port_requeue_locked(p, c);
 		spin_unlock(&p->lock);
 		server->requeued = true;
 		OBJ_PUT(p);

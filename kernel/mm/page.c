@@ -7,14 +7,17 @@
  * and other processors start there.
  */
 #include <kernel/account.h>
+#include <kernel/budget.h>
 #include <kernel/log.h>
 #include <kernel/mm.h>
 #include <kernel/panic.h>
 #include <kernel/percpu.h>
+#include <kernel/process.h>
 #include <kernel/spinlock.h>
 
 #define LOW_MEMORY    (1 * MiB)
-#define KERNEL_RESERVE 256              /* pages that user memory may not take: recovery needs them */
+#define USER_RESERVE   256              /* pages that user memory leaves */
+#define KERNEL_RESERVE 128              /* pages that kernel objects leave: for recovery, which runs on the root Budget */
 #define CACHE_BATCH   16
 #define RANGES_MAX    512            /* as many as the memory map can have */
 
@@ -113,6 +116,15 @@ static uint64_t alloc_locked(unsigned order)
 	return (uint64_t)n << PAGE_SHIFT;
 }
 
+/* The first process and the supervisor may use the last page: they are who brings the others back. */
+static uint64_t reserve(enum page_need need)
+{
+	struct thread *t = current_thread();
+	if (!t || t->process->budget == budget_root())
+		return 0;
+	return need == PAGE_USER ? USER_RESERVE : KERNEL_RESERVE;
+}
+
 uint64_t page_alloc(unsigned order, enum page_need need)
 {
 	struct percpu *c = this_cpu();
@@ -120,12 +132,12 @@ uint64_t page_alloc(unsigned order, enum page_need need)
 		return c->cached[--c->n_cached];
 	uint64_t p = 0;
 	spin_lock(&lock);
-	if (order > PAGE_ORDER_MAX || (need == PAGE_USER && free_pages < KERNEL_RESERVE + (1ull << order))) {
+	if (order > PAGE_ORDER_MAX || free_pages < (1ull << order) + reserve(need)) {
 		spin_unlock(&lock);
 		return 0;
 	}
 	p = alloc_locked(order);
-	if (order == 0 && free_pages > KERNEL_RESERVE + CACHE_BATCH)
+	if (order == 0 && free_pages > USER_RESERVE + CACHE_BATCH)
 		while (c->n_cached < CACHE_BATCH)
 			c->cached[c->n_cached++] = alloc_locked(0);
 	spin_unlock(&lock);

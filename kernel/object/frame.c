@@ -349,13 +349,14 @@ status_t sys_frame_resize(handle_t h, uint64_t size)
 
 status_t sys_frame_decommit(handle_t h, uint64_t offset, uint64_t size)
 {
+	struct progress was = progress_load();
 	struct frame *f;
 	status_t st = LOOKUP(h, OBJ_FRAME, RIGHT_WRITE, &f);
 	if (st < 0)
 		return st;
 	if (f->kind != FRAME_ANONYMOUS || ((offset | size) & (PAGE_SIZE - 1)) || offset + size < offset || (offset + size) >> PAGE_SHIFT > f->n_pages)
 		return ERR_INVALID;
-	uint64_t at = MAX(offset >> PAGE_SHIFT, progress_take(SYS_frame_decommit, f->obj.id)), end = (offset + size) >> PAGE_SHIFT, done;
+	uint64_t at = MAX(offset >> PAGE_SHIFT, progress_of(&was, SYS_frame_decommit, f->obj.id)), end = (offset + size) >> PAGE_SHIFT, done;
 	while (at < end && f->committed) {
 		frame_drop_pages(f, at, end - at, &done);
 		at += done;
@@ -366,10 +367,10 @@ status_t sys_frame_decommit(handle_t h, uint64_t offset, uint64_t size)
 }
 
 /* Copies between a Frame and the current process's memory, a page at a time, with restarts. */
-static status_t copy(struct frame *f, uint64_t offset, uint64_t user, uint64_t len, bool to_user, uint64_t *result)
+static status_t copy(const struct progress *was, struct frame *f, uint64_t offset, uint64_t user, uint64_t len, bool to_user, uint64_t *result)
 {
 	uint32_t call = to_user ? SYS_frame_read : SYS_frame_write;
-	uint64_t size = f->n_pages << PAGE_SHIFT, done = progress_take(call, f->obj.id);
+	uint64_t size = f->n_pages << PAGE_SHIFT, done = progress_of(was, call, f->obj.id);
 	if (f->kind == FRAME_PHYS && !phys_is_mapped(f->phys, size))
 		return ERR_DENIED;      /* device memory is not copied, it is mapped */
 	if (offset >= size)
@@ -401,16 +402,18 @@ static status_t copy(struct frame *f, uint64_t offset, uint64_t user, uint64_t l
 
 status_t sys_frame_read(handle_t h, uint64_t offset, user_out_t buf, uint64_t len, uint64_t *done)
 {
+	struct progress was = progress_load();
 	struct frame *f;
 	status_t st = LOOKUP(h, OBJ_FRAME, RIGHT_READ, &f);
-	return st < 0 ? st : copy(f, offset, buf.va, len, true, done);
+	return st < 0 ? st : copy(&was, f, offset, buf.va, len, true, done);
 }
 
 status_t sys_frame_write(handle_t h, uint64_t offset, user_in_t buf, uint64_t len, uint64_t *done)
 {
+	struct progress was = progress_load();
 	struct frame *f;
 	status_t st = LOOKUP(h, OBJ_FRAME, RIGHT_WRITE, &f);
-	return st < 0 ? st : copy(f, offset, buf.va, len, false, done);
+	return st < 0 ? st : copy(&was, f, offset, buf.va, len, false, done);
 }
 
 status_t sys_frame_info(handle_t h, struct frame_info *info)

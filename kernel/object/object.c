@@ -103,6 +103,7 @@ void object_handle_put(struct object *o)
 
 static struct spinlock reap_lock;
 static struct object *young, *waiting, *ready;
+uint32_t reap_waiting;
 static uint64_t waiting_epochs[CPUS_MAX];
 
 void object_put_slow(struct object *o)
@@ -114,12 +115,13 @@ void object_put_slow(struct object *o)
 	o->reap_next = young;
 	young = o;
 	spin_unlock(&reap_lock);
-	cpu_work(WORK_REAP);
+	reap_wanted();
 }
 
-bool reap_pending(void)
+void reap_wanted(void)
 {
-	return young || waiting || ready || process_teardown_pending() || port_drain_pending();
+	__atomic_fetch_add(&reap_waiting, 1, __ATOMIC_RELAXED);
+	cpu_work(WORK_REAP);
 }
 
 static bool all_left(void)
@@ -165,6 +167,7 @@ void reap_some(void)
 			spin_unlock(&reap_lock);
 			return;
 		}
+		reap_done();
 		size_t size = object_size[o->type];
 		struct budget *payer = o->payer;
 		ACCOUNT_SUB(objects[o->type], 1);

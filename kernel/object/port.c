@@ -79,7 +79,6 @@ static status_t deliver_locked(struct port *p, struct command *c, struct thread 
 {
 	struct regs *r = &t->regs;
 	struct thread *caller = c->caller;
-	uint32_t op = c->op;
 	r->rbx = r->rbp = 0;
 	if (unlikely(c->n_handles)) {
 		status_t st = install_handles(c, t->process, r);
@@ -93,17 +92,19 @@ static status_t deliver_locked(struct port *p, struct command *c, struct thread 
 		c->accept_seq = ++p->next_seq;
 	this_cpu()->commands_accepted++;
 	t->serving = c;
+	uint32_t again = c->redelivered ? IPC_REDELIVERED : 0;
 	if (likely(caller)) {
+		uint64_t meta = caller->regs.r15;
 		words_copy(r, &caller->regs);
-		op = IPC_META_OP(caller->regs.r15);
+		r->r15 = IPC_META(IPC_META_OP(meta), command_in_len(c), IPC_META_OUT(meta), again | (c->path ? IPC_PATH : 0));
 	} else {
 		r->rsi = c->w[0], r->rdx = c->w[1], r->r10 = c->w[2], r->r8 = c->w[3], r->r9 = c->w[4], r->r12 = c->w[5];
+		r->r15 = IPC_META(c->op, 0, 0, again);
 	}
 	r->rax = c->is_close ? ACCEPT_CLOSE : ACCEPT_COMMAND;
 	r->rdi = c->id;
 	r->r13 = c->session->badge;
 	r->r14 = c->rights | (uint64_t)c->n_handles << 32;
-	r->r15 = IPC_META(op, c->in_len, c->out_len, c->flags | (c->redelivered ? IPC_REDELIVERED : 0));
 	if (c->priority > t->priority)
 		t->priority = c->priority;
 	return OK;
@@ -178,7 +179,8 @@ status_t port_send(struct port *p, struct command *c, bool direct)
 	else if (!c->is_close)
 		c->session->in_flight++;
 	struct thread *t = NULL;
-	if (st == OK && !list_empty(&p->waiters)) {
+	bool behind = p->pending && !list_empty(&p->waiters);   /* siblings wait while redelivery is under way */
+	if (st == OK && !behind && !list_empty(&p->waiters)) {
 		t = LIST_FIRST(&p->waiters, struct thread, run);
 		st = deliver_locked(p, c, t);
 		if (likely(st == OK)) {
@@ -200,6 +202,8 @@ status_t port_send(struct port *p, struct command *c, bool direct)
 			sched_wake_direct(t);
 		else
 			sched_wake(t);
+	} else if (behind) {
+		port_dispatch(p);
 	}
 	return st;
 }
@@ -284,19 +288,16 @@ static struct port *drain_first;        /* linked by drain_next; a reference eac
 static void drain_later(struct port *p)
 {
 	spin_lock(&drain_lock);
-	if (!p->draining) {
+	bool first = !p->draining;
+	if (first) {
 		p->draining = true;
 		object_get(&p->obj);
 		p->drain_next = drain_first;
 		drain_first = p;
 	}
 	spin_unlock(&drain_lock);
-	cpu_work(WORK_REAP);
-}
-
-bool port_drain_pending(void)
-{
-	return drain_first;
+	if (first)
+		reap_wanted();
 }
 
 void port_drain_some(void)
@@ -310,6 +311,7 @@ void port_drain_some(void)
 	spin_unlock(&drain_lock);
 	if (!p)
 		return;
+	reap_done();
 	if (!drain_some(p))
 		drain_later(p);
 	OBJ_PUT(p);
@@ -325,20 +327,21 @@ void port_last_handle(struct object *o)
 	drain_later(p);
 }
 
-void port_requeue_locked(struct port *p, struct command *c)
+unsigned port_requeue_locked(struct port *p, struct command *c)
 {
 	if (c->caller)
 		c->priority = c->caller->priority;
 	struct list *q = &p->queue[c->priority], *at = q->next;
-	while (at != q) {
+	unsigned steps = 0;
+	for (; at != q; at = at->next, steps++) {
 		struct command *other = CONTAINER_OF(at, struct command, node);
 		if (!other->accept_seq || other->accept_seq > c->accept_seq)
 			break;
-		at = at->next;
 	}
 	enqueue_locked(p, c, at);
 	if (p->dead)
 		drain_later(p);
+	return steps;
 }
 
 bool port_destroy(struct object *o)
@@ -350,13 +353,13 @@ bool port_destroy(struct object *o)
 
 /* ---- accept and return ---- */
 
-static status_t accept(struct port *p, uint64_t deadline)
+static status_t accept(handle_t port, struct port *p, uint64_t deadline)
 {
 	struct thread *t = current_thread();
 	t->process->ever_served = true;
 	if (t->priority != t->base_priority)
 		sched_drop_priority();
-	for (;;) {
+	for (unsigned refusals = 0; refusals < 32; refusals++) {
 		struct refused f;
 		spin_lock(&p->lock);
 		status_t took = take_locked(p, t, &f);
@@ -374,6 +377,12 @@ static status_t accept(struct port *p, uint64_t deadline)
 		}
 		refused_tell(&f);
 	}
+	/* Others first. As a plain accept, for return_accept has returned already. */
+	t->regs.rax = SYS_accept;
+	t->regs.rdi = port;
+	t->regs.rbp = deadline;
+	cpu_work(WORK_RESTORE);
+	return STATUS_RESTART;
 }
 
 status_t raw_accept(uint64_t port, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
@@ -381,7 +390,7 @@ status_t raw_accept(uint64_t port, uint64_t a1, uint64_t a2, uint64_t a3, uint64
 	(void)a1, (void)a2, (void)a3, (void)a4, (void)a5;
 	struct port *p;
 	status_t st = LOOKUP((handle_t)port, OBJ_PORT, RIGHT_SERVE, &p);
-	return st < 0 ? st : accept(p, current_thread()->regs.rbp);
+	return st < 0 ? st : accept((handle_t)port, p, current_thread()->regs.rbp);
 }
 
 /* Looks up the handles that an answer carries: all, or none and an error. */
@@ -486,11 +495,12 @@ status_t raw_return_accept(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, u
 {
 	(void)a0, (void)a1, (void)a2, (void)a3, (void)a4, (void)a5;
 	struct port *p;
-	status_t st = LOOKUP((handle_t)(current_thread()->regs.rax >> 32), OBJ_PORT, RIGHT_SERVE, &p);
+	handle_t port = (handle_t)(current_thread()->regs.rax >> 32);
+	status_t st = LOOKUP(port, OBJ_PORT, RIGHT_SERVE, &p);
 	if (st < 0)
 		return st;
 	st = answer(true);
-	return st < 0 ? st : accept(p, FOREVER);
+	return st < 0 ? st : accept(port, p, FOREVER);
 }
 
 status_t sys_port_create(uint32_t flags, handle_t *h)

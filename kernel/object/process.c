@@ -95,12 +95,8 @@ void process_teardown_queue(struct process *p)
 		*link = p;
 	}
 	spin_unlock(&teardown_lock);
-	cpu_work(WORK_REAP);
-}
-
-bool process_teardown_pending(void)
-{
-	return teardown_first;
+	if (!queued)
+		reap_wanted();
 }
 
 void process_end(struct process *p, enum exit_kind kind, int64_t status, uint64_t rip, uint64_t address)
@@ -202,6 +198,7 @@ bool process_teardown_some(void)
 	spin_unlock(&teardown_lock);
 	if (!p)
 		return false;
+	reap_done();
 	if (!end_piece(p))
 		process_teardown_queue(p);
 	OBJ_PUT(p);

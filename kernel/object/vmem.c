@@ -143,6 +143,12 @@ static void split_locked(struct vmem *vm, uint64_t va, struct mapping **spare)
 	insert_locked(vm, i + 1, tail);
 }
 
+static uint32_t crosses_locked(struct vmem *vm, uint64_t va)
+{
+	uint32_t i = vmem_lower_bound(vm, va);
+	return i < vm->n_maps && vm->maps[i]->va < va;
+}
+
 static bool range_ok(uint64_t va, uint64_t size)
 {
 	return size && !((va | size) & (PAGE_SIZE - 1)) && va >= PAGE_SIZE && user_range_ok(va, size);
@@ -176,28 +182,61 @@ static uint64_t clear_pages_locked(struct vmem *vm, uint64_t va, uint64_t end)
 	return va;
 }
 
-/* Unmaps the first mapping's part of [va, end), at most 512 present pages of it; *next: where to go on. */
+/* m loses [start, stop): an end of it, or with `*spare` a piece from its middle. */
+static void cut_locked(struct vmem *vm, uint32_t i, uint64_t start, uint64_t stop, struct mapping **spare)
+{
+	struct mapping *m = vm->maps[i];
+	vm->last = NULL;
+	if (start > m->va && stop < m->va + m->size) {
+		split_locked(vm, stop, spare);
+		vm->mapped_pages -= (stop - start) >> PAGE_SHIFT;
+		m->size = start - m->va;
+	} else if (stop - start == m->size) {
+		remove_locked(vm, i);
+	} else {
+		vm->mapped_pages -= (stop - start) >> PAGE_SHIFT;
+		m->size -= stop - start;
+		if (start == m->va) {
+			m->offset += stop - start;
+			m->va = stop;
+		}
+	}
+}
+
+/*
+ * Unmaps the first mapping's part of [va, end), at most 512 present pages of it; *next: where to go on. Memory is
+ * needed only to cut a piece from the middle, so whoever has none left can still give some back.
+ */
 static status_t unmap_piece(struct vmem *vm, uint64_t va, uint64_t end, uint64_t *next)
 {
-	struct mapping *spare[2] = { mapping_alloc(vm), mapping_alloc(vm) };
-	spin_lock(&vm->lock);
-	status_t st = spare[0] && spare[1] ? make_room_locked(vm, 2) : ERR_NO_MEMORY;
-	uint32_t i = vmem_lower_bound(vm, va);
-	if (st == OK && (i == vm->n_maps || vm->maps[i]->va >= end)) {
-		*next = end;
-	} else if (st == OK) {
+	struct mapping *spare = NULL;
+	status_t st = OK;
+	for (;;) {
+		spin_lock(&vm->lock);
+		uint32_t i = vmem_lower_bound(vm, va);
+		if (i == vm->n_maps || vm->maps[i]->va >= end) {
+			*next = end;
+			break;
+		}
 		struct mapping *m = vm->maps[i];
 		uint64_t start = MAX(va, m->va), stop = MIN(end, m->va + m->size);
+		/* A cut that begins inside may stop early, and then leaves a tail. */
+		if (start > m->va && !spare) {
+			st = make_room_locked(vm, 1);
+			spin_unlock(&vm->lock);
+			spare = st == OK ? mapping_alloc(vm) : NULL;
+			if (!spare)
+				return st < 0 ? st : ERR_NO_MEMORY;
+			continue;
+		}
 		stop = clear_pages_locked(vm, start, stop);
-		split_locked(vm, start, &spare[0]);
-		split_locked(vm, stop, &spare[1]);
-		remove_locked(vm, vmem_lower_bound(vm, start));
+		cut_locked(vm, i, start, stop, &spare);
 		*next = stop;
+		break;
 	}
 	spin_unlock(&vm->lock);
-	for (i = 0; i < 2; i++)
-		if (spare[i])
-			mapping_free(vm, spare[i]);
+	if (spare)
+		mapping_free(vm, spare);
 	return st;
 }
 
@@ -281,10 +320,27 @@ status_t vmem_protect(struct vmem *vm, uint64_t va, uint64_t size, uint32_t prot
 		return ERR_INVALID;
 	if ((prot & PROT_WRITE) && (prot & PROT_EXEC))
 		return ERR_DENIED;
+	struct progress was = progress_load();
 	uint64_t end = va + size;
-	struct mapping *spare[2] = { mapping_alloc(vm), mapping_alloc(vm) };
-	spin_lock(&vm->lock);
-	status_t st = spare[0] && spare[1] ? make_room_locked(vm, 2) : ERR_NO_MEMORY;
+	struct mapping *spare[2] = { NULL, NULL };
+	status_t st = OK;
+	uint32_t crossed;
+	/* A mapping that crosses an end of the range is split there; only that needs memory. */
+	for (;;) {
+		spin_lock(&vm->lock);
+		crossed = crosses_locked(vm, va) + crosses_locked(vm, end);
+		uint32_t have = (spare[0] != NULL) + (spare[1] != NULL);
+		if (have >= crossed && (st = crossed ? make_room_locked(vm, crossed) : OK) == OK)
+			break;
+		spin_unlock(&vm->lock);
+		if (st == OK && !(spare[have] = mapping_alloc(vm)))
+			st = ERR_NO_MEMORY;
+		if (st < 0) {
+			if (spare[0])
+				mapping_free(vm, spare[0]);
+			return st;
+		}
+	}
 	uint32_t first = vmem_lower_bound(vm, va);
 	uint64_t at = va;
 	for (uint32_t i = first; st == OK && at < end; i++) {
@@ -296,8 +352,8 @@ status_t vmem_protect(struct vmem *vm, uint64_t va, uint64_t size, uint32_t prot
 			at = vm->maps[i]->va + vm->maps[i]->size;
 	}
 	if (st == OK) {
-		split_locked(vm, va, &spare[0]);
-		split_locked(vm, end, &spare[1]);
+		split_locked(vm, va, spare[0] ? &spare[0] : &spare[1]);
+		split_locked(vm, end, spare[0] ? &spare[0] : &spare[1]);
 		for (uint32_t i = vmem_lower_bound(vm, va); i < vm->n_maps && vm->maps[i]->va < end; i++)
 			vm->maps[i]->prot = prot;
 	}
@@ -306,7 +362,7 @@ status_t vmem_protect(struct vmem *vm, uint64_t va, uint64_t size, uint32_t prot
 		if (spare[i])
 			mapping_free(vm, spare[i]);
 	/* Translations come back by faults, with the new access. A restart sets the same access again. */
-	at = MAX(va, progress_take(SYS_vmem_protect, vm->obj.id));
+	at = MAX(va, progress_of(&was, SYS_vmem_protect, vm->obj.id));
 	while (st == OK && at < end) {
 		spin_lock(&vm->lock);
 		at = clear_pages_locked(vm, at, end);
@@ -342,6 +398,11 @@ status_t vmem_resolve(struct vmem *vm, uint64_t va, uint32_t access, uint64_t *p
 {
 	struct mapping *m;
 	spin_lock(&vm->lock);
+	/* What a fault has entered before is found quickest in the page tables. */
+	if (likely((*phys = pt_peek(vm, va, access)) != 0)) {
+		spin_unlock(&vm->lock);
+		return OK;
+	}
 	status_t st = resolve_locked(vm, va, access, phys, &m);
 	if (st == OK && m->frame->kind == FRAME_PHYS && !phys_is_mapped(*phys, PAGE_SIZE))
 		st = ERR_FAULT;         /* device memory is no message */

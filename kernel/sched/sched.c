@@ -178,7 +178,7 @@ void sched_timer_interrupt(void)
 bool sched_preempt_point(void)
 {
 	interrupts_on_once();
-	return this_cpu()->work & (WORK_RESCHED | WORK_DYING);
+	return (this_cpu()->work & (WORK_RESCHED | WORK_DYING)) || current_thread()->dying;
 }
 
 static struct thread *pick_locked(struct percpu *c)
@@ -262,19 +262,41 @@ static struct thread *choose(struct percpu *c)
 	return next;
 }
 
+/*
+ * The commonest way out after a wait: the caller or server that a command woke runs next, in the same
+ * slice, and nothing more urgent is ready. Otherwise NULL.
+ */
+static struct thread *direct_switch(struct percpu *c, struct thread *t, uint32_t work)
+{
+	struct thread *next = c->next;
+	if (!next || work != WORK_RESCHED || !t || t->state != THREAD_BLOCKED || c->run_top > next->priority || next->dying)
+		return NULL;
+	c->next = NULL;
+	c->current = next;
+	next->state = THREAD_RUNNING;
+	arch_save_bases(t);
+	if (t->fpu || next->fpu || c->fpu_on)
+		fpu_switch(t, next);
+	arch_switch_to(next);
+	return next;
+}
+
 struct regs *kernel_leave(void)
 {
 	struct percpu *c = this_cpu();
 	for (;;) {
-		uint32_t work = c->work;
+		uint32_t work = c->work & ~(uint32_t)WORK_RESTORE;
+		struct thread *t = c->current;
 		c->work = 0;
 		c->epoch++;
+		struct thread *next = direct_switch(c, t, work);
+		if (likely(next))
+			return &next->regs;
 		if (work & WORK_REAP) {
 			reap_some();
 			work |= c->work;
 			c->work = 0;
 		}
-		struct thread *t = c->current;
 		if (t && t->dying && t->state == THREAD_RUNNING) {
 			t->state = THREAD_DEAD;
 			work |= WORK_RESCHED;

@@ -160,7 +160,7 @@ static status_t make_table(struct text *t)
 			text_process_row(t, &batch[i]);
 		if (got)
 			first = batch[got - 1].pid + 1;
-	} while (got == ARRAY_LEN(batch));
+	} while (got > 0);              /* fewer than asked for does not mean the end */
 	return OK;
 }
 

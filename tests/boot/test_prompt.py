@@ -7,6 +7,7 @@ import re
 import time
 
 import pytest
+from account import exact, kstat
 from vm import PROMPT
 
 PROGRAMS = ("cat echo env false head hexdump kill log ls poweroff ps put reboot sh sha256sum sleep stat svc true wc").split()
@@ -97,18 +98,6 @@ def test_kstat(machine):
     assert first["objects.process"] == 7 and first["cpus"] == 1
     assert exact(first) == exact(second)
     assert second["time_ns"] > first["time_ns"]
-
-
-def kstat(m):
-    return {name: int(value) for name, value in (line.split() for line in m.run("cat proc://kstat").splitlines())}
-
-
-# The fields that abi/objects.h marks (*): they move by themselves.
-MOVING = {"pages_slab", "pages_free", "time_ns", "idle_ns", "switches", "syscalls", "interrupts", "page_faults", "irq_off_max_ns"}
-
-
-def exact(figures):
-    return {name: value for name, value in figures.items() if name not in MOVING}
 
 
 def test_random(machine):

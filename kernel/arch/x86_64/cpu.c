@@ -132,7 +132,7 @@ static const uint32_t light_calls[] = {
 	SYS_nop, SYS_clock_now, SYS_thread_yield, SYS_handle_close, SYS_handle_dup, SYS_handle_tag, SYS_irq_ack,
 	SYS_notify_signal, SYS_notify_take, SYS_io_read, SYS_io_write, SYS_io_write_bytes,
 };
-extern char entry_light[], entry_full[], fast_call_words[], fast_return_accept[];
+extern char entry_light[], entry_full[], fast_call_words[], fast_call[], fast_return_accept[];
 
 static void patch(char *at, uint8_t last)
 {
@@ -184,6 +184,7 @@ void cpu_protect_init(void)
 	}
 	if (f->fsgsbase) {      /* the short path moves the bases with these instructions only */
 		this_cpu()->entries[SYS_call_words - SYSCALL_BASE] = fast_call_words;
+		this_cpu()->entries[SYS_call - SYSCALL_BASE] = fast_call;
 		this_cpu()->entries[SYS_return_accept - SYSCALL_BASE] = fast_return_accept;
 	}
 	for (unsigned i = 0; i < ARRAY_LEN(light_calls); i++)

@@ -1,6 +1,6 @@
 /*
- * fastpath: the short path of a command. Words only, a server thread that waits, nothing special about
- * either thread: control passes straight from caller to server and back, with no queue, no
+ * fastpath: the short path of a command. Words and windows only, a server thread that waits, nothing
+ * special about either thread: control passes straight from caller to server and back, with no queue, no
  * scheduler and no allocation. Whatever is not so simple goes to entry_full and the C code of
  * call.c and port.c, which does the same and more; a test runs every case through both.
  *
@@ -84,27 +84,26 @@
 .endm
 
 /*
- * call_words: RDI = session, RSI.. = words, R15 = operation.
+ * From the handle in EBP to the server: what call_words and call share. \meta: how R15 is to be treated.
  */
-	.globl fast_call_words
-	.p2align 6
-fast_call_words:
-	mov %edi, %ebp
-	find_handle %ebp, TYPE_SESSION, RIGHT_CALL, slow_call
+.macro send_command slow, slow_unlock, meta:vararg
+	find_handle %ebp, TYPE_SESSION, RIGHT_CALL, \slow
 	mov E_RIGHTS(%rcx), %r14d
 	mov E_OBJECT(%rcx), %r13
 	mov S_PORT(%r13), %rbp
 	mov T_COMMAND(%rsp), %rbx
-	try_lock %rbp, slow_call
+	try_lock %rbp, \slow
 	/* The waiting server thread: RCX = its `run` node. */
 	mov P_WAITERS(%rbp), %rcx
 	lea P_WAITERS(%rbp), %r11
 	cmp %r11, %rcx
-	je slow_call_unlock
+	je \slow_unlock
+	cmpl $0, P_PENDING(%rbp)
+	jne \slow_unlock
 	movzbl T_SPECIAL(%rsp), %r11d
 	or T_SPECIAL - T_RUN(%rcx), %r11b
 	or S_CLOSING(%r13), %r11b
-	jnz slow_call_unlock
+	jnz \slow_unlock
 	/* commit: take the server thread off the Port */
 	mov (%rcx), %r11
 	mov %r11, P_WAITERS(%rbp)
@@ -118,7 +117,7 @@ fast_call_words:
 	mov %r8,  R_R8(%rsp)
 	mov %r9,  R_R9(%rsp)
 	mov %r12, R_R12(%rsp)
-	movzwl %r15w, %r15d
+	\meta
 	mov %r15, R_R15(%rsp)
 	movq $REGS_VECTOR_SYSCALL, R_VECTOR(%rsp)
 	/* the command: accepted by this server, under a fresh id */
@@ -151,9 +150,60 @@ fast_call_words:
 	xor %ebx, %ebx
 	xor %ebp, %ebp
 	jmp fast_leave
+.endm
+
+/*
+ * call_words: RDI = session, RSI.. = words, R15 = operation.
+ */
+	.globl fast_call_words
+	.p2align 6
+fast_call_words:
+	mov %edi, %ebp
+	send_command slow_words, slow_words_unlock, movzwl %r15w, %r15d
+
+slow_words_unlock:
+	movb $0, P_LOCK(%rbp)
+slow_words:                             /* nothing of ours may reach the user through them */
+	xor %ebx, %ebx
+	xor %ebp, %ebp
+	xor %r13d, %r13d
+	xor %r14d, %r14d
+	lea -SYSCALL_BASE(%rax), %ecx
+	jmp entry_full
+
+/*
+ * call with windows (R13, R14, lengths in R15) but no handles, no path, no deadline.
+ */
+#define META_LONG ((0x3f << 58) | (1 << 57) | (1 << 36))        /* flags, or a window above 1 MiB */
+	.globl fast_call
+	.p2align 6
+fast_call:
+	mov %rax, %rcx
+	or %rdi, %rcx
+	shr $32, %rcx
+	or %rbx, %rcx
+	jnz slow_call
+	cmp $-1, %rbp
+	jne slow_call
+	movabs $META_LONG, %r11
+	test %r11, %r15
+	jnz slow_call
+	mov %r13, %rcx
+	or %r14, %rcx
+	shr $46, %rcx                   /* far from the end of user memory; the long way checks exactly */
+	jnz slow_call
+	mov %r13, R_R13(%rsp)
+	mov %r14, R_R14(%rsp)
+	mov %edi, %ebp
+	send_command slow_call_restore, slow_call_unlock
 
 slow_call_unlock:
 	movb $0, P_LOCK(%rbp)
+slow_call_restore:
+	mov R_R13(%rsp), %r13
+	mov R_R14(%rsp), %r14
+	xor %ebx, %ebx
+	mov $-1, %rbp
 slow_call:
 	lea -SYSCALL_BASE(%rax), %ecx
 	jmp entry_full
@@ -237,6 +287,7 @@ fast_leave:
 slow_return_unlock:
 	movb $0, P_LOCK(%rbp)
 slow_return_clean:                      /* RBX and RBP were 0; R14 counts only with the mint flag */
+	xor %r14d, %r14d
 	xor %ebx, %ebx
 	xor %ebp, %ebp
 slow_return:

@@ -80,7 +80,7 @@
 #define C_CALLER     24
 #define C_SERVER     32
 #define C_SEQ        48
-#define C_RIGHTS     160
+#define C_RIGHTS     132
 #define V_ROOT       48
 #define V_CPUS       56
 

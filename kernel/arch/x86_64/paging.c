@@ -245,6 +245,14 @@ uint64_t pt_lookup(struct vmem *vm, uint64_t va)
 	return e && (*e & PTE_P) ? *e & PTE_ADDR : 0;
 }
 
+uint64_t pt_peek(struct vmem *vm, uint64_t va, uint32_t access)
+{
+	uint64_t *e = user_entry(vm, va, false);
+	uint64_t need = PTE_P | (access & PROT_WRITE ? PTE_W : 0);
+	/* Device memory carries a cache mode and is nobody's window. */
+	return e && (*e & (need | PTE_PCD | PTE_PAT)) == need ? *e & PTE_ADDR : 0;
+}
+
 uint64_t pt_next_present(struct vmem *vm, uint64_t va, uint64_t end)
 {
 	while (va < end) {

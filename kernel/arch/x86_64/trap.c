@@ -32,12 +32,6 @@ struct regs *kernel_leave(void);
 static uint64_t nmi_count;
 
 extern char usercopy_start[], usercopy_end[], usercopy_fault[];
-status_t user_copy(void *dst, const void *src, size_t n);
-
-bool user_range_ok(uint64_t va, uint64_t size)
-{
-	return size <= USER_TOP && va <= USER_TOP - size;
-}
 
 status_t copy_in(void *dst, user_in_t src, size_t size)
 {

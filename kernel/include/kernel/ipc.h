@@ -5,8 +5,8 @@
  * Life:   IDLE -> QUEUED -> ACCEPTED -> IDLE; back to QUEUED when its server dies. A caller that
  *         leaves early takes a QUEUED command with it; an ACCEPTED one is detached (caller NULL).
  * Owns:   the path copy and its own references to the passed handles (`extra` says that it has any).
- *         The six words and the operation lie in the caller's saved registers while it waits, in `w` and
- *         `op` once it is detached. The Session is kept by its count of commands in flight.
+ *         Words, operation and windows lie in the caller's saved registers while it waits; words and operation in `w`
+ *         and `op` once it is detached. The Session is kept by its count of commands in flight.
  * Lock:   the Port's lock covers the state of every command queued or accepted there.
  * Order:  docs/invariants.md.
  */
@@ -26,7 +26,7 @@ enum command_state { CMD_IDLE, CMD_QUEUED, CMD_ACCEPTED };
 struct command {
 	uint64_t        id;             /* (f) generation << 32 | slot; each acceptance raises the generation */
 	uint8_t         state;          /* (f) enum command_state */
-	uint8_t         extra;          /* (f) has windows, a path or handles */
+	uint8_t         extra;          /* (f) has a path or handles */
 	uint8_t         priority;       /* (f) */
 	uint8_t         n_handles;
 	bool            is_close;       /* a Session's last word; fixed */
@@ -39,17 +39,14 @@ struct command {
 	struct list     node;           /* port queue */
 	struct budget  *payer;          /* counted; fixed while allocated */
 	uint64_t        w[IPC_WORDS];
-	uint64_t        in, out;        /* addresses in the caller's Vmem */
-	uint32_t        op, flags;      /* IPC_PATH */
-	uint32_t        in_len, out_len;
+	uint32_t        op;
 	uint32_t        rights;         /* (f) the Session's, as far as the handle has them */
-	uint16_t        path_len, path_offset;
-	uint32_t        path_size;
+	uint16_t        path_len, path_offset, path_size;
 	uint32_t        handle_rights[IPC_HANDLES];
 	char           *path;           /* kernel's copy: path_len bytes at path_offset; owned, path_size bytes */
 	struct object  *handles[IPC_HANDLES];   /* a handle count each */
 } aligned(64);
-#define COMMAND_SIZE 256
+#define COMMAND_SIZE 256                /* aligned: a slot is found by shifts */
 _Static_assert(sizeof(struct command) == COMMAND_SIZE, "fastpath.S");
 
 struct port {
@@ -92,6 +89,10 @@ struct namespace {
 	uint32_t          n_sockets;
 };
 
+/* Lengths of the windows of c; its caller is waiting. */
+uint32_t command_in_len(const struct command *c);
+uint32_t command_out_len(const struct command *c);
+
 /* ---- commands (command.c) ---- */
 /* From a table whose memory is never given back to other uses, so that a stale id is harmless to look at. */
 struct command *command_alloc(struct budget *payer, status_t *why);
@@ -125,11 +126,10 @@ struct port *port_create(uint32_t flags, struct budget *payer, status_t *why);
 void port_last_handle(struct object *o);
 bool port_destroy(struct object *o);
 void port_waiter_remove(struct thread *t, status_t why);    /* accept broken off: deadline, death */
-void port_requeue_locked(struct port *p, struct command *c); /* redelivery: before all that was never accepted */
+unsigned port_requeue_locked(struct port *p, struct command *c); /* redelivery: before all that was never accepted; steps taken */
 void port_dequeue_locked(struct port *p, struct command *c);
 void port_dispatch(struct port *p);                         /* waiting threads take what is there; p unlocked */
 void port_drain_some(void);                                 /* reaper: ends waits at Ports that nobody can serve */
-bool port_drain_pending(void);
 bool session_last_ref(struct object *o);                    /* true: CLOSE is on its way, the Session lives on */
 void session_send_close(struct session *s);
 

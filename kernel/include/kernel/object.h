@@ -62,4 +62,7 @@ extern const struct object_ops object_ops[OBJ_TYPES];
 
 /* ---- reaper: destroys what nobody refers to any more, piece by piece ---- */
 void reap_some(void);           /* one bounded piece; called when leaving the kernel and when idle */
-bool reap_pending(void);
+extern uint32_t reap_waiting;   /* objects, dying processes and dead Ports that wait for it; atomic */
+always_inline bool reap_pending(void) { return reap_waiting != 0; }
+void reap_wanted(void);         /* one more */
+always_inline void reap_done(void) { __atomic_fetch_sub(&reap_waiting, 1, __ATOMIC_RELAXED); }

@@ -100,5 +100,4 @@ struct process *process_find(uint64_t pid); /* counted, or NULL */
 
 /* first.c: initfsd, from the segments that the loader checked. */
 void first_process_start(const struct boot_info *boot);
-bool process_teardown_pending(void);
 void process_teardown_queue(struct process *p);

@@ -21,15 +21,20 @@ always_inline void syscall_result(unsigned i, uint64_t v)
 		r->r10 = v;
 }
 /*
- * Progress of long calls. It counts only for the same call on the same object: between the pieces another thread
- * may have put other code at this RIP.
+ * Progress of long calls: loaded, and with that forgotten, first of all; used if it is of the same call on the same
+ * object. (Between the pieces another thread may have put other code at this RIP, or closed the handle.)
  */
-always_inline uint64_t progress_take(uint32_t call, uint64_t object_id)
+struct progress { uint64_t key, done; };
+always_inline struct progress progress_load(void)
 {
 	struct thread *t = current_thread();
-	uint64_t done = t->progress_key == (object_id << 8 | (call & 0xff)) ? t->progress : 0;
+	struct progress p = { t->progress_key, t->progress };
 	t->progress_key = 0;
-	return done;
+	return p;
+}
+always_inline uint64_t progress_of(const struct progress *p, uint32_t call, uint64_t object_id)
+{
+	return p->key == (object_id << 8 | (call & 0xff)) ? p->done : 0;
 }
 always_inline status_t progress_restart(uint32_t call, uint64_t object_id, uint64_t done)
 {

@@ -4,6 +4,7 @@
  * when the memory is not there.
  */
 #pragma once
+#include <abi/objects.h>
 #include <abi/types.h>
 #include <gen/syscall_handlers.h>
 
@@ -11,4 +12,9 @@ must_use status_t copy_in(void *dst, user_in_t src, size_t size);
 must_use status_t copy_out(user_out_t dst, const void *src, size_t size);
 always_inline user_in_t user_in_add(user_in_t p, uint64_t n) { p.va += n; return p; }
 always_inline user_out_t user_out_add(user_out_t p, uint64_t n) { p.va += n; return p; }
-bool user_range_ok(uint64_t va, uint64_t size);
+always_inline bool user_range_ok(uint64_t va, uint64_t size)
+{
+	return size <= USER_TOP && va <= USER_TOP - size;
+}
+/* The copy itself, one side of it user memory whose range was checked. OK or ERR_FAULT. [usercopy.S] */
+must_use status_t user_copy(void *dst, const void *src, size_t n);

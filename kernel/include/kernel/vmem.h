@@ -88,6 +88,8 @@ must_use status_t pt_create(struct vmem *vm);
 must_use status_t pt_map(struct vmem *vm, uint64_t va, uint64_t phys, uint32_t prot, int cache);
 uint64_t pt_unmap(struct vmem *vm, uint64_t va);            /* physical address it had, or 0; caller flushes */
 void pt_protect(struct vmem *vm, uint64_t va, uint32_t prot);
+/* Ordinary memory that is entered with that access: its page's address; else 0. va below USER_TOP. */
+uint64_t pt_peek(struct vmem *vm, uint64_t va, uint32_t access);
 uint64_t pt_lookup(struct vmem *vm, uint64_t va);           /* physical address or 0 */
 uint64_t pt_next_present(struct vmem *vm, uint64_t va, uint64_t end);  /* first va with a table below it, or end */
 bool pt_destroy_some(struct vmem *vm);                      /* frees tables; true: all gone */

@@ -1,0 +1,58 @@
+"""
+What the build promises: the same bytes for the same sources wherever they lie, an initfs within its limit, and an
+image that other tools find nothing wrong with.
+"""
+import hashlib
+import os
+import subprocess
+
+from image import copy_tree
+
+ARTIFACTS = ("skerry.img", "esp.img", "initfs.tar.gz", "kernel.elf", "BOOTX64.EFI")
+PATH = os.environ["PATH"] + ":/usr/sbin:/sbin"
+
+
+def hashes(folder):
+    return {name: hashlib.sha256((folder / "build" / name).read_bytes()).hexdigest() for name in ARTIFACTS}
+
+
+def test_reproducible(root, build, tmp_path):
+    """Two copies of the tree, in folders of different names and depths, give equal images."""
+    places = [tmp_path / "a", tmp_path / "some" / "deeper" / "folder"]
+    for place in places:
+        copy_tree(root, place)
+        (place / "build").mkdir()
+        # The unpacked source packages are the same for both and need no network.
+        os.symlink(build.resolve() / "src", place / "build" / "src")
+        environment = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "OUT", "TEST")}
+        done = subprocess.run(["make", "-j2", "all"], cwd=place, env=environment, check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        assert done.returncode == 0, done.stdout.decode(errors="replace")[-3000:]
+    assert hashes(places[0]) == hashes(places[1])
+
+
+def test_no_path_of_this_machine_in_the_images(root, build):
+    for name in ("kernel.elf", "BOOTX64.EFI", "initfs.tar.gz", "skerry.img"):
+        assert str(root).encode() not in (build / name).read_bytes(), name
+    for program in (build / "user").iterdir():
+        assert str(root).encode() not in program.read_bytes(), program.name
+
+
+def test_file_system_is_clean(build, tmp_path):
+    done = subprocess.run(["fsck.fat", "-n", str(build / "esp.img")], env={**os.environ, "PATH": PATH}, check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 0, done.stdout.decode()
+
+
+def test_partition_table_is_right(build):
+    done = subprocess.run(["sgdisk", "-v", str(build / "skerry.img")], env={**os.environ, "PATH": PATH}, check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 0 and b"No problems found" in done.stdout, done.stdout.decode()
+    disk = (build / "skerry.img").read_bytes()
+    esp = (build / "esp.img").read_bytes()
+    assert disk[1 << 20:][:len(esp)] == esp
+
+
+def test_initfs_is_small(build):
+    listing = subprocess.run(["gzip", "-dc", str(build / "initfs.tar.gz")], check=True, stdout=subprocess.PIPE).stdout
+    assert len(listing) <= 2 << 20
