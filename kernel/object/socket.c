@@ -335,8 +335,8 @@ static void close_end(struct socket *s)
 	pass_on_locked(k, &k->lane[0]);
 	pass_on_locked(k, &k->lane[1]);
 	struct socket *peer = k->end[!s->side];
-	if (peer)
-		object_get(&peer->obj);
+	if (peer && !object_try_get(&peer->obj))
+		peer = NULL;            /* it never had a handle, and waits for its end itself */
 	spin_unlock(&k->lock);
 	while (n-- > 0)
 		drop(&left[n]);
