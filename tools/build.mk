@@ -17,7 +17,11 @@ PYTHON  := /usr/bin/python3
 export PYTHON
 export PYTHONDONTWRITEBYTECODE := 1
 
-ifdef TEST
+# make BUG=name: a test build with a planted bug (kernel/include/kernel/plant.h).
+ifdef BUG
+TEST := 1
+OUT := build/bug/$(BUG)
+else ifdef TEST
 OUT := build/test
 else
 OUT := build
@@ -60,7 +64,7 @@ MUSL_HEADERS  := /usr/include/x86_64-linux-musl
 
 COMMON_FLAGS := -std=gnu17 -O2 -g -Wall -Wextra -Wshadow -ffreestanding -fvisibility=hidden \
 	-mgeneral-regs-only -fno-stack-protector -ffile-prefix-map=$(CURDIR)=. -fdebug-compilation-dir=. \
-	-target x86_64-unknown-none-elf $(if $(TEST),-DTEST_BUILD)
+	-target x86_64-unknown-none-elf $(if $(TEST),-DTEST_BUILD) $(if $(BUG),-DPLANT_$(BUG)=1)
 
 # Frame pointers: a panic walks them. The red zone would be trampled by interrupts.
 KERNEL_CFLAGS := $(COMMON_FLAGS) -fPIE -mcmodel=small -mno-red-zone -fno-omit-frame-pointer -momit-leaf-frame-pointer -flto \

@@ -6,6 +6,7 @@
 #include <kernel/ipc.h>
 #include <kernel/mm.h>
 #include <kernel/panic.h>
+#include <kernel/plant.h>
 #include <kernel/sched.h>
 
 #define CHUNK_ORDER   2                 /* 16 KiB: 64 commands */
@@ -247,7 +248,7 @@ bool command_requeue_some(struct process *server)
 		}
 		this_cpu()->commands_accepted--;
 		c->server = NULL;
-		c->redelivered = true;
+		c->redelivered = !PLANTED(no_redelivered);
 		object_get(&p->obj);
 		work += port_requeue_locked(p, c);
 		spin_unlock(&p->lock);

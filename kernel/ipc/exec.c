@@ -69,7 +69,7 @@ status_t sys_process_exec(const struct exec_args *a, handle_t *h, uint64_t *pid)
 	struct budget *b = self->budget;
 	struct namespace *ns = self->ns;
 	status_t st = OK;
-	if (a->n_segments > EXEC_SEGMENTS_MAX || a->n_handles > EXEC_HANDLES_MAX || a->flags || a->reserved ||
+	if (a->n_segments > EXEC_SEGMENTS_MAX || a->n_handles > EXEC_HANDLES_MAX || a->flags || (a->table && a->n_handles) ||
 	    a->priority > self->priority || a->entry < PAGE_SIZE || a->entry >= USER_TOP || a->stack >= USER_TOP || (a->stack & 15))
 		return ERR_INVALID;
 	if (a->budget)
@@ -78,7 +78,12 @@ status_t sys_process_exec(const struct exec_args *a, handle_t *h, uint64_t *pid)
 		st = LOOKUP(a->ns, OBJ_NAMESPACE, RIGHT_INSPECT, &ns);
 	if (st < 0)
 		return st;
-	struct process *p = process_create(a->name, b, ns, a->priority, a->level, &st);
+	struct table *table = NULL;
+	if (a->table && (st = LOOKUP(a->table, OBJ_TABLE, RIGHT_MANAGE, &table)) < 0)
+		return st;
+	if (table && process_uses_table(table))
+		return ERR_BUSY;        /* its process is not gone yet */
+	struct process *p = process_create(a->name, b, ns, table, a->priority, a->level, &st);
 	if (!p)
 		return st;
 	struct thread *t = NULL;

@@ -12,6 +12,7 @@
 #include <kernel/mm.h>
 #include <kernel/panic.h>
 #include <kernel/percpu.h>
+#include <kernel/plant.h>
 #include <kernel/process.h>
 #include <kernel/spinlock.h>
 
@@ -147,7 +148,7 @@ uint64_t page_alloc(unsigned order, enum page_need need)
 uint64_t page_alloc_zero(enum page_need need)
 {
 	uint64_t p = page_alloc(0, need);
-	if (p)
+	if (p && !(PLANTED(no_zero) && need == PAGE_USER && p / PAGE_SIZE % 256 == 7))
 		mem_zero(HHDM(p), PAGE_SIZE);
 	return p;
 }

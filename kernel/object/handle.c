@@ -6,6 +6,7 @@
 #include <kernel/budget.h>
 #include <kernel/handle.h>
 #include <kernel/mm.h>
+#include <kernel/plant.h>
 #include <kernel/syscall.h>
 
 /* Keeps a mispredicted bounds check from reading beyond the table (Spectre v1). */
@@ -147,7 +148,7 @@ static struct object *clear_locked(struct table *t, uint32_t slot)
 	__atomic_store_n(&e->object, NULL, __ATOMIC_RELEASE);
 	t->n_open--;
 	ACCOUNT_SUB(handles, 1);
-	e->key = handle_generation(e) + 1;
+	e->key = handle_generation(e) + !PLANTED(no_generation);
 	if (e->key < HANDLE_GENERATIONS)
 		free_push_locked(t, slot);
 	return o;
@@ -163,7 +164,8 @@ status_t handle_close(struct table *t, handle_t h)
 	spin_unlock(&t->lock);
 	if (st == OK) {
 		budget_release(t->obj.payer, CHARGE_HANDLES, 1);
-		object_handle_put(o);
+		if (!PLANTED(no_put))
+			object_handle_put(o);
 	}
 	return st;
 }
@@ -211,7 +213,7 @@ status_t sys_handle_dup(handle_t h, uint32_t rights, handle_t *copy)
 	struct object *o;
 	uint32_t had;
 	status_t st = handle_lookup(CURRENT_PROCESS->table, h, OBJ_NONE, RIGHT_DUP, &o, &had);
-	return st < 0 ? st : handle_install(CURRENT_PROCESS->table, o, had & rights, 0, copy);
+	return st < 0 ? st : handle_install(CURRENT_PROCESS->table, o, PLANTED(rights_grow) ? rights : had & rights, 0, copy);
 }
 
 static void fill_info(struct handle_info *info, handle_t h, const struct handle_entry *e, const struct object *o)

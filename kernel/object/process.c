@@ -18,7 +18,7 @@ static struct spinlock teardown_lock;
 static struct process *teardown_first;          /* processes with something to tear down; counted */
 static uint64_t next_pid = 1;
 
-struct process *process_create(const char *name, struct budget *b, struct namespace *ns, uint32_t priority, uint32_t level, status_t *why)
+struct process *process_create(const char *name, struct budget *b, struct namespace *ns, struct table *table, uint32_t priority, uint32_t level, status_t *why)
 {
 	*why = budget_charge(b, CHARGE_PROCESSES, 1);
 	if (*why < 0)
@@ -44,7 +44,8 @@ struct process *process_create(const char *name, struct budget *b, struct namesp
 	list_init(&p->all);
 	watchers_init(&p->watchers);
 	p->vmem = vmem_create(b, why);
-	p->table = p->vmem ? table_create(b, why) : NULL;
+	if (p->vmem)
+		p->table = table ? OBJ_GET(table) : table_create(b, why);
 	if (!p->table) {
 		object_put(&p->obj);
 		return NULL;
@@ -77,6 +78,16 @@ struct process *process_find(uint64_t pid)
 	}
 	spin_unlock(&process_list_lock);
 	return found;
+}
+
+bool process_uses_table(const struct table *table)
+{
+	bool used = false;
+	spin_lock(&process_list_lock);
+	LIST_EACH(node, &process_list)
+		used |= CONTAINER_OF(node, struct process, all)->table == table;
+	spin_unlock(&process_list_lock);
+	return used;
 }
 
 /* ---- the end ---- */
@@ -166,7 +177,8 @@ static bool end_piece(struct process *p)
 		p->phase = PHASE_HANDLES;
 		/* fall through */
 	case PHASE_HANDLES:
-		if (!table_close_some(p->table))
+		/* A table that somebody holds a handle to lives on for the next instance. */
+		if (!p->table->obj.handles && !table_close_some(p->table))
 			return false;
 		p->phase = PHASE_MEMORY;
 		/* fall through */
@@ -182,6 +194,8 @@ static bool end_piece(struct process *p)
 		OBJ_PUT(t);
 		p->dead = true;
 		watchers_fire(&p->watchers, true);
+		if (p->first)
+			first_process_again(p);
 		OBJ_PUT(p);                     /* the reference of being alive */
 		return true;
 	}
@@ -339,4 +353,14 @@ status_t sys_process_exit(int64_t status)
 {
 	process_end(CURRENT_PROCESS, EXIT_NORMAL, status, 0, 0);
 	return OK;
+}
+
+status_t sys_process_table(handle_t h, handle_t *out)
+{
+	struct process *p;
+	status_t st = LOOKUP(h, OBJ_PROCESS, RIGHT_MANAGE, &p);
+	if (st < 0)
+		return st;
+	struct table *t = p->dying ? NULL : p->table;
+	return t ? handle_install(CURRENT_PROCESS->table, &t->obj, RIGHT_MANAGE | RIGHT_DUP | RIGHT_TRANSFER | RIGHT_INSPECT, 0, out) : ERR_GONE;
 }

@@ -6,6 +6,7 @@
 #include <kernel/budget.h>
 #include <kernel/cpu.h>
 #include <kernel/mm.h>
+#include <kernel/plant.h>
 #include <kernel/sched.h>
 #include <kernel/syscall.h>
 #include <kernel/vmem.h>
@@ -261,7 +262,7 @@ status_t vmem_map(struct vmem *vm, struct frame *f, uint64_t offset, uint64_t *v
 	uint64_t at = *va;
 	if ((prot_flags & ~(PROT_ALL | MAP_FIXED | MAP_REPLACE | MAP_LOW)) || !size || (size & (PAGE_SIZE - 1)) || (offset & (PAGE_SIZE - 1)))
 		return ERR_INVALID;
-	if ((prot & PROT_WRITE) && (prot & PROT_EXEC))
+	if ((prot & PROT_WRITE) && (prot & PROT_EXEC) && !PLANTED(no_wx))
 		return ERR_DENIED;      /* W^X */
 	if (offset + size < offset || (offset + size) >> PAGE_SHIFT > f->n_pages)
 		return ERR_INVALID;

@@ -70,7 +70,7 @@ struct exec_args {
 	uint32_t priority;          /* 0..PRIORITY_MAX; may not exceed the caller's */
 	uint32_t level;             /* place in the call order (docs/services.md) */
 	uint32_t flags;             /* none yet: 0 */
-	uint32_t reserved;
+	handle_t table;             /* 0: a fresh one. Else a handle table that outlived its process; n_handles is 0 then */
 };
 
 enum { PRIORITY_IDLE = 0, PRIORITY_NORMAL = 12, PRIORITY_SERVICE = 18, PRIORITY_DRIVER = 24, PRIORITY_MAX = 31 };

@@ -8,6 +8,7 @@
 #include <kernel/mm.h>
 #include <kernel/process.h>
 #include <kernel/budget.h>
+#include <kernel/plant.h>
 #include <kernel/x86.h>
 
 enum { CR0_TS = 8 };
@@ -78,7 +79,7 @@ status_t fpu_first_use(struct thread *t)
 void fpu_switch(struct thread *from, struct thread *to)
 {
 	struct percpu *c = this_cpu();
-	if (from && from->fpu)
+	if (from && from->fpu && !PLANTED(no_fpu_save))
 		fpu_save(area_of(from));
 	if (to->fpu) {
 		if (!c->fpu_on) {

@@ -8,6 +8,7 @@
 #include <kernel/irq.h>
 #include <kernel/log.h>
 #include <kernel/panic.h>
+#include <kernel/plant.h>
 #include <kernel/process.h>
 #include <kernel/sched.h>
 #include <kernel/usercopy.h>
@@ -35,7 +36,7 @@ extern char usercopy_start[], usercopy_end[], usercopy_fault[];
 
 status_t copy_in(void *dst, user_in_t src, size_t size)
 {
-	if (unlikely(!user_range_ok(src.va, size)))
+	if (unlikely(!user_range_ok(src.va, size)) && !PLANTED(no_range))
 		return ERR_FAULT;
 	return user_copy(dst, (const void *)src.va, size);
 }
@@ -84,7 +85,9 @@ struct regs *trap_user(struct regs *r)
 	if (r->vector == EXC_PF) {
 		uint64_t address = read_cr2();
 		this_cpu()->page_faults++;
-		if ((r->error & PF_RESERVED) || vmem_fault(t->process->vmem, address, fault_access(r->error)) < 0)
+		/* Without PF_USER the processor itself reached for something (a descriptor; under QEMU's TCG also the stack of
+		   an IRET, against SMAP): mapping the page would not help, the fault would come again for ever. */
+		if ((r->error & PF_RESERVED) || !(r->error & PF_USER) || vmem_fault(t->process->vmem, address, fault_access(r->error)) < 0)
 			user_exception(t, address);
 		else if (likely(!this_cpu()->work))
 			return r;

@@ -68,6 +68,7 @@ struct process {
 	uint8_t           phase;        /* teardown: enum in process.c */
 	bool              dying, dead, teardown_queued;
 	bool              ever_served;          /* accepted at least once */
+	bool              first;                /* initfsd: executed again when it ends */
 	bool              requeued, requeue_dispatch;   /* teardown: progress through the command table */
 	uint32_t          requeue_next, dispatch_next;
 	uint32_t          exit_kind;
@@ -81,8 +82,10 @@ struct process {
 	struct watchers   watchers;
 };
 
-struct process *process_create(const char *name, struct budget *b, struct namespace *ns, uint32_t priority, uint32_t level, status_t *why);
+/* table: NULL for a fresh one. */
+struct process *process_create(const char *name, struct budget *b, struct namespace *ns, struct table *table, uint32_t priority, uint32_t level, status_t *why);
 bool process_destroy(struct object *o);
+bool process_uses_table(const struct table *table);
 /* Starts the end of a process; the reaper finishes it. Idempotent. */
 void process_end(struct process *p, enum exit_kind kind, int64_t status, uint64_t rip, uint64_t address);
 void process_fill_info(struct process *p, struct process_info *info);
@@ -100,4 +103,5 @@ struct process *process_find(uint64_t pid); /* counted, or NULL */
 
 /* first.c: initfsd, from the segments that the loader checked. */
 void first_process_start(const struct boot_info *boot);
+void first_process_again(struct process *ended);
 void process_teardown_queue(struct process *p);

@@ -1,0 +1,168 @@
+/*
+ * fpu: vector and floating-point state belongs to a thread. This file alone is compiled with SSE
+ * (tests/system/systest/part.mk); the rest of the program, as every service, is not.
+ */
+#include <stdlib.h>
+#include "test.h"
+
+enum { ROUNDS = 300 };
+
+typedef uint64_t vector __attribute__((vector_size(16)));
+
+/* Loads all sixteen registers with a pattern, gives the processor away, and looks. */
+static bool keep(uint64_t seed, void (*pass)(void))
+{
+	vector in[16], out[16];
+	uint32_t control = 0x1f80 | (seed & 3) << 13, now;      /* rounding mode: part of the state */
+	uint16_t x87 = (uint16_t)(0x37f | (seed & 3) << 10), x87_now;
+	for (unsigned i = 0; i < 16; i++)
+		in[i] = (vector){ seed * 0x9e3779b97f4a7c15 + i, ~seed + i };
+	asm volatile("ldmxcsr %0; fldcw %1" :: "m"(control), "m"(x87));
+#define LOAD(n) "movdqa " #n "*16(%0), %%xmm" #n ";"
+#define STORE(n) "movdqa %%xmm" #n ", " #n "*16(%0);"
+#define ALL(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
+	asm volatile(ALL(LOAD) :: "r"(in) : "memory");
+	pass();
+	asm volatile(ALL(STORE) :: "r"(out) : "memory");
+	asm volatile("stmxcsr %0; fnstcw %1" : "=m"(now), "=m"(x87_now));
+	asm volatile("ldmxcsr %0" :: "m"((uint32_t){ 0x1f80 }));
+	return memcmp(in, out, sizeof(in)) == 0 && now == control && x87_now == x87;
+}
+
+/*
+ * What a preempted thread had is what it finds; a native call may forget vector registers, so the waiting here is
+ * done without one.
+ */
+static volatile uint64_t spins;
+
+static void spin_a_while(void)
+{
+	for (unsigned i = 0; i < 3000000; i++)
+		spins++;
+}
+
+static void keep_on(struct worker *w)
+{
+	w->result = OK;
+	for (unsigned i = 0; i < 6; i++)
+		if (!keep((uint64_t)w->arg + i, spin_a_while))
+			w->result = ERR_IO;
+}
+
+static void preempted(void)
+{
+	static struct worker w[3];
+	for (size_t i = 0; i < ARRAY_LEN(w); i++)
+		DONE(worker_start(&w[i], keep_on, (void *)(i * 1000 + 1), PRIORITY_NORMAL - 1));
+	for (size_t i = 0; i < ARRAY_LEN(w); i++) {
+		DONE(worker_join(&w[i]));
+		DONE(w[i].result);
+	}
+}
+
+/* Two processes that compute the same sum at once, in floating point, come to the same end. */
+static double series(unsigned n)
+{
+	double s = 0;
+	for (unsigned i = 1; i <= n; i++)
+		s += 1.0 / ((double)i * (double)i);
+	return s;
+}
+
+static void processes(void)
+{
+	struct child c[3];
+	struct process_info info;
+	for (size_t i = 0; i < ARRAY_LEN(c); i++)
+		DONE(child_start(&c[i], "fpu-series", NULL, NULL, 0, 0, 0));
+	double mine = series(400000);
+	CHECK(mine > 1.64492 && mine < 1.64494);
+	for (size_t i = 0; i < ARRAY_LEN(c); i++) {
+		DONE(child_wait(&c[i], 20000, &info));
+		EQ(info.exit_kind, EXIT_NORMAL);
+		EQ(info.exit_status, 0);
+	}
+}
+
+/* The first use finds everything empty, whatever another process left in the registers. */
+static void fresh(void)
+{
+	struct process_info info;
+	CHECK(keep(0x1234567, spin_a_while));
+	for (unsigned i = 0; i < 3; i++) {
+		DONE(child_run("fpu-fresh", NULL, &info));
+		EQ(info.exit_kind, EXIT_NORMAL);
+		EQ(info.exit_status, 0);
+	}
+}
+
+static volatile uint64_t base_of_fs[2][2];
+
+static void hold_base(struct worker *w)
+{
+	uint64_t *here = (uint64_t *)w->arg, value;
+	w->result = thread_set_base(THREAD_FS_BASE, (uint64_t)here);
+	if (w->result == OK)
+		w->result = thread_set_base(THREAD_GS_BASE, (uint64_t)here);
+	for (unsigned i = 0; i < ROUNDS && w->result == OK; i++) {
+		asm volatile("mov %%fs:0, %0" : "=r"(value));
+		if (value != here[0])
+			w->result = ERR_IO;
+		asm volatile("mov %%gs:8, %0" : "=r"(value));
+		if (value != here[1])
+			w->result = ERR_IO;
+		if (i % 3)
+			thread_yield();
+		else
+			thread_sleep(now_ns() + 1000);
+	}
+}
+
+static void bases(void)
+{
+	static struct worker w[2];
+	for (size_t i = 0; i < 2; i++) {
+		base_of_fs[i][0] = 100 + i;
+		base_of_fs[i][1] = 200 + i;
+		DONE(worker_start(&w[i], hold_base, (void *)base_of_fs[i], PRIORITY_NORMAL));
+	}
+	for (size_t i = 0; i < 2; i++) {
+		DONE(worker_join(&w[i]));
+		DONE(w[i].result);
+	}
+}
+
+static int deed_series(int argc unused, char **argv unused)
+{
+	double first = series(200000);
+	for (unsigned i = 0; i < 3; i++)
+		if (series(200000) != first)
+			return 1;
+	return 0;
+}
+
+static int deed_fresh(int argc unused, char **argv unused)
+{
+	vector out[16];
+	uint32_t control;
+	asm volatile(ALL(STORE) :: "r"(out) : "memory");
+	asm volatile("stmxcsr %0" : "=m"(control));
+	for (unsigned i = 0; i < 16; i++)
+		if (out[i][0] || out[i][1])
+			return 1;
+	return control == 0x1f80 ? 0 : 2;
+}
+
+const struct deed fpu_deeds[] = {
+	{ "fpu-series", deed_series },
+	{ "fpu-fresh", deed_fresh },
+	{ NULL, NULL },
+};
+
+const struct test fpu_tests[] = {
+	{ "fpu-preempted", preempted },
+	{ "fpu-processes", processes },
+	{ "fpu-fresh", fresh },
+	{ "thread-bases", bases },
+	{ NULL, NULL },
+};
