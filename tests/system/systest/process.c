@@ -122,7 +122,7 @@ static void exec_by_hand(void)
 	BAD(args.n_handles = EXEC_HANDLES_MAX + 1, ERR_INVALID);
 	BAD(args.n_segments = UINT32_MAX, ERR_INVALID);
 	BAD(args.flags = 1, ERR_INVALID);
-	BAD(args.reserved = 1, ERR_INVALID);
+	BAD(args.table = 0x7fff0000, ERR_BAD_HANDLE);
 	BAD(args.priority = PRIORITY_MAX, ERR_INVALID);
 	BAD(args.priority = UINT32_MAX, ERR_INVALID);
 	BAD(args.entry = 0, ERR_INVALID);

@@ -208,12 +208,18 @@ static void half_close(void)
 	DONE(handle_close(b));
 }
 
+static status_t start_own(struct child *c)
+{
+	return child_start(c, "exit", NULL, NULL, 0, 0, 0);
+}
+
 static void wrong(void)
 {
 	handle_t a, b, n, ro, wo, other;
 	uint64_t edge = edge_make(), done, size;
 	uint32_t got;
 	handle_t bad[4] = { 0x7fff0000, 0, 0, 0 };
+	struct child c;
 	DONE(socket_pair(SOCKET_STREAM, &a, &b));
 	DONE(notify_create(&n));
 	EQ(socket_pair(2, &ro, &wo), ERR_INVALID);
@@ -233,6 +239,11 @@ static void wrong(void)
 	EQ(put_with(a, "x", 1, &ro, 1), ERR_DENIED);    /* not transferable */
 	EQ(put_with(a, "x", 1, bad, 5), ERR_INVALID);
 	EQ(put_with(a, "x", 0, &n, 1), ERR_INVALID);    /* handles go with a byte */
+	DONE(start_own(&c));
+	DONE(process_table(c.process, &other));
+	EQ(put_with(a, "x", 1, &other, 1), ERR_INVALID);        /* a table could hold the very Socket */
+	DONE(handle_close(other));
+	DONE(child_kill(&c));
 	EQ(put_with(a, "x", 1, (handle_t *)(edge + PAGE_SIZE - 4), 2), ERR_FAULT);
 	/* Memory that is not there: nothing happened. */
 	EQ(put(a, (void *)(edge + PAGE_SIZE), 1, 0), ERR_FAULT);
