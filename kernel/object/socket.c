@@ -5,7 +5,8 @@
  *
  * Handles under way could hold each other for ever: an end whose last handle lies in the lane that it would read, or in
  * a ring of such lanes. So a Socket is not put under way while others are on their way to it, nor towards one
- * that is (flight_take); chains have one link, and no rings. A handle table, which could hold any of them, does not travel.
+ * that is (flight_take); chains have one link, and no rings. A handle table or shelf, which could
+ * hold any of them, does not travel.
  */
 #include <kernel/account.h>
 #include <kernel/budget.h>
@@ -215,7 +216,7 @@ static status_t load(struct cargo *c, user_in_t handles, uint32_t n)
 	status_t st = n > IPC_HANDLES ? ERR_INVALID : copy_in(h, handles, n * sizeof(h[0]));
 	for (unsigned i = 0; st == OK && i < n; i++) {
 		st = handle_lookup(CURRENT_PROCESS->table, h[i], OBJ_NONE, RIGHT_TRANSFER, &c->object[i], &c->rights[i]);
-		if (st == OK && c->object[i]->type == OBJ_TABLE)
+		if (st == OK && (c->object[i]->type == OBJ_TABLE || c->object[i]->type == OBJ_SHELF))
 			st = ERR_INVALID;
 	}
 	if (st < 0)
