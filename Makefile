@@ -7,6 +7,7 @@
 #   make fuzz       every *_fuzz.c for FUZZ_SECONDS=5 each
 #   make bench      the figures of tests/bench
 #   make soak       kill and load services for a long time: SOAK_MINUTES=60
+#   make screenshot docs/screenshot.png, the picture in the README
 #   make debug      as run, halted, with gdb attached and all symbols loaded
 #   make usb        write the image to a stick: DEV=/dev/sdX
 #   make iso        build/skerry.iso, for CDs and for hypervisors that want one
@@ -29,7 +30,7 @@ include bin/part.mk             # programs: sbin/NAME and bin/NAME
 include esp/part.mk             # initfs.tar.gz and the images
 include tests/part.mk           # check, fuzz, test, lint
 
-.PHONY: all run debug usb iso test check fuzz bench soak lint format setup clean help
+.PHONY: all run debug usb iso test check fuzz bench soak screenshot lint format setup clean help
 
 all: $(OUT)/skerry.img $(OUT)/esp.img $(OUT)/report
 

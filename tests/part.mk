@@ -44,6 +44,10 @@ $(OUT)/bench/insncount.so: tests/bench/insncount.c
 bench: all $(OUT)/bench/esp.img $(OUT)/bench/insncount.so
 	@$(PYTHON) tests/bench/bench.py
 
+# The picture in the README, as a test has looked at it.
+screenshot: all
+	@SKERRY_SCREENSHOT=docs/screenshot.png $(PYTHON) -m pytest -p no:cacheprovider -q tests/boot/test_screen.py
+
 .PHONY: plants
 # Each planted bug must turn its test red (tests/plants.tsv).
 plants:

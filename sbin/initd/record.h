@@ -26,6 +26,7 @@ enum record_flags {
 	RECORD_WIRED = 2,           /* its Namespace has the schemes that no service provides */
 	RECORD_STOPPING = 4,        /* asked to end for good */
 	RECORD_RESTARTING = 8,      /* asked to end and to come back */
+	RECORD_FAULTED = 16,        /* the last instance ended by its own fault */
 };
 
 struct record {

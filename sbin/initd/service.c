@@ -14,7 +14,6 @@
 
 #define MANIFEST_DIR   "initfs:///etc/services"
 #define MANIFEST_BYTES (64 * KiB)
-#define STATE_BYTES    (64 * KiB)   /* given page by page when touched */
 #define SESSION_RIGHTS (RIGHT_READ | RIGHT_WRITE | RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER)
 #define STOP_GRACE_NS  (500 * NS_PER_MS)
 
@@ -66,7 +65,8 @@ static void note_until(const struct service *s, enum record_state state, uint64_
 		.owner = s->owner, .state = state, .instances = s->instances, .pid = s->pid ? s->pid : s->last_pid,
 		.until_ns = until_ns, .backoff = s->backoff,
 		.flags = (s->plugged ? RECORD_PLUGGED : 0u) | (s->wired ? RECORD_WIRED : 0u)
-		         | (s->stopping ? RECORD_STOPPING : 0u) | (s->restarting ? RECORD_RESTARTING : 0u),
+		         | (s->stopping ? RECORD_STOPPING : 0u) | (s->restarting ? RECORD_RESTARTING : 0u)
+		         | (s->faulted ? RECORD_FAULTED : 0u),
 	};
 
 	memcpy(r.reason, s->reason, sizeof(r.reason));
@@ -137,6 +137,7 @@ static void give_up(struct service *s, const char *reason)
 	drop(&s->image);
 	drop(&s->budget);
 	drop(&s->state_frame);
+	drop(&s->shelf);
 	drop(&s->ns);
 	log_print("%s: %s; the service is left out", s->m.name, reason);
 }
@@ -261,7 +262,7 @@ static uint32_t limit32(uint64_t v)
 	return (uint32_t)MIN(v, (uint64_t)UINT32_MAX);
 }
 
-/* The executable, a state Frame, a Budget. On error the caller gives the service up. */
+/* The executable, a Budget, a state Frame, a shelf. On error the caller gives the service up. */
 static status_t make_parts(struct service *s)
 {
 	const struct manifest_budget *b = &s->m.budget;
@@ -289,10 +290,17 @@ static status_t make_parts(struct service *s)
 	}
 	s->state_frame = take(s, OBJ_FRAME, KIND_STATE);
 	if (service_has_loop(s) && !s->state_frame) {
-		st = frame_create(STATE_BYTES, 0, &s->state_frame);
+		st = frame_create(s->m.state, 0, &s->state_frame);      /* given page by page when touched */
 		if (st < 0)
 			return st;
 		mark(s, s->state_frame, KIND_STATE);
+	}
+	s->shelf = take(s, OBJ_SHELF, KIND_SHELF);
+	if (s->m.shelf && !s->shelf) {
+		st = shelf_create(s->budget, &s->shelf);
+		if (st < 0)
+			return st;
+		mark(s, s->shelf, KIND_SHELF);
 	}
 	s->ns = take(s, OBJ_NAMESPACE, KIND_NAMESPACE);
 	if (!s->m.opens_all && !s->ns) {
@@ -507,6 +515,7 @@ void service_ended(uint32_t index)
 		MUST(notify_timer(timers, index, FOREVER, 0));
 	}
 	reason_text(s->reason, sizeof(s->reason), &info);
+	s->faulted = !s->stopping && !s->restarting && reason_is_fault(&info);
 	s->last_pid = info.pid;
 	s->pid = 0;
 	instance_ended(s, &info);
@@ -672,6 +681,7 @@ static enum fate take_over(struct service *s)
 	s->wired = r.flags & RECORD_WIRED;
 	s->stopping = r.flags & RECORD_STOPPING;
 	s->restarting = r.flags & RECORD_RESTARTING;
+	s->faulted = r.flags & RECORD_FAULTED;
 	s->process = process;
 	s->pid = process ? info.pid : 0;
 	s->last_pid = process ? 0 : r.pid;
