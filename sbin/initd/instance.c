@@ -3,6 +3,7 @@
  * starts initd holds no hardware but the root itself.
  */
 #include "instance.h"
+#include "step.h"
 #include <rt/io.h>
 #include <rt/start.h>
 #include <stdio.h>
@@ -111,8 +112,10 @@ status_t instance_execute(struct service *s, handle_t root, handle_t boot)
 	if (s->shelf)
 		grant(s, &g, "shelf", s->shelf, RIGHT_READ | RIGHT_WRITE, false);
 	status_t st = grant_resources(s, root, boot, &g);
+	step();
 	if (st >= 0)
 		st = execute(s, &g);
+	step();
 	for (size_t i = 0; i < g.n; i++)
 		if (g.ours[i])
 			handle_close(g.list[i].handle);

@@ -17,6 +17,7 @@
 #include "request.h"
 #include "service.h"
 #include "shutdown.h"
+#include "step.h"
 #include <abi/file.h>
 #include <gen/file.h>
 #include <rt/io.h>
@@ -150,7 +151,9 @@ static bool still_meant(const struct svc_cmd *c, const struct service *s, int ac
 
 	if (c->redelivered && i && i->owner == s->owner && i->action == (uint32_t)action && i->pid != (uint32_t)s->pid)
 		return false;
+	step();
 	(void)intent_put(records, number_of(c->cmd), s->owner, (uint32_t)action, (uint32_t)s->pid);
+	step();
 	return true;
 }
 
@@ -160,7 +163,9 @@ static void answer(struct waiting *w, status_t st)
 	cmd_id_t cmd = w->cmd;
 
 	w->cmd = 0;
+	step();
 	svc_reply(cmd, &r);
+	step();
 	intent_end(cmd);
 }
 
@@ -200,6 +205,10 @@ static status_t act(const struct svc_cmd *c, struct service *s, int action, uint
 		power_exit_emulator((uint32_t)value);
 		return ERR_NOT_SUPPORTED;
 	}
+	if (action == ACTION_DIE) {
+		records->steps = value;
+		return OK;
+	}
 #endif
 	(void)value;
 	if (!s)
@@ -215,6 +224,7 @@ static status_t act(const struct svc_cmd *c, struct service *s, int action, uint
 	case ACTION_KILL:    st = service_kill(s); break;
 	default:             return ERR_NOT_SUPPORTED;
 	}
+	step();
 	if (st == SVC_LATER)
 		st = keep(c, s, word);
 	if (st != SVC_LATER)
@@ -485,12 +495,15 @@ int main(int argc, char **argv)
 	MUST(proto_create(ns, "svc", 3, svc.port, 0, SESSION_RIGHTS));
 	MUST(resource_slice(root, RES_INFO, 0, 1, &info));
 
+	step_begin(records, info);
 	power_init(root, boot);
 	shutdown_init(&svc, info);
 	services_init(&svc, root, boot, ns, records, on_settled);
 	if (alone)
 		shutdown_leftovers();
+	step();
 	services_begin(&left);
+	step();
 	if (records->down != DOWN_NO) {
 		shutdown_request(records->down == DOWN_REBOOT);
 		shutdown_idle();

@@ -53,6 +53,7 @@ struct records {
 	uint64_t magic;
 	uint32_t version;
 	uint32_t down;              /* enum record_down: the machine is going down */
+	uint64_t steps;             /* step.h */
 	struct intent intents[INTENTS_MAX];     /* command 0: free; written first, the command last */
 	struct record_slot slots[RECORDS_MAX];
 };

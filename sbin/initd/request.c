@@ -7,7 +7,7 @@
 static const struct { const char *word; int action; bool of_service; } verbs[] = {
 	{ "start", ACTION_START, true }, { "stop", ACTION_STOP, true }, { "restart", ACTION_RESTART, true },
 	{ "kill", ACTION_KILL, true }, { "poweroff", ACTION_POWEROFF, false }, { "reboot", ACTION_REBOOT, false },
-	{ "exit", ACTION_EXIT, false },
+	{ "exit", ACTION_EXIT, false }, { "die", ACTION_DIE, false },
 };
 
 static bool blank(char c)
@@ -52,7 +52,7 @@ bool request_parse(struct request *r, const char *text, size_t len)
 			continue;
 		r->action = verbs[i].action;
 		bool more = word(&text, end, rest);
-		if (more && r->action == ACTION_EXIT)
+		if (more && (r->action == ACTION_EXIT || r->action == ACTION_DIE))
 			more = !decimal(rest, &r->value);
 		else if (more && verbs[i].of_service) {
 			strcpy(r->name, rest);

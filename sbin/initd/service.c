@@ -4,6 +4,7 @@
  */
 #include "service.h"
 #include "instance.h"
+#include "step.h"
 #include <rt/file.h>
 #include <rt/io.h>
 #include <rt/start.h>
@@ -39,15 +40,19 @@ static uint64_t now_ns(void)
 
 static void drop(handle_t *h)
 {
-	if (*h)
+	if (*h) {
+		step();
 		handle_close(*h);
+	}
 	*h = 0;
 }
 
 /* Marks a handle as belonging to a service. */
 static void mark(const struct service *s, handle_t h, enum service_kind kind)
 {
+	step();
 	handle_tag(h, TAG(s->owner, kind));
+	step();
 }
 
 /* What an earlier instance left of it; 0: nothing. */
@@ -70,7 +75,9 @@ static void note_until(const struct service *s, enum record_state state, uint64_
 	};
 
 	memcpy(r.reason, s->reason, sizeof(r.reason));
+	step();
 	record_write(s->record, &r);
+	step();
 }
 
 static void note(const struct service *s, enum record_state state)
@@ -317,6 +324,7 @@ static status_t make_parts(struct service *s)
 
 static void bind(struct service *s, handle_t ns, const char *scheme, handle_t port, uint64_t badge)
 {
+	step();
 	status_t st = proto_create(ns, scheme, strlen(scheme), port, badge, SESSION_RIGHTS);
 	if (st < 0)
 		log_print("%s: scheme %s cannot be bound: %s", s->m.name, scheme, error_text(st));
@@ -519,6 +527,7 @@ void service_ended(uint32_t index)
 	s->last_pid = info.pid;
 	s->pid = 0;
 	instance_ended(s, &info);
+	step();
 	handle_close(ended);
 }
 
