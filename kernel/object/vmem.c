@@ -21,6 +21,7 @@ struct vmem *vmem_create(struct budget *payer, status_t *why)
 	if (!vm)
 		return NULL;
 	vm->hint = HINT_START;
+	list_init(&vm->trim);
 	*why = pt_create(vm);
 	if (*why < 0) {
 		object_put(&vm->obj);
@@ -241,6 +242,46 @@ static status_t unmap_piece(struct vmem *vm, uint64_t va, uint64_t end, uint64_t
 	return st;
 }
 
+/* ---- page tables that unmapping left empty ---- */
+
+static struct spinlock trim_lock;
+static struct list trim_list = { &trim_list, &trim_list };      /* of struct vmem, borrowed: they leave it when they end */
+
+static void trim_later(struct vmem *vm)
+{
+	spin_lock(&trim_lock);
+	if (list_empty(&vm->trim))
+		list_push_back(&trim_list, &vm->trim);
+	spin_unlock(&trim_lock);
+}
+
+void vmem_trim_cancel(struct vmem *vm)
+{
+	spin_lock(&trim_lock);
+	list_remove(&vm->trim);
+	spin_unlock(&trim_lock);
+}
+
+static bool anything_mapped(struct vmem *vm, uint64_t va, uint64_t size)
+{
+	uint32_t i = vmem_lower_bound(vm, va);
+	return i < vm->n_maps && vm->maps[i]->va < va + size;
+}
+
+bool vmem_trim_some(void)
+{
+	spin_lock(&trim_lock);
+	struct vmem *vm = list_empty(&trim_list) ? NULL : LIST_FIRST(&trim_list, struct vmem, trim);
+	if (vm) {
+		list_remove(&vm->trim);
+		spin_lock(&vm->lock);
+		pt_trim(vm, anything_mapped);
+		spin_unlock(&vm->lock);
+	}
+	spin_unlock(&trim_lock);
+	return vm;
+}
+
 /* What is unmapped stays so: a restart finds less to do. */
 status_t vmem_unmap(struct vmem *vm, uint64_t va, uint64_t size)
 {
@@ -253,6 +294,8 @@ status_t vmem_unmap(struct vmem *vm, uint64_t va, uint64_t size)
 		if (at < end && sched_preempt_point())
 			return STATUS_RESTART;
 	}
+	vm->hint = MIN(vm->hint, MAX(va, HINT_START));  /* addresses, and with them page tables, are used again */
+	trim_later(vm);
 	return OK;
 }
 
@@ -443,6 +486,7 @@ bool vmem_destroy(struct object *o)
 {
 	struct vmem *vm = (struct vmem *)o;
 	arch_leave_vmem(vm);
+	vmem_trim_cancel(vm);
 	for (unsigned work = 0; vm->n_maps; work++) {
 		if (work == 16)
 			return false;
