@@ -181,6 +181,28 @@ status_t file_mkdir(const char *uri)
 	return st;
 }
 
+status_t file_rename(const char *from, const char *to)
+{
+	char pair[IPC_PATH_MAX + 1];
+	const char *colon = strstr(from, "://");
+	size_t scheme = colon ? (size_t)(colon - from) + 3 : 0, from_len = strnlen(from, sizeof(pair)), to_len = strnlen(to, sizeof(pair));
+	if (!scheme)
+		return ERR_INVALID;
+	if (strncmp(from, to, scheme) != 0)
+		return strstr(to, "://") ? ERR_NOT_SUPPORTED : ERR_INVALID;
+	/* The kernel takes the scheme off the front of the pair; the second name goes without. */
+	if (from_len + 1 + to_len - scheme > IPC_PATH_MAX)
+		return ERR_TOO_LONG;
+	memcpy(pair, from, from_len + 1);
+	memcpy(pair + from_len + 1, to + scheme, to_len - scheme);
+	struct msg m = { .in = pair, .in_len = from_len + 1 + to_len - scheme, .flags = IPC_PATH | IPC_URI };
+	file_rename_ask(&m, &(struct file_rename_req){ 0 });
+	status_t st = ipc_call(0, &m);
+	if (st >= 0)
+		close_extra(&m, 0);
+	return st;
+}
+
 static status_t map_as(handle_t file, uint32_t prot, handle_t *frame, struct file_map_rep *p)
 {
 	struct msg m = { 0 };

@@ -41,7 +41,7 @@ struct svc_frame {
 	const void *ops;
 	void *self;
 	uint64_t answer;                /* rax of a return_accept: number and Port */
-	bool mints;                     /* the answer under way makes a Session of this badge */
+	cmd_id_t mint_cmd;              /* whose answer, last under way, mints a Session of mint_badge */
 	uint64_t mint_badge;
 };
 enum { SERVE_EVENT, SERVE_DISPATCHED };

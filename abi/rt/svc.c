@@ -94,7 +94,10 @@ static void on_event(struct svc *s, struct event *e, char *path, struct next *n)
 		on_command(s, e, path, n);
 		break;
 	case ACCEPT_CLOSE:
-		if (s->on_close)
+		if (s->on_closing)
+			s->on_closing(s->self, &(struct svc_cmd){ .cmd = e->cmd, .badge = e->badge, .flags = e->flags,
+				.redelivered = (e->flags & IPC_REDELIVERED) != 0 });
+		else if (s->on_close)
 			s->on_close(s->self, e->badge);
 		n->answer = true;
 		break;
@@ -147,7 +150,7 @@ static void plan(const struct svc *s, struct svc_frame *f, const struct next *n)
 		f->r.rax = f->answer;
 		ipc_pack_return(&f->r, n->cmd, &n->reply);
 		f->c.cmd = n->cmd;
-		f->mints = n->reply.mint;
+		f->mint_cmd = n->reply.mint ? n->cmd : 0;
 		f->mint_badge = n->reply.mint_badge;
 		return;
 	}
@@ -169,9 +172,11 @@ static bool recover(const struct svc *s, struct svc_frame *f, status_t st)
 	if (f->c.cmd) {
 		/* If the answer could not go as it was (a bad reply handle), the caller still gets one; if it did go, this is
 		   ERR_NOT_FOUND and no harm. Whether the Port is lost shows at the accept that follows. */
-		svc_reply(f->c.cmd, &(struct reply){ .status = st });
+		bool was_waiting = ipc_return(f->c.cmd, &(struct reply){ .status = st }) == OK;
 		/* A Session that could not be made will never be closed: the open is undone here. */
-		if (f->mints && (st == ERR_NO_MEMORY || st == ERR_LIMIT) && s->on_close)
+		if (was_waiting && f->c.cmd == f->mint_cmd && s->on_unminted)
+			s->on_unminted(s->self, f->mint_badge);
+		else if (was_waiting && f->c.cmd == f->mint_cmd && s->on_close)
 			s->on_close(s->self, f->mint_badge);
 	} else if (port_lost(st)) {
 		return false;
@@ -221,6 +226,20 @@ void svc_reply(cmd_id_t cmd, const struct reply *r)
 	struct reply bare = { .status = r->status < 0 ? r->status : st };
 	st = ipc_return(cmd, &bare);
 	(void)st;                       /* the same: sent, or nobody waits */
+}
+
+static uint64_t mix(uint64_t h, uint64_t v)
+{
+	h = (h ^ v) * 0x9e3779b97f4a7c15ull;
+	return h ^ h >> 31;
+}
+
+uint64_t svc_op_id(const struct svc_cmd *c)
+{
+	uint64_t h = mix(mix(mix(1, c->badge), c->op | (uint64_t)c->rights << 32), c->in_len | (uint64_t)c->out_len << 32);
+	for (size_t i = 0; c->path && i < c->path_len; i++)
+		h = mix(h, (uint8_t)c->path[i]);
+	return h;
 }
 
 status_t svc_read_in(cmd_id_t cmd, uint64_t offset, void *buf, size_t len)

@@ -65,7 +65,7 @@ static void free_push_locked(struct table *t, uint32_t slot)
 	t->free_last = slot + 1;
 }
 
-static status_t grow_locked(struct table *t)
+status_t table_grow_locked(struct table *t)
 {
 	if (t->n_slots == HANDLES_MAX)
 		return ERR_LIMIT;
@@ -105,7 +105,7 @@ status_t handle_install(struct table *t, struct object *o, uint32_t rights, uint
 		return st;
 	spin_lock(&t->lock);
 	if (!t->free_first)
-		st = grow_locked(t);
+		st = table_grow_locked(t);
 	if (st == OK) {
 		uint32_t slot = t->free_first - 1;
 		struct handle_entry *e = handle_slot(t, slot);
@@ -128,7 +128,7 @@ status_t handle_install_at(struct table *t, uint32_t slot, struct object *o, uin
 		return st;
 	spin_lock(&t->lock);
 	while (st == OK && slot >= handle_slots(t))
-		st = grow_locked(t);
+		st = table_grow_locked(t);
 	struct handle_entry *e = st == OK ? handle_slot(t, slot) : NULL;
 	if (e && e->object)
 		st = ERR_EXISTS;

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define GRANTS_MAX (MANIFEST_RESOURCES + 2)     /* and Port and state Frame */
+#define GRANTS_MAX (MANIFEST_RESOURCES + 3)     /* and Port, state Frame and shelf */
 
 struct grants {
 	struct spawn_handle list[GRANTS_MAX];
@@ -67,7 +67,7 @@ static status_t grant_resources(struct service *s, handle_t root, handle_t boot,
 /* Executes the next instance, with what it is given. */
 static status_t execute(struct service *s, struct grants *g)
 {
-	const char *argv[MANIFEST_ARGS + 1], *envp[2], *why = NULL;
+	const char *argv[MANIFEST_ARGS + 1], *envp[3], *why = NULL;
 	char instance[32], tty[MANIFEST_VALUE_MAX + 8];
 	struct process_info self;
 	int argc = 0, envc = 0;
@@ -78,6 +78,9 @@ static status_t execute(struct service *s, struct grants *g)
 		argv[argc++] = arg;
 	snprintf(instance, sizeof(instance), "INSTANCE=%u", s->instances + 1);
 	envp[envc++] = instance;
+	/* Its state may be the reason: abi/rt/state.c counts. */
+	if (s->faulted)
+		envp[envc++] = "FAULTED=1";
 	if (s->m.tty[0]) {
 		snprintf(tty, sizeof(tty), "TTY=%s", s->m.tty);
 		envp[envc++] = tty;
@@ -105,6 +108,8 @@ status_t instance_execute(struct service *s, handle_t root, handle_t boot)
 		grant(s, &g, "port", s->port, RIGHT_SERVE | RIGHT_MANAGE | RIGHT_INSPECT | RIGHT_DUP, false);
 	if (s->state_frame)
 		grant(s, &g, "state", s->state_frame, RIGHT_READ | RIGHT_WRITE | RIGHT_MAP | RIGHT_DUP | RIGHT_INSPECT, false);
+	if (s->shelf)
+		grant(s, &g, "shelf", s->shelf, RIGHT_READ | RIGHT_WRITE, false);
 	status_t st = grant_resources(s, root, boot, &g);
 	if (st >= 0)
 		st = execute(s, &g);

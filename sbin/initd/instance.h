@@ -5,8 +5,8 @@
 #include "service.h"
 
 /*
- * Starts the next instance of s: Port, state Frame and the resources of its manifest become its named
- * handles ("port", "state", "res:KIND", "boot"); its Namespace and Budget are the service's. Fills s->process
+ * Starts the next instance of s: Port, state Frame, shelf and the resources of its manifest become its named
+ * handles ("port", "state", "shelf", "res:KIND", "boot"); its Namespace and Budget are the service's. Fills s->process
  * and s->pid. root, boot: borrowed. Errors of resource_slice and spawn, told to the log where they need more words.
  */
 must_use status_t instance_execute(struct service *s, handle_t root, handle_t boot);

@@ -10,12 +10,12 @@
 
 enum key {
 	KEY_EXEC, KEY_ARGS, KEY_PROVIDES, KEY_OPENS, KEY_LEVEL, KEY_PRIORITY, KEY_START, KEY_RESTART, KEY_MEMORY, KEY_KERNEL,
-	KEY_HANDLES, KEY_THREADS, KEY_COMMANDS, KEY_PROCESSES, KEY_TTY, KEY_RESOURCE, KEYS,
+	KEY_HANDLES, KEY_THREADS, KEY_COMMANDS, KEY_PROCESSES, KEY_STATE, KEY_SHELF, KEY_TTY, KEY_RESOURCE, KEYS,
 };
 
 static const char *const key_names[KEYS] = {
 	"exec", "args", "provides", "opens", "level", "priority", "start", "restart", "budget.memory", "budget.kernel",
-	"budget.handles", "budget.threads", "budget.commands", "budget.processes", "tty", "resource",
+	"budget.handles", "budget.threads", "budget.commands", "budget.processes", "state", "shelf", "tty", "resource",
 };
 
 static bool refuse(struct manifest_error *e, const char *format, ...) printf_like(2, 3);
@@ -204,6 +204,7 @@ static bool set(struct manifest *m, enum key key, const char *value, struct mani
 	static const uint32_t priority_values[] = { PRIORITY_IDLE, PRIORITY_NORMAL, PRIORITY_SERVICE, PRIORITY_DRIVER };
 	static const char *const starts[] = { "boot", "first-use" };
 	static const char *const restarts[] = { "always", "on-fault", "never" };
+	static const char *const switches[] = { "no", "yes" };
 	static const uint32_t counting[] = { 0, 1, 2 };
 	uint64_t v;
 	uint32_t c;
@@ -247,6 +248,15 @@ static bool set(struct manifest *m, enum key key, const char *value, struct mani
 	case KEY_THREADS:   return number(value, &m->budget.threads, e);
 	case KEY_COMMANDS:  return number(value, &m->budget.commands, e);
 	case KEY_PROCESSES: return number(value, &m->budget.processes, e);
+	case KEY_STATE:
+		if (!number(value, &m->state, e))
+			return false;
+		return (m->state > 0 && m->state <= MANIFEST_STATE_MAX) || refuse(e, "state must be 1 to 16M");
+	case KEY_SHELF:
+		if (!choice(value, switches, counting, ARRAY_LEN(switches), &c))
+			return refuse(e, "shelf must be yes or no");
+		m->shelf = c;
+		return true;
 	case KEY_TTY:
 		if (!strstr(value, "://"))
 			return refuse(e, "tty wants a URI");
@@ -322,6 +332,7 @@ bool manifest_parse(struct manifest *m, const char *name, const char *text, size
 	m->budget = (struct manifest_budget){ UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX };
 	m->priority = PRIORITY_SERVICE;
 	m->level = 100;
+	m->state = PAGE_SIZE;
 	e->line = 0;
 	if (!manifest_name_ok(name))
 		return refuse(e, "the file's name cannot name a service (a-z, 0-9, '.', '-', at most %d bytes)", MANIFEST_NAME_MAX);

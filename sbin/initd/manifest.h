@@ -12,6 +12,8 @@
  *   restart = always               always, on-fault or never
  *   budget.memory = 2M             also .handles .threads .commands .processes .kernel; K, M, G allowed
  *   resource = ioports:3f8+8       repeatable: ioports:HEX+N, irq:N, phys:HEX+HEX, info, info-manage, boot
+ *   state = 64K                    size of its state Frame (4K; at most 16M)
+ *   shelf = yes                    yes or no: a shelf for handles that outlive an instance
  *   tty = tty://serial             its terminal (TTY in its environment)
  */
 #pragma once
@@ -24,6 +26,7 @@
 #define MANIFEST_RESOURCES  16
 #define MANIFEST_VALUE_MAX  255
 #define MANIFEST_SCHEME_MAX 15
+#define MANIFEST_STATE_MAX  (16 * MiB)
 
 enum manifest_start { START_BOOT, START_FIRST_USE };
 enum manifest_restart { RESTART_ALWAYS, RESTART_ON_FAULT, RESTART_NEVER };
@@ -51,6 +54,8 @@ struct manifest {
 	uint32_t priority;          /* enum in abi/objects.h */
 	int      start, restart;
 	struct manifest_budget budget;
+	uint64_t state;             /* bytes of the state Frame */
+	bool     shelf;
 	struct manifest_resource resources[MANIFEST_RESOURCES];
 	uint32_t n_resources;
 	char     tty[MANIFEST_VALUE_MAX + 1];           /* "": none */

@@ -36,6 +36,8 @@ static void whole(void **state)
 		"resource = phys:fee00000+1000\n"
 		"resource = info\n"
 		"resource = boot\n"
+		"state = 64K\n"
+		"shelf = yes\n"
 		"tty = tty://serial"));
 	assert_string_equal(m.name, "test");
 	assert_string_equal(m.exec, "initfs:///sbin/rngd");
@@ -54,6 +56,8 @@ static void whole(void **state)
 	assert_int_equal(m.budget.memory, 2 * MiB);
 	assert_int_equal(m.budget.handles, 256);
 	assert_int_equal(m.budget.threads, UINT64_MAX);
+	assert_int_equal(m.state, 64 * KiB);
+	assert_true(m.shelf);
 	assert_int_equal(m.n_resources, 5);
 	assert_int_equal(m.resources[0].base, 0x3f8);
 	assert_int_equal(m.resources[0].count, 8);

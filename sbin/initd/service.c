@@ -14,7 +14,6 @@
 
 #define MANIFEST_DIR   "initfs:///etc/services"
 #define MANIFEST_BYTES (64 * KiB)
-#define STATE_BYTES    (64 * KiB)   /* given page by page when touched */
 #define SESSION_RIGHTS (RIGHT_READ | RIGHT_WRITE | RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER)
 #define STOP_GRACE_NS  (500 * NS_PER_MS)
 
@@ -92,6 +91,7 @@ static void give_up(struct service *s, const char *reason)
 	drop(&s->image);
 	drop(&s->budget);
 	drop(&s->state_frame);
+	drop(&s->shelf);
 	drop(&s->ns);
 	log_print("%s: %s; the service is left out", s->m.name, reason);
 }
@@ -198,7 +198,7 @@ static uint32_t limit32(uint64_t v)
 	return (uint32_t)MIN(v, (uint64_t)UINT32_MAX);
 }
 
-/* The executable, a state Frame, a Budget. On error the caller gives the service up. */
+/* The executable, a Budget, a state Frame, a shelf. On error the caller gives the service up. */
 static status_t make_parts(struct service *s)
 {
 	const struct manifest_budget *b = &s->m.budget;
@@ -222,10 +222,16 @@ static status_t make_parts(struct service *s)
 		return st;
 	mark(s, s->budget, KIND_BUDGET);
 	if (service_has_loop(s)) {
-		st = frame_create(STATE_BYTES, 0, &s->state_frame);
+		st = frame_create(s->m.state, 0, &s->state_frame);      /* given page by page when touched */
 		if (st < 0)
 			return st;
 		mark(s, s->state_frame, KIND_STATE);
+	}
+	if (s->m.shelf) {
+		st = shelf_create(s->budget, &s->shelf);
+		if (st < 0)
+			return st;
+		mark(s, s->shelf, KIND_SHELF);
 	}
 	if (!s->m.opens_all) {
 		st = ns_create(&s->ns);
@@ -389,6 +395,7 @@ void service_ended(uint32_t index)
 		MUST(notify_timer(timers, index, FOREVER, 0));
 	}
 	reason_text(s->reason, sizeof(s->reason), &info);
+	s->faulted = !s->stopping && !s->restarting && reason_is_fault(&info);
 	unsigned long long pid = s->pid;
 	s->pid = 0;
 

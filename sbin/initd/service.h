@@ -21,7 +21,7 @@
 #define SERVICES_MAX 60             /* each has a bit of the timer Notify */
 #define SERVICE_TAG(index, kind) ((uint32_t)(index) << 8 | (kind))
 enum service_kind {
-	KIND_PORT = 1, KIND_STATE, KIND_BUDGET, KIND_NAMESPACE, KIND_IMAGE, KIND_PROCESS, KIND_EXIT, KIND_STOP, KIND_GRANT,
+	KIND_PORT = 1, KIND_STATE, KIND_BUDGET, KIND_NAMESPACE, KIND_IMAGE, KIND_PROCESS, KIND_EXIT, KIND_STOP, KIND_GRANT, KIND_SHELF,
 };
 
 enum service_state { SERVICE_BROKEN, SERVICE_RUNNING, SERVICE_WAITING, SERVICE_STOPPED, SERVICE_ENDED };
@@ -34,11 +34,12 @@ struct service {
 	bool     restarting;        /* its next end is wanted, and it starts again whatever its policy */
 	uint32_t instances;         /* started so far; restarts are all but the first */
 	char     reason[128];       /* how the last instance ended, or why there never was one; "" */
+	bool     faulted;           /* the last instance ended by its own fault, unasked */
 	struct backoff backoff;
 	uint64_t pid, started_ns;   /* of the running instance */
 	/* Handles, 0: none. All owned. */
 	handle_t port;              /* gone while STOPPED, ENDED or BROKEN */
-	handle_t state_frame, budget, image;
+	handle_t state_frame, shelf, budget, image;
 	handle_t ns;                /* 0: initd's own, which has every scheme (`opens = *`) */
 	handle_t process, exited;   /* of the running instance; the Notify that its end sets */
 	handle_t stop;              /* the Notify that asks it to end in order; 0: not asked */

@@ -52,7 +52,7 @@ const char *object_name(uint32_t type)
 	static const char *const names[] = {
 		[OBJ_NONE] = "none", [OBJ_PROCESS] = "process", [OBJ_THREAD] = "thread", [OBJ_VMEM] = "vmem", [OBJ_FRAME] = "frame",
 		[OBJ_PORT] = "port", [OBJ_SESSION] = "session", [OBJ_NAMESPACE] = "namespace", [OBJ_NOTIFY] = "notify",
-		[OBJ_IRQ] = "irq", [OBJ_IOPORTS] = "ioports", [OBJ_RESOURCE] = "resource", [OBJ_BUDGET] = "budget", [OBJ_TABLE] = "table",
+		[OBJ_IRQ] = "irq", [OBJ_IOPORTS] = "ioports", [OBJ_RESOURCE] = "resource", [OBJ_BUDGET] = "budget", [OBJ_TABLE] = "table", [OBJ_SHELF] = "shelf",
 	};
 	return type < ARRAY_LEN(names) && names[type] ? names[type] : "?";
 }

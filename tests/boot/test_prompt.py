@@ -26,7 +26,7 @@ def errors(m, command, *expected):
 def test_ls(machine):
     assert machine.run("ls initfs:///").split() == ["bin/", "etc/", "sbin/"]
     assert set(PROGRAMS) <= set(machine.run("ls initfs:///bin").split())
-    assert machine.run("ls -1 initfs:///etc/services").split() == ["outputd", "rngd", "sh", "sysd"]
+    assert machine.run("ls -1 initfs:///etc/services").split() == ["outputd", "rngd", "sh", "sysd", "tmpd"]
     assert machine.run("ls") == machine.run("ls initfs:///"), "without an argument: the initfs"
     assert {"1/", "2/", "kstat"} <= set(machine.run("ls proc://").split())
     errors(machine, "ls initfs:///nope", "ls:", "initfs:///nope", "no such")
@@ -58,7 +58,7 @@ def test_cat(machine, root):
 def test_services_table(machine):
     text = machine.run("cat svc://")
     assert text.split()[:4] == ["SERVICE", "PID", "STATE", "RESTARTS"]
-    assert [line.split()[0] for line in text.splitlines()[1:]] == ["outputd", "rngd", "sh", "sysd"]
+    assert [line.split()[0] for line in text.splitlines()[1:]] == ["outputd", "rngd", "sh", "sysd", "tmpd"]
     assert machine.run("svc") == text
     details = machine.run("cat svc://rngd")
     assert "exec       initfs:///sbin/rngd" in details and "provides   rng" in details
@@ -70,7 +70,7 @@ def test_services_table(machine):
 def test_processes(machine):
     text = machine.run("ps")
     names = [line.split()[1] for line in text.splitlines()[1:]]
-    assert names == ["initfsd", "initd", "outputd", "rngd", "sh", "sysd", "ps"]
+    assert names == ["initfsd", "initd", "outputd", "rngd", "sh", "sysd", "tmpd", "ps"]
     assert machine.run("cat proc://1/name") == "initfsd\n"
     assert machine.run("cat proc://2/state") == "waiting\n"
     assert int(machine.run("cat proc://1/cpu")) > 0

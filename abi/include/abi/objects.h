@@ -6,7 +6,7 @@
 
 enum object_type {
 	OBJ_NONE, OBJ_PROCESS, OBJ_THREAD, OBJ_VMEM, OBJ_FRAME, OBJ_PORT, OBJ_SESSION, OBJ_NAMESPACE,
-	OBJ_NOTIFY, OBJ_IRQ, OBJ_IOPORTS, OBJ_RESOURCE, OBJ_BUDGET, OBJ_TABLE, OBJ_TYPES,
+	OBJ_NOTIFY, OBJ_IRQ, OBJ_IOPORTS, OBJ_RESOURCE, OBJ_BUDGET, OBJ_TABLE, OBJ_SHELF, OBJ_TYPES,
 };
 
 /* ---- handles ---- */
@@ -15,8 +15,11 @@ enum object_type {
 /* In a fresh table the i-th handle installed (from 0) has this value: generation 1, slot i. */
 #define HANDLE_FIRST(i)   ((handle_t)((1u << HANDLE_INDEX_BITS) | (uint32_t)(i)))
 
+/* Slots of a shelf are numbered from 0. */
+#define SHELF_SLOTS 4096u
+
 struct handle_info {
-	handle_t handle;
+	handle_t handle;            /* shelf_list: the slot */
 	uint32_t type;              /* enum object_type */
 	uint32_t rights;
 	uint32_t tag;               /* free for the owner's use */

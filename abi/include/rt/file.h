@@ -21,6 +21,8 @@ must_use status_t file_stat_uri(const char *uri, struct stat *st);
 must_use status_t file_readdir(handle_t dir, uint64_t *cookie, void *buf, size_t len, size_t *done);
 must_use status_t file_unlink(const char *uri, uint32_t flags);
 must_use status_t file_mkdir(const char *uri);
+/* Both in one scheme, or ERR_NOT_SUPPORTED. */
+must_use status_t file_rename(const char *from, const char *to);
 /* A Frame with the content (read and, if the file's rights allow, execute); its file size in *size. */
 must_use status_t file_map(handle_t file, handle_t *frame, uint64_t *size);
 must_use status_t file_ctl(handle_t file, uint32_t code, const uint64_t args[4], handle_t h, uint64_t values[3]);

@@ -50,6 +50,9 @@ struct svc {
 	const void *ops;                /* struct file_ops * or the like */
 	void *self;
 	void (*on_close)(void *self, uint64_t badge);                   /* last handle of a badge is gone */
+	void (*on_closing)(void *self, const struct svc_cmd *c);        /* instead of on_close, for who must know redelivered and svc_op_id */
+	void (*on_unminted)(void *self, uint64_t badge);                /* an answer with this Session could not be sent: there will be no CLOSE.
+	                                                                   NULL: on_close is called */
 	void (*on_notify)(void *self, uint64_t badge, uint64_t bits);   /* interrupts, timers, exits */
 	void (*on_cancel)(void *self, cmd_id_t cmd);                    /* answer it now, with ERR_CANCELLED if not done */
 	void (*on_stop)(void *self);                                    /* initd asks for an orderly end; svc_run returns OK after it */
@@ -67,6 +70,13 @@ must_use status_t svc_read_in(cmd_id_t cmd, uint64_t offset, void *buf, size_t l
 must_use status_t svc_write_out(cmd_id_t cmd, uint64_t offset, const void *buf, size_t len);
 /* A Notify bound to the service's Port under `badge` (events reach on_notify). */
 must_use status_t svc_notify(struct svc *s, uint64_t badge, handle_t *notify);
+
+/*
+ * Which operation this is, the same each time it is delivered: for rt/intent.h. Today it is made of what the
+ * command carries, so two equal requests of one client look alike: ask only about a `redelivered` one, and settle
+ * (intent_settle) before a new one.
+ */
+uint64_t svc_op_id(const struct svc_cmd *c);
 
 /* Appends one directory entry to buf; returns its size or 0 if it does not fit. */
 size_t dirent_put(void *buf, size_t room, uint64_t ino, uint64_t size, int type, const char *name);

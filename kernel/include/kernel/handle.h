@@ -33,6 +33,7 @@ struct table {
 
 struct table *table_create(struct budget *payer, uint32_t depth, status_t *why);
 bool table_destroy(struct object *o);
+must_use status_t table_grow_locked(struct table *t);     /* HANDLE_CHUNK slots more; ERR_LIMIT, ERR_NO_MEMORY */
 bool table_close_some(struct table *t);     /* closes up to 32 handles; true: none left */
 
 /* type OBJ_NONE: any. The pointer is borrowed until the kernel is left. */

@@ -41,7 +41,7 @@ static const char *const signatures[SYSCALL_COUNT] = {
 	CALL(notify_take, "h"), CALL(notify_port, "hhn"), CALL(notify_bind, "hnh"), CALL(notify_timer, "hndn"), CALL(resource_slice, "hfnn"),
 	CALL(irq_create, "hnf"), CALL(irq_ack, "h"), CALL(ioports_create, "hnn"), CALL(io_read, "hff"), CALL(io_write, "hffn"), CALL(io_write_bytes, "hfpl"),
 	CALL(budget_create, "hp"), CALL(budget_info, "hp"), CALL(log_write, "pl"), CALL(log_read, "hnpl"), CALL(cmdline, "pl"), CALL(kstat, "hp"),
-	CALL(namespace_self, "f"),
+	CALL(namespace_self, "f"), CALL(process_table, "h"),
 };
 
 static const uint64_t awkward[] = {

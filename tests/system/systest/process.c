@@ -122,7 +122,9 @@ static void exec_by_hand(void)
 	BAD(args.n_handles = EXEC_HANDLES_MAX + 1, ERR_INVALID);
 	BAD(args.n_segments = UINT32_MAX, ERR_INVALID);
 	BAD(args.flags = 1, ERR_INVALID);
-	BAD(args.reserved = 1, ERR_INVALID);
+	BAD(args.table = 0x7fff0000, ERR_BAD_HANDLE);
+	BAD(args.table = f, ERR_WRONG_TYPE);
+	BAD(args.table = f; args.n_handles = 1, ERR_INVALID);
 	BAD(args.priority = PRIORITY_MAX, ERR_INVALID);
 	BAD(args.priority = UINT32_MAX, ERR_INVALID);
 	BAD(args.entry = 0, ERR_INVALID);
@@ -189,6 +191,57 @@ static void inherit(void)
 	EQ(info.exit_status, 0);
 	DONE(handle_close(weak));
 	DONE(handle_close(n));
+}
+
+/* A table that outlives its process is given to the next one, handles, tags and all. */
+static void table_kept(void)
+{
+	static const uint8_t code[] = { 0xb8, SYS_process_exit & 0xff, SYS_process_exit >> 8 & 0xff, SYS_process_exit >> 16 & 0xff, SYS_process_exit >> 24, 0x0f, 0x05 };
+	struct process_info info;
+	struct child c;
+	handle_t f, n, port, table, p, weak;
+	uint64_t pid, done;
+	struct event e;
+	DONE(frame_create(PAGE_SIZE, 0, &f));
+	DONE(frame_write(f, 0, code, sizeof(code), &done));
+	DONE(port_create(0, &port));
+	DONE(session_create(port, 321, 0, &n));
+	struct spawn_handle give[] = { { "a", n, 0, 0 } };
+	DONE(child_start(&c, "sleep", NULL, give, 1, 0, 0));
+	DONE(handle_close(n));
+	DONE(process_table(c.process, &table));
+	EQ(process_table(f, &p), ERR_WRONG_TYPE);
+	DONE(handle_dup(c.process, RIGHT_INSPECT, &weak));
+	EQ(process_table(weak, &p), ERR_DENIED);
+	DONE(handle_close(weak));
+	exec_reset(f);
+	args.table = table;
+	EQ(process_exec(&args, &p, &pid), ERR_BUSY);
+	DONE(child_kill(&c));
+	EQ(ipc_accept(port, now_ns() + 2 * NS_PER_MS, &e), ERR_TIMED_OUT);      /* the Session is still held */
+	DONE(process_exec(&args, &p, &pid));
+	DONE(process_wait(p, now_ns() + NS_PER_SEC, &info));
+	EQ(info.exit_status, 11);
+	EQ(process_table(p, &weak), ERR_GONE);
+	DONE(handle_close(p));
+	DONE(handle_close(table));
+	DONE(ipc_accept(port, now_ns() + NS_PER_SEC, &e));
+	EQ(e.kind, ACCEPT_CLOSE);
+	EQ(e.badge, 321);
+	DONE(ipc_return(e.cmd, &(struct reply){ .status = OK }));
+	DONE(handle_close(port));
+	DONE(handle_close(f));
+}
+
+/* A table with a handle to itself in it is nobody's any more once its process is gone. */
+static void table_in_itself(void)
+{
+	struct process_info info;
+	struct child c;
+	struct spawn_handle give[] = { { .name = "info", .handle = res_info } };
+	DONE(child_start(&c, "own-table", NULL, give, 1, 0, 0));
+	DONE(child_wait(&c, 1000, &info));
+	EQ(info.exit_kind, EXIT_NORMAL);
 }
 
 /* ---- Budgets ---- */
@@ -337,6 +390,16 @@ static int kill_self(int argc unused, char **argv unused)
 	MUST(process_open(start_handle("info"), self.pid, &h));
 	MUST(process_kill(h, KILL_PLAIN));
 	return 1;
+}
+
+static int own_table(int argc unused, char **argv unused)
+{
+	struct process_info self;
+	handle_t h, table;
+	MUST(process_info(0, &self));
+	MUST(process_open(start_handle("info"), self.pid, &h));
+	(void)process_table(h, &table);         /* refused is as good */
+	return 0;
 }
 
 static int many_threads(int argc unused, char **argv unused)
@@ -502,6 +565,7 @@ const struct deed process_deeds[] = {
 	{ "exit-thread", exit_thread },
 	{ "exit-two-threads", exit_two_threads },
 	{ "kill-self", kill_self },
+	{ "own-table", own_table },
 	{ "many-threads", many_threads },
 	{ "wait-everywhere", wait_everywhere },
 	{ "check-handles", check_handles },
@@ -520,6 +584,8 @@ const struct test process_tests[] = {
 	{ "process-look", look },
 	{ "process-exec", exec_by_hand },
 	{ "process-inherit", inherit },
+	{ "process-table", table_kept },
+	{ "process-table-in-itself", table_in_itself },
 	{ "process-budgets", budgets },
 	{ "process-threads", threads },
 	{ NULL, NULL },
