@@ -160,7 +160,10 @@ static bool range_ok(uint64_t va, uint64_t size)
 static uint64_t find_gap_locked(struct vmem *vm, uint64_t from, uint64_t size)
 {
 	uint64_t at = MAX(from, USER_MIN);
-	for (uint32_t i = vmem_lower_bound(vm, at); ; i++) {
+	uint32_t i = vmem_lower_bound(vm, at);
+	if (i > 0)
+		at = MAX(at, vm->maps[i - 1]->va + vm->maps[i - 1]->size + PAGE_SIZE);
+	for (; ; i++) {
 		if (i < vm->n_maps && vm->maps[i]->va < at + size + PAGE_SIZE) {
 			at = vm->maps[i]->va + vm->maps[i]->size + PAGE_SIZE;
 			continue;
