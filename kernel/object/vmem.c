@@ -297,7 +297,11 @@ status_t vmem_unmap(struct vmem *vm, uint64_t va, uint64_t size)
 		if (at < end && sched_preempt_point())
 			return STATUS_RESTART;
 	}
-	vm->hint = MIN(vm->hint, MAX(va, HINT_START));  /* addresses, and with them page tables, are used again */
+	/* What is free again is used again, and with it its page tables. */
+	spin_lock(&vm->lock);
+	if (va >= HINT_START && va < vm->hint)
+		vm->hint = va;
+	spin_unlock(&vm->lock);
 	trim_later(vm);
 	return OK;
 }

@@ -107,6 +107,8 @@ struct namespace {
 	struct spinlock   lock;
 	uint32_t          n;
 	struct ns_binding entries[NS_ENTRIES_MAX];   /* session: a handle count each */
+	struct list       sockets;      /* unix://: listening struct socket, borrowed */
+	uint32_t          n_sockets;
 };
 
 /* Where the windows of c are: addresses, lengths, and in whose Vmem (NULL: nobody waits for them any more). */
