@@ -6,11 +6,11 @@ import re
 
 import pytest
 from account import at_rest
-from test_kill import kill, kill_in_background, restarts, same_account, wait_for_restarts
+from test_kill import kill, restarts, same_account, wait_for_restarts
 
 CLIENTS = 3
 ROUNDS = 800
-KILLS = 60
+KILLS = 200
 
 
 @pytest.fixture
@@ -22,10 +22,13 @@ def m(booted, build):
         yield machine
 
 
-def load(m, rounds, kills, pause):
-    """Clients beside kills, until both are done; what is left behind is as the clients were told."""
+def load(m, rounds, kills, spread_us):
+    """
+    Clients beside kills, until both are done; what is left behind is as the clients were told. The killer
+    (tests/system/killer) strikes up to `spread_us` after each start, in the middle of whatever goes on.
+    """
     begin = restarts(m, "tmpd")
-    kill_in_background(m, "tmpd", kills, pause)
+    m.run(f"put killer:// tmpd {kills} 0 {spread_us}")
     text = m.run(" ".join(f"tmpload run {i} {rounds} &" for i in range(CLIENTS)) + " wait", timeout=180)
     for i in range(CLIENTS):
         assert f"tmpload {i}: {rounds} rounds done" in text, text
@@ -39,18 +42,12 @@ def load(m, rounds, kills, pause):
     assert "damaged" not in log and "dropped" not in log and "fault" not in log, log
 
 
-def test_kills_under_clients(m):
-    load(m, ROUNDS, 5, 0.01)
+@pytest.mark.parametrize("spread_us", [3000, 300])
+def test_kills_under_clients(m, spread_us):
+    """At 300 us it dies again and again while it recovers."""
+    load(m, ROUNDS, 5, spread_us)
     before = at_rest(m)
-    load(m, ROUNDS, KILLS, 0.01)
-    same_account(m, before)
-
-
-def test_kills_in_quick_succession(m):
-    """It dies again while it recovers."""
-    load(m, ROUNDS, 5, 0.01)
-    before = at_rest(m)
-    load(m, ROUNDS, KILLS, 0)
+    load(m, ROUNDS, KILLS, spread_us)
     same_account(m, before)
 
 
