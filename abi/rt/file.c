@@ -1,9 +1,13 @@
 /*
  * file: URIs and file Sessions from a client's side (rt/file.h). A URI goes to the kernel as it is; the
  * service of its scheme sees what follows "scheme://".
+ *
+ * A Socket may stand where a file is expected, as stdin and stdout of a pipeline do: what the kernel will not
+ * send to it as a command (ERR_WRONG_TYPE) is tried as reading or writing a stream.
  */
 #include <gen/file.h>
 #include <rt/file.h>
+#include <rt/socket.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,6 +65,8 @@ status_t file_read(handle_t file, uint64_t offset, void *buf, size_t len, size_t
 	struct msg m = { .out = buf, .out_len = MIN(len, (size_t)IPC_WINDOW_MAX) };
 	file_read_ask(&m, &(struct file_read_req){ .offset = offset });
 	status_t st = ipc_call(file, &m);
+	if (st == ERR_WRONG_TYPE)
+		return socket_get(file, buf, len, done);
 	if (st < 0)
 		return st;
 	close_extra(&m, 0);
@@ -75,6 +81,12 @@ static status_t write_some(handle_t file, uint64_t offset, uint32_t flags, const
 	struct msg m = { .in = buf, .in_len = MIN(len, (size_t)IPC_WINDOW_MAX) };
 	file_write_ask(&m, &(struct file_write_req){ .offset = offset, .flags = flags });
 	status_t st = ipc_call(file, &m);
+	if (st == ERR_WRONG_TYPE) {
+		st = socket_put(file, buf, m.in_len);
+		if (st == OK)
+			*done = m.in_len;
+		return st;
+	}
 	if (st < 0)
 		return st;
 	close_extra(&m, 0);
@@ -117,6 +129,11 @@ static status_t stat_with(handle_t session, struct msg *m, struct stat *st)
 {
 	file_stat_ask(m, &(struct file_stat_req){ 0 });
 	status_t result = ipc_call(session, m);
+	struct handle_info info;
+	if (result == ERR_WRONG_TYPE && session && handle_info(session, &info) == OK && info.type == OBJ_SOCKET) {
+		*st = (struct stat){ .type = FILE_STREAM, .ino = info.object_id };
+		return OK;
+	}
 	if (result < 0)
 		return result;
 	close_extra(m, 0);

@@ -16,7 +16,7 @@ static struct {
 	char     data[OUT_SIZE];
 	size_t   len;
 	bool     newline;               /* a line ended since the last flush */
-	bool     failed;                /* a write failed; what follows is dropped */
+	status_t status;                /* of the write that failed; what follows is dropped */
 	bool     opened;                /* `session` and the exit hook are set */
 	handle_t session;
 } out;
@@ -32,10 +32,8 @@ static void open_out(void)
 
 static void send(const void *data, size_t len)
 {
-	if (!out.session || out.failed)
-		return;
-	if (file_append_all(out.session, data, len) < 0)
-		out.failed = true;
+	if (out.session && out.status == OK)
+		out.status = file_append_all(out.session, data, len);
 }
 
 void print_flush(void)
@@ -82,7 +80,12 @@ void print_bytes(const void *data, size_t len)
 
 bool print_failed(void)
 {
-	return out.failed;
+	return out.status < 0;
+}
+
+bool print_gone(void)
+{
+	return out.status == ERR_GONE;
 }
 
 /* "PROGRAM: text" into buf, cut to fit; returns the length. */

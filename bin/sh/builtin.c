@@ -11,7 +11,7 @@ static int run_exit(int argc, char **argv)
 	uint64_t status = (uint64_t)shell.status;
 
 	if (argc > 1 && !cli_number(argv[1], &status)) {
-		say("sh: exit: %s is no number\n", argv[1]);
+		complain("sh: exit: %s is no number\n", argv[1]);
 		return CLI_USAGE;
 	}
 	shell.leaving = true;
@@ -31,11 +31,11 @@ static int run_set(int argc, char **argv)
 	}
 	for (int i = 1; i < argc; i++) {
 		if (!var_assignment(argv[i])) {
-			say("sh: %s: usage: %s [NAME=VALUE...]\n", argv[i], argv[0]);
+			complain("sh: %s: usage: %s [NAME=VALUE...]\n", argv[i], argv[0]);
 			return CLI_USAGE;
 		}
 		if (!var_set(argv[i])) {
-			say("sh: %s: no room for more variables\n", argv[i]);
+			complain("sh: %s: no room for more variables\n", argv[i]);
 			return 1;
 		}
 	}
@@ -54,7 +54,7 @@ static int run_wait(int argc, char **argv)
 	uint64_t pid = 0;
 
 	if (argc > 1 && (!cli_number(argv[1], &pid) || !pid)) {
-		say("sh: wait: %s is no process number\n", argv[1]);
+		complain("sh: wait: %s is no process number\n", argv[1]);
 		return CLI_USAGE;
 	}
 	return jobs_wait(pid);
@@ -68,7 +68,7 @@ static int run_jobs(int argc unused, char **argv unused)
 
 static void say_time(const char *what, uint64_t ns)
 {
-	say("%s %llu.%03llu s\n", what, (unsigned long long)(ns / NS_PER_SEC), (unsigned long long)(ns % NS_PER_SEC / NS_PER_MS));
+	complain("%s %llu.%03llu s\n", what, (unsigned long long)(ns / NS_PER_SEC), (unsigned long long)(ns % NS_PER_SEC / NS_PER_MS));
 }
 
 /* Here and not a program of its own: so ^C ends what is timed. */
@@ -78,13 +78,13 @@ static int run_time(int argc, char **argv)
 	int status;
 
 	if (argc < 2) {
-		say("sh: usage: time COMMAND [ARGUMENT...]\n");
+		complain("sh: usage: time COMMAND [ARGUMENT...]\n");
 		return CLI_USAGE;
 	}
 	shell.cpu_ns = 0;
 	clock_now(&begin);
 	if (!builtin_run(argc - 1, argv + 1, &status))
-		status = job_run(argc - 1, argv + 1, false);
+		status = job_run(argc - 1, argv + 1);
 	clock_now(&end);
 	say_time("real", end - begin);
 	say_time("cpu ", shell.cpu_ns);
@@ -110,8 +110,16 @@ static int run_help(int argc unused, char **argv unused)
 	for (size_t i = 0; i < ARRAY_LEN(builtins); i++)
 		say("  %s\n", builtins[i].help);
 	say("Programs: ls initfs:///bin. Also any URI of one. Every path is a URI: cat log://, hexdump -n 32 rng://\n"
-	    "Signs: ; & && || '..' \"..\" \\ $NAME $? #    Keys: arrows, ^A ^E ^K ^U ^W ^L, ^C ends a program, ^D the shell\n");
+	    "Signs: ; & && || | < > >> '..' \"..\" \\ $NAME $? #    Keys: arrows, ^A ^E ^K ^U ^W ^L, ^C ends a program, ^D the shell\n");
 	return 0;
+}
+
+bool builtin_known(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(builtins); i++)
+		if (!strcmp(name, builtins[i].name))
+			return true;
+	return false;
 }
 
 bool builtin_run(int argc, char **argv, int *status)

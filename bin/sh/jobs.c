@@ -1,6 +1,6 @@
 /*
  * jobs: programs under way. Each has a Notify that its end sets, bound to the shell's one Port under the
- * job's number; ^C arrives there too, from the terminal, under number 0.
+ * job's number; ^C arrives there too, from the terminal, under number 0. A pipeline is several jobs.
  *
  * The terminal may be killed and come back while a program runs, and has then forgotten whom ^C concerns;
  * so the shell looks now and then while it waits, and tells it again.
@@ -93,16 +93,17 @@ static status_t job_watch(struct job *j)
 static int start_failed(const char *name, status_t st, const char *why)
 {
 	if (st == ERR_NOT_FOUND)
-		say("sh: %s: not found\n", name);
+		complain("sh: %s: not found\n", name);
 	else
-		say("sh: %s: %s%s%s\n", name, error_text(st), why ? ": " : "", why ? why : "");
+		complain("sh: %s: %s%s%s\n", name, error_text(st), why ? ": " : "", why ? why : "");
 	return st == ERR_NOT_FOUND ? LAUNCH_NOT_FOUND : LAUNCH_FAILED;
 }
 
-static status_t job_start(struct job *j, int argc, char **argv, bool background, const char **why)
+static status_t job_start(struct job *j, const struct stage *stage, const char **why)
 {
+	char **argv = stage->argv;
 	struct launch l = {
-		.argc = argc, .argv = (const char *const *)argv, .in = background ? 0 : shell.in, .out = shell.out, .error = shell.out,
+		.argc = stage->argc, .argv = (const char *const *)argv, .in = stage->in, .out = stage->out, .error = shell.terminal,
 	};
 
 	*why = NULL;
@@ -147,15 +148,23 @@ static void drop_interrupts(void)
 		next_event(now, &timed_out);
 }
 
-/* Waits for one job, or for the ends of all (NULL). True: ^C broke it off. */
-static bool wait_for(struct job *j)
+static bool is_among(const struct job *j, struct job *const *list, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (list[i] == j)
+			return true;
+	return false;
+}
+
+/* Waits for the ends of n jobs, or of all (n = 0). True: ^C broke it off. */
+static bool wait_for(struct job *const *list, int n)
 {
 	for (;;) {
-		bool timed_out, running = j && !j->ended;
+		bool timed_out, running = false;
 		uint64_t now = 0;
 
-		for (int i = 0; !j && i < JOBS_MAX; i++)
-			running = running || (jobs[i].used && !jobs[i].ended);
+		for (int i = 0; i < JOBS_MAX; i++)
+			running = running || (jobs[i].used && !jobs[i].ended && (n == 0 || is_among(&jobs[i], list, n)));
 		if (!running || clock_now(&now) < 0)
 			return false;
 		if (next_event(shell.interactive ? now + REMIND_NS : FOREVER, &timed_out))
@@ -173,10 +182,10 @@ static int job_result(struct job *j, bool interrupted)
 
 	status_t st = process_info(j->process, &info);
 	if (st < 0) {
-		say("sh: %s: %s\n", j->name, error_text(st));
+		complain("sh: %s: %s\n", j->name, error_text(st));
 		return LAUNCH_FAILED;
 	}
-	shell.cpu_ns = info.cpu_time_ns;
+	shell.cpu_ns += info.cpu_time_ns;
 	if (interrupted && info.exit_kind == EXIT_KILLED)
 		return STATUS_INTERRUPTED;
 	reason_text(text, sizeof(text), &info);
@@ -187,40 +196,96 @@ static int job_result(struct job *j, bool interrupted)
 	return launch_status(&info);
 }
 
-static int run_foreground(struct job *j)
+/* All of them are interrupted together; the status is that of the last one. */
+static int run_foreground(struct job **list, int n, int status)
 {
 	bool interrupted = false;
 
-	while (wait_for(j)) {
+	while (wait_for(list, n)) {
 		interrupted = true;
-		(void)!process_kill(j->process, KILL_PLAIN);
+		for (int i = 0; i < n; i++)
+			if (list[i])
+				(void)!process_kill(list[i]->process, KILL_PLAIN);
 	}
-	int status = job_result(j, interrupted);
-	job_drop(j);
+	shell.cpu_ns = 0;
+	for (int i = 0; i < n; i++)
+		if (list[i]) {
+			int result = job_result(list[i], interrupted);
+			if (i == n - 1)
+				status = result;
+			job_drop(list[i]);
+		}
 	return status;
 }
 
-int job_run(int argc, char **argv, bool background)
+/* Starts the program of a stage. NULL: that failed, was said, and is *status. */
+static struct job *stage_start(const struct stage *stage, int *status)
 {
 	struct job *j = job_free();
 	const char *why;
 
 	if (!j) {
-		say("sh: %s: %d programs are under way already\n", argv[0], JOBS_MAX);
-		return LAUNCH_FAILED;
+		complain("sh: %s: %d programs are under way already\n", stage->argv[0], JOBS_MAX);
+		*status = LAUNCH_FAILED;
+		return NULL;
 	}
+	status_t st = job_start(j, stage, &why);
+	if (st == OK)
+		return j;
+	*status = start_failed(stage->argv[0], st, why);
+	return NULL;
+}
+
+/* A command of the shell itself: with the stage's ends as its own for as long as it runs. */
+static int builtin_stage(const struct stage *stage)
+{
+	struct shell saved = shell;
+	int status = 0;
+
+	shell.in = stage->in;
+	shell.out = stage->out;
+	builtin_run(stage->argc, stage->argv, &status);
+	shell.in = saved.in;
+	shell.out = saved.out;
+	return status;
+}
+
+int jobs_run(struct stage *stages, int n, bool background)
+{
+	struct job *list[STAGES_MAX] = { NULL };
+	int status = 0;
+
 	if (!background) {
 		drop_interrupts();
 		ask_for_interrupts();           /* before ^C becomes a signal, or an early one concerns nobody */
 		terminal_mode(TTY_DEFAULT);
 	}
-	status_t st = job_start(j, argc, argv, background, &why);
-	if (st < 0)
-		return start_failed(argv[0], st, why);
+	/* Programs first: what a command of the shell prints needs its reader. */
+	for (int i = 0; i < n; i++) {
+		if (stages[i].argc == 0 || builtin_known(stages[i].argv[0]))
+			continue;
+		list[i] = stage_start(&stages[i], &status);
+		stage_close(&stages[i]);
+		if (list[i])
+			status = 0;
+	}
+	for (int i = 0; i < n; i++) {
+		if (stages[i].argc > 0 && builtin_known(stages[i].argv[0]))
+			status = builtin_stage(&stages[i]);
+		stage_close(&stages[i]);
+	}
 	if (!background)
-		return run_foreground(j);
-	say("[%llu]\n", (unsigned long long)j->pid);
-	return 0;
+		return run_foreground(list, n, status);
+	if (list[n - 1])
+		say("[%llu]\n", (unsigned long long)list[n - 1]->pid);
+	return status;
+}
+
+int job_run(int argc, char **argv)
+{
+	struct stage stage = { .argc = argc, .argv = argv, .in = shell.in, .out = shell.out };
+
+	return jobs_run(&stage, 1, false);
 }
 
 static void say_ended(struct job *j)
@@ -259,12 +324,12 @@ int jobs_wait(uint64_t pid)
 		if (jobs[i].used && jobs[i].pid == pid)
 			j = &jobs[i];
 	if (pid && !j) {
-		say("sh: wait: %llu is no program of this shell\n", (unsigned long long)pid);
+		complain("sh: wait: %llu is no program of this shell\n", (unsigned long long)pid);
 		return LAUNCH_NOT_FOUND;
 	}
 	terminal_mode(TTY_DEFAULT);
 	ask_for_interrupts();
-	if (wait_for(j))
+	if (wait_for(&j, j ? 1 : 0))
 		return STATUS_INTERRUPTED;
 	if (!j)
 		return 0;

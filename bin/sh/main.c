@@ -25,22 +25,42 @@ struct shell shell;
 static struct edit editor;
 static uint64_t read_offset;            /* bytes of shell.in taken so far: how a READ is known again (tty.h of outputd) */
 
+static void write_to(handle_t h, const char *data, size_t len)
+{
+	if (h)
+		(void)!file_append_all(h, data, len);
+}
+
 static void write_out(void *ctx unused, const char *data, size_t len)
 {
-	if (shell.out)
-		(void)!file_append_all(shell.out, data, len);
+	write_to(shell.out, data, len);
+}
+
+static void write_formatted(handle_t h, const char *format, va_list args)
+{
+	char text[1024];
+	int n = vsnprintf(text, sizeof(text), format, args);
+
+	if (n > 0)
+		write_to(h, text, MIN((size_t)n, sizeof(text) - 1));
 }
 
 void say(const char *format, ...)
 {
-	char text[1024];
 	va_list args;
 
 	va_start(args, format);
-	int n = vsnprintf(text, sizeof(text), format, args);
+	write_formatted(shell.out, format, args);
 	va_end(args);
-	if (n > 0)
-		write_out(NULL, text, MIN((size_t)n, sizeof(text) - 1));
+}
+
+void complain(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	write_formatted(shell.terminal, format, args);
+	va_end(args);
 }
 
 /* ---- running ---- */
@@ -80,37 +100,122 @@ static bool all_assignments(const struct command *c)
 	for (int i = 0; i < c->n_words; i++)
 		if (!var_assignment(c->words[i]))
 			return false;
+	return c->n_words > 0;
+}
+
+static void set_variables(int argc, char **argv)
+{
+	shell.status = 0;
+	for (int i = 0; i < argc; i++)
+		if (!var_set(argv[i])) {
+			complain("sh: %s: no room for more variables\n", argv[i]);
+			shell.status = 1;
+		}
+}
+
+/* ---- a pipeline: its commands expanded, its pipes and files opened ---- */
+
+void stage_close(struct stage *s)
+{
+	while (s->n_owned > 0)
+		handle_close(s->owned[--s->n_owned]);
+	s->in = s->out = 0;
+}
+
+static void stage_own(struct stage *s, handle_t h)
+{
+	s->owned[s->n_owned++] = h;
+}
+
+/* Replaces *end by a handle to the file; one that an earlier redirect opened goes. */
+static bool redirect(struct stage *s, const struct redirect *r)
+{
+	static const uint32_t flags[] = {
+		[REDIRECT_IN] = OPEN_READ, [REDIRECT_OUT] = OPEN_WRITE | OPEN_CREATE | OPEN_TRUNC,
+		[REDIRECT_APPEND] = OPEN_WRITE | OPEN_CREATE | OPEN_APPEND,
+	};
+	handle_t *end = r->kind == REDIRECT_IN ? &s->in : &s->out, file;
+	char status[12], *uri;
+
+	if (!expand(r->word, lookup, status, &uri))
+		return false;
+	status_t st = uri ? file_open(uri, flags[r->kind], &file) : ERR_INVALID;
+	if (st < 0)
+		complain("sh: %s: %s\n", uri ? uri : r->word, error_text(st));
+	free(uri);
+	if (st < 0)
+		return false;
+	for (int i = 0; i < s->n_owned; i++)
+		if (s->owned[i] == *end) {
+			handle_close(s->owned[i]);
+			s->owned[i] = s->owned[--s->n_owned];
+		}
+	*end = file;
+	stage_own(s, file);
 	return true;
 }
 
-static void run_argv(const struct command *c, int argc, char **argv)
+/* A pipe from stage a to the next. */
+static bool pipe_between(struct stage *a, struct stage *b)
 {
-	if (all_assignments(c)) {
-		shell.status = 0;
-		for (int i = 0; i < argc; i++)
-			if (!var_set(argv[i])) {
-				say("sh: %s: no room for more variables\n", argv[i]);
-				shell.status = 1;
-			}
-	} else if (!builtin_run(argc, argv, &shell.status)) {
-		shell.status = job_run(argc, argv, c->background);
+	handle_t write, read;
+	status_t st = socket_pair(SOCKET_STREAM, &write, &read);
+
+	if (st < 0) {
+		complain("sh: pipe: %s\n", error_text(st));
+		return false;
 	}
+	stage_own(a, a->out = write);
+	stage_own(b, b->in = read);
+	return true;
 }
 
-static void run_command(const struct command *c)
+static bool stage_prepare(struct stage *s, const struct command *c)
 {
-	char **argv = malloc(((size_t)c->n_words + 1) * sizeof(*argv));
-	int argc = argv ? expand_words(c, argv) : -1;
-
-	if (argc < 0) {
-		say("sh: out of memory\n");
-		shell.status = 1;
-	} else if (argc > 0) {
-		run_argv(c, argc, argv);
+	s->argv = malloc(((size_t)c->n_words + 1) * sizeof(*s->argv));
+	s->argc = s->argv ? expand_words(c, s->argv) : -1;
+	if (s->argc < 0) {
+		s->argc = 0;
+		complain("sh: out of memory\n");
+		return false;
 	}
-	for (int i = 0; i < argc; i++)
-		free(argv[i]);
-	free(argv);
+	for (int i = 0; i < c->n_redirects; i++)
+		if (!redirect(s, &c->redirects[i]))
+			return false;
+	return true;
+}
+
+static void run_pipeline(const struct command *c, int n)
+{
+	struct stage stages[STAGES_MAX] = { 0 };
+	bool background = c[n - 1].background, good = n <= STAGES_MAX;
+
+	if (!good) {
+		complain("sh: more than %d commands in a pipeline\n", STAGES_MAX);
+		n = 0;
+	}
+	for (int i = 0; i < n; i++) {
+		stages[i].in = i > 0 || background ? 0 : shell.in;
+		stages[i].out = shell.out;
+	}
+	for (int i = 0; good && i < n - 1; i++)
+		good = pipe_between(&stages[i], &stages[i + 1]);
+	for (int i = 0; good && i < n; i++)
+		good = stage_prepare(&stages[i], &c[i]);
+	if (!good)
+		shell.status = 1;
+	else if (n == 1 && all_assignments(c))
+		set_variables(stages[0].argc, stages[0].argv);
+	else if (n == 1 && stages[0].argc == 0)
+		shell.status = 0;
+	else
+		shell.status = jobs_run(stages, n, background);
+	for (int i = 0; i < n; i++) {
+		stage_close(&stages[i]);
+		for (int k = 0; k < stages[i].argc; k++)
+			free(stages[i].argv[k]);
+		free(stages[i].argv);
+	}
 }
 
 void run_line(const char *line)
@@ -119,14 +224,16 @@ void run_line(const char *line)
 	const char *error = parse(line, &s);
 
 	if (error) {
-		say("sh: %s\n", error);
+		complain("sh: %s\n", error);
 		shell.status = STATUS_SYNTAX;
 		return;
 	}
-	for (int i = 0; i < s.n && !shell.leaving; i++) {
+	for (int i = 0, n = 1; i < s.n && !shell.leaving; i += n) {
 		enum join join = s.commands[i].join;
+		for (n = 1; i + n < s.n && s.commands[i + n].join == JOIN_PIPE; n++)
+			;
 		if (join == JOIN_ALWAYS || (join == JOIN_AND) == (shell.status == 0))
-			run_command(&s.commands[i]);
+			run_pipeline(&s.commands[i], n);
 	}
 	script_free(&s);
 }
@@ -214,7 +321,7 @@ static void run_stream(void)
 		if (len + 1 >= room) {
 			char *more = len < SCRIPT_MAX ? realloc(line, room ? 2 * room : 256) : NULL;
 			if (!more) {
-				say("sh: a line is too long\n");
+				complain("sh: a line is too long\n");
 				shell.status = STATUS_SYNTAX;
 				break;
 			}
@@ -251,6 +358,7 @@ static status_t open_terminal(void)
 		}
 		shell.out = shell.in;
 	}
+	shell.terminal = start_handle("stderr") ? start_handle("stderr") : shell.out;
 	/* With an output but no input it was started in the background: the terminal is somebody else's then. */
 	uint64_t mode[3];
 	shell.interactive = shell.in && file_ctl(shell.in, CTL_TTY_GET_MODE, NULL, 0, mode) >= 0;
@@ -264,7 +372,7 @@ static int run_file(const char *uri)
 	status_t st = file_slurp(uri, SCRIPT_MAX, &text, &size);
 
 	if (st < 0) {
-		say("sh: %s: %s\n", uri, error_text(st));
+		complain("sh: %s: %s\n", uri, error_text(st));
 		return 127;
 	}
 	run_text(text);
@@ -280,12 +388,12 @@ int main(int argc, char **argv)
 	if (open_terminal() < 0)
 		return 1;
 	if (argc > 1 && !text && (argc > 2 || argv[1][0] == '-')) {
-		say("sh: usage: sh [-c TEXT | URI]\n");
+		complain("sh: usage: sh [-c TEXT | URI]\n");
 		return STATUS_SYNTAX;
 	}
 	status_t st = jobs_init();
 	if (st < 0) {
-		say("sh: %s\n", error_text(st));
+		complain("sh: %s\n", error_text(st));
 		return 1;
 	}
 	if (text)

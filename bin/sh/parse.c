@@ -7,7 +7,13 @@
 
 static const char no_memory[] = "out of memory";
 
-enum token { TOKEN_END, TOKEN_WORD, TOKEN_SEMICOLON, TOKEN_BACKGROUND, TOKEN_AND, TOKEN_OR, TOKEN_OTHER };
+enum token { TOKEN_END, TOKEN_WORD, TOKEN_SEMICOLON, TOKEN_BACKGROUND, TOKEN_AND, TOKEN_OR, TOKEN_PIPE, TOKEN_IN, TOKEN_OUT, TOKEN_APPEND, TOKEN_OTHER };
+
+/* Longer ones before those they begin with. */
+static const struct { const char *text; enum token token; } signs[] = {
+	{ "&&", TOKEN_AND }, { "||", TOKEN_OR }, { ">>", TOKEN_APPEND }, { ";", TOKEN_SEMICOLON }, { "&", TOKEN_BACKGROUND },
+	{ "|", TOKEN_PIPE }, { "<", TOKEN_IN }, { ">", TOKEN_OUT }, { "(", TOKEN_OTHER }, { ")", TOKEN_OTHER },
+};
 
 static bool is_blank(char c)
 {
@@ -42,18 +48,11 @@ static enum token next_token(const char **p, const char **start, const char **er
 		*p = q;
 		return TOKEN_END;
 	}
-	if (strchr("|<>()", *q) && !(q[0] == '|' && q[1] == '|')) {
-		*p = q + 1;
-		return TOKEN_OTHER;
-	}
-	if (q[0] == q[1] && (*q == '&' || *q == '|')) {
-		*p = q + 2;
-		return *q == '&' ? TOKEN_AND : TOKEN_OR;
-	}
-	if (*q == ';' || *q == '&') {
-		*p = q + 1;
-		return *q == ';' ? TOKEN_SEMICOLON : TOKEN_BACKGROUND;
-	}
+	for (size_t i = 0; i < ARRAY_LEN(signs); i++)
+		if (!strncmp(q, signs[i].text, strlen(signs[i].text))) {
+			*p = q + strlen(signs[i].text);
+			return signs[i].token;
+		}
 	while (!ends_word(*q)) {
 		if (*q == '\\') {
 			if (!q[1]) {
@@ -87,11 +86,26 @@ static bool add_word(struct command *c, const char *text, size_t len)
 	return words[c->n_words++] != NULL;
 }
 
+static bool add_redirect(struct command *c, enum token sign, const char *text, size_t len)
+{
+	struct redirect *redirects = realloc(c->redirects, ((size_t)c->n_redirects + 1) * sizeof(*redirects));
+
+	if (!redirects)
+		return false;
+	c->redirects = redirects;
+	redirects[c->n_redirects].kind = sign == TOKEN_IN ? REDIRECT_IN : sign == TOKEN_OUT ? REDIRECT_OUT : REDIRECT_APPEND;
+	redirects[c->n_redirects].word = strndup(text, len);
+	return redirects[c->n_redirects++].word != NULL;
+}
+
 static void command_free(struct command *c)
 {
 	for (int i = 0; i < c->n_words; i++)
 		free(c->words[i]);
+	for (int i = 0; i < c->n_redirects; i++)
+		free(c->redirects[i].word);
 	free(c->words);
+	free(c->redirects);
 }
 
 static bool add_command(struct script *s, const struct command *c)
@@ -116,11 +130,11 @@ void script_free(struct script *s)
 /* What the sign after a command means for it and the next; false: it may not stand there. */
 static bool close_command(struct script *s, struct command *c, enum token sign, const char **error)
 {
-	if (c->n_words == 0) {
+	if (c->n_words == 0 && (c->n_redirects == 0 || sign == TOKEN_PIPE || c->join == JOIN_PIPE)) {
 		/* An end may follow a sign that ends a command, not one that joins two. */
 		if (sign == TOKEN_END && c->join == JOIN_ALWAYS)
 			return true;
-		*error = sign == TOKEN_END ? "a command is missing at the end" : "a command is missing before ; & && or ||";
+		*error = sign == TOKEN_END ? "a command is missing at the end" : "a command is missing before ; & && || or |";
 		return false;
 	}
 	c->background = sign == TOKEN_BACKGROUND;
@@ -128,7 +142,9 @@ static bool close_command(struct script *s, struct command *c, enum token sign, 
 		*error = no_memory;
 		return false;
 	}
-	*c = (struct command){ .join = sign == TOKEN_AND ? JOIN_AND : sign == TOKEN_OR ? JOIN_OR : JOIN_ALWAYS };
+	*c = (struct command){
+		.join = sign == TOKEN_AND ? JOIN_AND : sign == TOKEN_OR ? JOIN_OR : sign == TOKEN_PIPE ? JOIN_PIPE : JOIN_ALWAYS,
+	};
 	return true;
 }
 
@@ -136,7 +152,7 @@ const char *parse(const char *line, struct script *s)
 {
 	struct command c = { 0 };
 	const char *start, *error = NULL;
-	enum token token;
+	enum token token, redirect = TOKEN_END;         /* the sign whose word comes next */
 
 	*s = (struct script){ 0 };
 	do {
@@ -144,10 +160,16 @@ const char *parse(const char *line, struct script *s)
 		if (error)
 			break;
 		if (token == TOKEN_WORD) {
-			if (!add_word(&c, start, (size_t)(line - start)))
+			size_t len = (size_t)(line - start);
+			if (!(redirect == TOKEN_END ? add_word(&c, start, len) : add_redirect(&c, redirect, start, len)))
 				error = no_memory;
+			redirect = TOKEN_END;
+		} else if (redirect != TOKEN_END) {
+			error = "a name is missing after < > or >>";
+		} else if (token == TOKEN_IN || token == TOKEN_OUT || token == TOKEN_APPEND) {
+			redirect = token;
 		} else if (token == TOKEN_OTHER) {
-			error = "pipes, redirection and parentheses are not supported";
+			error = "parentheses are not supported";
 		} else {
 			close_command(s, &c, token, &error);
 		}

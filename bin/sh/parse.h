@@ -2,23 +2,32 @@
  * parse: from a line of text to commands (pure).
  *
  *	line    = [ list ] [ '#' comment ]
- *	list    = command { ( ';' | '&' | '&&' | '||' ) command } [ ';' | '&' ]
- *	command = word { word }
+ *	list    = pipeline { ( ';' | '&' | '&&' | '||' ) pipeline } [ ';' | '&' ]
+ *	pipeline = command { '|' command }
+ *	command = part { part }
+ *	part    = word | ( '<' | '>' | '>>' ) word
  *
  * Words keep their quotes until they are expanded, which is when the command runs: `false; echo $?` says 1.
- * A pipeline or a redirection would be one more level between list and command: their signs are
- * already words of their own, and refused.
  */
 #pragma once
 #include <abi/types.h>
 
-enum join { JOIN_ALWAYS, JOIN_AND, JOIN_OR };   /* run it: always, if the one before gave 0, if it did not */
+/* Run it: always, if the one before gave 0, if it did not, together with the one before and reading its output. */
+enum join { JOIN_ALWAYS, JOIN_AND, JOIN_OR, JOIN_PIPE };
+
+enum redirect_kind { REDIRECT_IN, REDIRECT_OUT, REDIRECT_APPEND };
+struct redirect {
+	enum redirect_kind kind;
+	char              *word;    /* owned */
+};
 
 struct command {
-	char     **words;           /* owned; NULL after the last */
-	int        n_words;         /* > 0 */
-	enum join  join;
-	bool       background;
+	char           **words;     /* owned; NULL after the last, or if there is none */
+	int              n_words;   /* 0: it has redirects only */
+	struct redirect *redirects; /* owned; the last of a kind counts, but all are opened */
+	int              n_redirects;
+	enum join        join;
+	bool             background;    /* of a pipeline: its last command has it */
 };
 
 struct script {

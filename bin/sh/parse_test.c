@@ -50,13 +50,45 @@ static void quotes_protect(void **state unused)
 static void errors(void **state unused)
 {
 	static const char *const lines[] = {
-		"a 'b", "a \"b", "a \\", "; a", "a ;; b", "a && ", "a || || b", "&", "a | b", "a > b", "(a)", "a; | b", "a & && b",
+		"a 'b", "a \"b", "a \\", "; a", "a ;; b", "a && ", "a || || b", "&", "(a)", "a; | b", "a & && b",
+		"| a", "a |", "a | | b", "a | ; b", "a | && b", "a >", "a > ; b", "a > | b", "a < > b", "> f |", "> f | a", "a | > f", "a >> 'b",
 	};
 	for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
 		struct script s;
 		assert_non_null(parse(lines[i], &s));
 		assert_int_equal(s.n, 0);
 	}
+}
+
+static void pipes_and_redirects(void **state unused)
+{
+	struct script s;
+	assert_null(parse("a x|b <in >'o u t' y>>more |c & d||e>f; >only", &s));
+	assert_int_equal(s.n, 6);
+	assert_int_equal(s.commands[0].join, JOIN_ALWAYS);
+	assert_int_equal(s.commands[0].n_words, 2);
+	assert_int_equal(s.commands[1].join, JOIN_PIPE);
+	assert_int_equal(s.commands[1].n_words, 2);
+	assert_string_equal(s.commands[1].words[1], "y");
+	assert_int_equal(s.commands[1].n_redirects, 3);
+	assert_int_equal(s.commands[1].redirects[0].kind, REDIRECT_IN);
+	assert_string_equal(s.commands[1].redirects[0].word, "in");
+	assert_int_equal(s.commands[1].redirects[1].kind, REDIRECT_OUT);
+	assert_string_equal(s.commands[1].redirects[1].word, "'o u t'");
+	assert_int_equal(s.commands[1].redirects[2].kind, REDIRECT_APPEND);
+	assert_int_equal(s.commands[2].join, JOIN_PIPE);
+	assert_false(s.commands[1].background);
+	assert_true(s.commands[2].background);
+	assert_int_equal(s.commands[4].join, JOIN_OR);
+	assert_int_equal(s.commands[4].n_redirects, 1);
+	assert_int_equal(s.commands[5].n_words, 0);
+	assert_string_equal(s.commands[5].redirects[0].word, "only");
+	script_free(&s);
+	assert_null(parse("echo '|' \\> \"<\" a\\|b", &s));
+	assert_int_equal(s.n, 1);
+	assert_int_equal(s.commands[0].n_words, 5);
+	assert_int_equal(s.commands[0].n_redirects, 0);
+	script_free(&s);
 }
 
 static const char *values(void *ctx unused, const char *name)
@@ -97,7 +129,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(commands_and_joins), cmocka_unit_test(nothing), cmocka_unit_test(quotes_protect),
-		cmocka_unit_test(errors), cmocka_unit_test(expansion),
+		cmocka_unit_test(errors), cmocka_unit_test(pipes_and_redirects), cmocka_unit_test(expansion),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

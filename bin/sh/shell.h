@@ -6,7 +6,8 @@
 #include "parse.h"
 
 struct shell {
-	handle_t in, out;           /* Sessions; in is read here, both are what programs inherit */
+	handle_t in, out;           /* Sessions or Sockets; in is read here, both are what programs inherit */
+	handle_t terminal;          /* what `out` was at the start: for messages and for stderr of programs */
 	bool     interactive;       /* in is a terminal */
 	bool     leaving;           /* `exit` was run */
 	int      status;            /* $? */
@@ -15,7 +16,8 @@ struct shell {
 extern struct shell shell;
 
 /* main.c */
-void say(const char *format, ...) printf_like(1, 2);
+void say(const char *format, ...) printf_like(1, 2);            /* a result, to `out` */
+void complain(const char *format, ...) printf_like(1, 2);       /* to the terminal */
 void run_line(const char *line);
 
 /* vars.c: variables, which are also the environment of programs */
@@ -30,11 +32,24 @@ int vars_list(const char *const **list);
 
 /* jobs.c: programs that run */
 status_t jobs_init(void);
-/* Starts argv; waits for it unless it goes to the background. The result is the new $?. */
-int job_run(int argc, char **argv, bool background);
+/* One command of a pipeline. */
+struct stage {
+	int      argc;              /* 0: only its redirects were wanted */
+	char   **argv;
+	handle_t in, out;           /* 0: none */
+	handle_t owned[4];          /* ends of pipes and files, closed when it has been started */
+	int      n_owned;
+};
+enum { STAGES_MAX = 16 };
+void stage_close(struct stage *s);
+/* Starts a pipeline; waits for all of it unless it goes to the background. The result is the new $?. */
+int jobs_run(struct stage *stages, int n, bool background);
+int job_run(int argc, char **argv);     /* one program, with the shell's own ends */
 void jobs_reap(void);           /* says which background jobs have ended */
 void jobs_list(void);
 int jobs_wait(uint64_t pid);    /* 0: for all */
 
-/* builtin.c. False: argv[0] is none. */
+/* builtin.c */
+bool builtin_known(const char *name);
+/* False: argv[0] is none. */
 bool builtin_run(int argc, char **argv, int *status);

@@ -8,7 +8,10 @@
 
 struct namespace *ns_create(struct budget *payer, status_t *why)
 {
-	return (struct namespace *)object_create(OBJ_NAMESPACE, sizeof(struct namespace), payer, why);
+	struct namespace *ns = (struct namespace *)object_create(OBJ_NAMESPACE, sizeof(*ns), payer, why);
+	if (ns)
+		list_init(&ns->sockets);
+	return ns;
 }
 
 static struct ns_binding *find_locked(struct namespace *ns, const char *scheme, size_t len)
@@ -23,7 +26,8 @@ status_t ns_bind(struct namespace *ns, const char *scheme, size_t len, struct se
 {
 	struct session *old = NULL;
 	status_t st = OK;
-	if (!scheme_valid(scheme, len))
+	/* unix:// is the kernel's own entry of every Namespace (socket.c). */
+	if (!scheme_valid(scheme, len) || (len == 4 && !memcmp(scheme, "unix", 4)))
 		return ERR_INVALID;
 	spin_lock(&ns->lock);
 	struct ns_binding *b = find_locked(ns, scheme, len);

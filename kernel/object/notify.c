@@ -148,10 +148,9 @@ static void binding_destroy(struct binding *b)
 {
 	timer_disarm(&b->timer);
 	if (b->source) {
-		struct watchers *w = watchers_of(b->source);
-		spin_lock(&w->lock);
+		spin_lock(&b->watchers->lock);
 		list_remove(&b->in_source);
-		spin_unlock(&w->lock);
+		spin_unlock(&b->watchers->lock);
 		object_put(b->source);
 	}
 	spin_lock(&b->notify->lock);
@@ -184,7 +183,7 @@ status_t notify_bind(struct notify *n, unsigned bit, struct object *source, stru
 	spin_lock(&n->lock);
 	struct binding *old = binding_find_locked(n, bit);
 	/* A source that has ended makes room for the next one. */
-	bool stale = old && old->source && old->source->type != OBJ_IRQ && watchers_of(old->source)->fired;
+	bool stale = old && old->source && old->source->type != OBJ_IRQ && old->watchers->fired;
 	if (!old || stale)
 		list_push_back(&n->bindings, &b->in_notify);
 	spin_unlock(&n->lock);
@@ -196,6 +195,7 @@ status_t notify_bind(struct notify *n, unsigned bit, struct object *source, stru
 		binding_destroy(old);
 	object_get(source);
 	b->source = source;
+	b->watchers = w;
 	spin_lock(&w->lock);
 	bool fired = w->fired;
 	list_push_back(&w->list, &b->in_source);

@@ -11,6 +11,7 @@
 #include <kernel/panic.h>
 #include <kernel/percpu.h>
 #include <kernel/process.h>
+#include <kernel/socket.h>
 #include <kernel/vmem.h>
 
 struct kstat account;
@@ -45,6 +46,7 @@ const struct object_ops object_ops[OBJ_TYPES] = {
 	[OBJ_BUDGET]    = { "budget", NULL, budget_destroy },
 	[OBJ_TABLE]     = { "table", NULL, table_destroy },
 	[OBJ_SHELF]     = { "shelf", NULL, table_destroy },
+	[OBJ_SOCKET]    = { "socket", socket_last_handle, socket_destroy },
 };
 
 static const uint16_t object_size[OBJ_TYPES] = {
@@ -52,7 +54,7 @@ static const uint16_t object_size[OBJ_TYPES] = {
 	[OBJ_FRAME] = sizeof(struct frame), [OBJ_PORT] = sizeof(struct port), [OBJ_SESSION] = sizeof(struct session),
 	[OBJ_NAMESPACE] = sizeof(struct namespace), [OBJ_NOTIFY] = sizeof(struct notify), [OBJ_IRQ] = sizeof(struct irq),
 	[OBJ_IOPORTS] = sizeof(struct ioports), [OBJ_RESOURCE] = sizeof(struct resource), [OBJ_BUDGET] = sizeof(struct budget),
-	[OBJ_TABLE] = sizeof(struct table), [OBJ_SHELF] = sizeof(struct table),
+	[OBJ_TABLE] = sizeof(struct table), [OBJ_SHELF] = sizeof(struct table), [OBJ_SOCKET] = sizeof(struct socket),
 };
 
 /* Where struct object lies inside the type: first everywhere, but for the registers of a thread. */

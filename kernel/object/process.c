@@ -7,6 +7,7 @@
 #include <kernel/log.h>
 #include <kernel/mm.h>
 #include <kernel/sched.h>
+#include <kernel/socket.h>
 #include <kernel/syscall.h>
 
 enum { PHASE_THREADS, PHASE_COMMANDS, PHASE_HANDLES, PHASE_MEMORY };
@@ -147,6 +148,7 @@ static bool end_threads(struct process *p)
 			left = true;
 			continue;
 		}
+		socket_wait_leave(t);
 		spin_lock(&p->lock);
 		list_remove(&t->in_process);
 		p->n_threads--;

@@ -7,6 +7,7 @@
 #include <kernel/mm.h>
 #include <kernel/panic.h>
 #include <kernel/sched.h>
+#include <kernel/socket.h>
 #include <kernel/syscall.h>
 
 /* The deadline of a wait has come. Whoever takes the thread off what it waits in wakes it. */
@@ -23,6 +24,9 @@ void thread_timeout(struct timer *timer)
 		break;
 	case WAIT_ACCEPT:
 		port_waiter_remove(t, ERR_TIMED_OUT);
+		break;
+	case WAIT_SOCKET:
+		socket_wait_break(t, ERR_TIMED_OUT);
 		break;
 	default:
 		break;
@@ -52,6 +56,7 @@ struct thread *thread_create(struct process *p, uint64_t entry, uint64_t stack, 
 	t->timer.fire = thread_timeout;
 	list_init(&t->run);
 	list_init(&t->in_process);
+	list_init(&t->wait_node);
 	watchers_init(&t->watchers);
 	t->command = command_alloc(b, why);
 	if (!t->command) {
@@ -94,6 +99,9 @@ void thread_die(struct thread *t)
 			break;
 		case WAIT_ACCEPT:
 			port_waiter_remove(t, ERR_GONE);
+			break;
+		case WAIT_SOCKET:
+			socket_wait_leave(t);
 			break;
 		default:
 			break;

@@ -159,7 +159,10 @@ static bool range_ok(uint64_t va, uint64_t size)
 static uint64_t find_gap_locked(struct vmem *vm, uint64_t from, uint64_t size)
 {
 	uint64_t at = MAX(from, USER_MIN);
-	for (uint32_t i = vmem_lower_bound(vm, at); ; i++) {
+	uint32_t first = vmem_lower_bound(vm, at);
+	if (first > 0 && vm->maps[first - 1]->va + vm->maps[first - 1]->size == at)
+		at += PAGE_SIZE;
+	for (uint32_t i = first; ; i++) {
 		if (i < vm->n_maps && vm->maps[i]->va < at + size + PAGE_SIZE) {
 			at = vm->maps[i]->va + vm->maps[i]->size + PAGE_SIZE;
 			continue;
@@ -253,6 +256,11 @@ status_t vmem_unmap(struct vmem *vm, uint64_t va, uint64_t size)
 		if (at < end && sched_preempt_point())
 			return STATUS_RESTART;
 	}
+	/* What is free again is used again: page tables stay to the end, so fresh addresses for ever would cost some for ever. */
+	spin_lock(&vm->lock);
+	if (va >= HINT_START && va < vm->hint)
+		vm->hint = va;
+	spin_unlock(&vm->lock);
 	return OK;
 }
 

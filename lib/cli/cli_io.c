@@ -24,7 +24,8 @@ int cli_end(int status)
 {
 	print_flush();
 	if (print_failed() && status == 0) {
-		print_error("cannot write to stdout");
+		if (!print_gone())
+			print_error("cannot write to stdout");
 		return 1;
 	}
 	return status;

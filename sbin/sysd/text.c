@@ -52,7 +52,8 @@ const char *object_name(uint32_t type)
 	static const char *const names[] = {
 		[OBJ_NONE] = "none", [OBJ_PROCESS] = "process", [OBJ_THREAD] = "thread", [OBJ_VMEM] = "vmem", [OBJ_FRAME] = "frame",
 		[OBJ_PORT] = "port", [OBJ_SESSION] = "session", [OBJ_NAMESPACE] = "namespace", [OBJ_NOTIFY] = "notify",
-		[OBJ_IRQ] = "irq", [OBJ_IOPORTS] = "ioports", [OBJ_RESOURCE] = "resource", [OBJ_BUDGET] = "budget", [OBJ_TABLE] = "table", [OBJ_SHELF] = "shelf",
+		[OBJ_IRQ] = "irq", [OBJ_IOPORTS] = "ioports", [OBJ_RESOURCE] = "resource", [OBJ_BUDGET] = "budget", [OBJ_TABLE] = "table",
+		[OBJ_SHELF] = "shelf", [OBJ_SOCKET] = "socket",
 	};
 	return type < ARRAY_LEN(names) && names[type] ? names[type] : "?";
 }
@@ -130,7 +131,7 @@ void text_handle_row(struct text *t, const struct handle_info *h)
 
 /* Every field of struct kstat after the objects, in its order; the size check below notices a new one. */
 #define KSTAT_FIELDS(X) \
-	X(handles) X(mappings) X(timers) X(commands_queued) X(commands_accepted) X(bindings) X(pages_frames) X(pages_tables) \
+	X(handles) X(mappings) X(timers) X(commands_queued) X(commands_accepted) X(bindings) X(pages_frames) X(pages_tables) X(pages_sockets) \
 	X(pages_kernel) X(slab_bytes) X(pages_slab) X(pages_free) X(pages_total) X(time_ns) X(idle_ns) X(switches) X(syscalls) \
 	X(interrupts) X(page_faults) X(irq_off_max_ns) X(cpus)
 #define KSTAT_ONE(name) + 1

@@ -35,7 +35,7 @@ CPU = "max,-erms"           # a REP string counts per iteration: by quadwords on
 MEM = 512
 KERNEL_BASE = 0xffffffff80000000    # efiloader/image.c, with nokaslr
 WALL_RUNS = 3
-LEAST_FROM_MIB, LEAST_TO_MIB, LEAST_STEP_MIB = 72, 44, 4
+LEAST_FROM_MIB, LEAST_TO_MIB, LEAST_STEP_MIB = 64, 28, 4
 LEAST_TIMEOUT_S = 40
 
 

@@ -7,7 +7,8 @@
  *
  *   L total              the code whose bytes are HEX ran for the first time: the loader's entry
  *   H total              after that, and until the first mark: a CPU halted, so whatever was to be done is done
- *   R user kernel        at mark 2: instructions since mark 1, at addresses below and above 2^47
+ *   R user kernel        at mark 2: instructions since mark 1, at addresses below and above 2^47; if there were marks 3
+ *                        in between, only those from each mark 3 to the mark 4 that followed
  *   P address count      before R, with profile=on: how often a kernel instruction ran between the marks
  *
  * "total" counts from reset. A halted CPU executes nothing, so waiting costs nothing here; an iteration of a
@@ -44,6 +45,8 @@ PUBLIC int qemu_plugin_version = 1;
 enum { ENTRY_MAX = 32, CELLS = 1 << 17 };
 
 static uint64_t count[2], begin[2];     /* [0] user and firmware, [1] kernel */
+static uint64_t go[2], parts[2];        /* of a region counted in parts */
+static bool in_parts, going;
 static uint8_t entry[ENTRY_MAX];
 static size_t entry_len;
 static bool entered, marked, profile;
@@ -59,15 +62,26 @@ static void on_mark(unsigned int cpu, void *user)
 {
 	(void)cpu;
 	marked = true;
-	if ((intptr_t)user == 1) {
+	if ((intptr_t)user == 3) {
+		memcpy(go, count, sizeof(go));
+		in_parts = going = true;
+	} else if ((intptr_t)user == 4) {
+		for (unsigned i = 0; going && i < 2; i++)
+			parts[i] += count[i] - go[i];
+		going = false;
+	} else if ((intptr_t)user == 1) {
 		memcpy(begin, count, sizeof(begin));
+		memset(parts, 0, sizeof(parts));
+		in_parts = going = false;
 		for (size_t i = 0; i < CELLS; i++)
 			cells[i].count = 0;
 	} else {
 		for (size_t i = 0; i < CELLS; i++)
 			if (cells[i].count)
 				fprintf(out, "P %llx %llu\n", (unsigned long long)cells[i].address, (unsigned long long)cells[i].count);
-		fprintf(out, "R %llu %llu\n", (unsigned long long)(count[0] - begin[0]), (unsigned long long)(count[1] - begin[1]));
+		for (unsigned i = 0; !in_parts && i < 2; i++)
+			parts[i] = count[i] - begin[i];
+		fprintf(out, "R %llu %llu\n", (unsigned long long)parts[0], (unsigned long long)parts[1]);
 		fflush(out);
 	}
 }

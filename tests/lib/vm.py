@@ -30,6 +30,7 @@ import time
 import zlib
 
 PROMPT = "skerry:/$ "
+KERNEL_MIN = 0xffffffff80000000
 PATIENCE = float(os.environ.get("SKERRY_PATIENCE", "1"))
 BOOT_S = 90
 COMMAND_S = 30
@@ -377,6 +378,14 @@ class Machine:
             if self.process.poll() is not None:
                 raise MachineError(f"QEMU ended: {self.why_ended()}")
             time.sleep(0.3)
+
+    def kernel_base(self):
+        """
+        Where this boot has put the kernel, to 64 KiB: the processor's register says where its descriptor table is.
+        The kernel itself tells nobody.
+        """
+        table = re.search(r"IDT= *([0-9a-f]+)", self.qmp.monitor("info registers"))
+        return int(table.group(1), 16) & ~0xffff
 
     def snapshot(self, path):
         """Stops the machine and writes its state; the machine is of no more use."""

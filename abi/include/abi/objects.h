@@ -6,7 +6,7 @@
 
 enum object_type {
 	OBJ_NONE, OBJ_PROCESS, OBJ_THREAD, OBJ_VMEM, OBJ_FRAME, OBJ_PORT, OBJ_SESSION, OBJ_NAMESPACE,
-	OBJ_NOTIFY, OBJ_IRQ, OBJ_IOPORTS, OBJ_RESOURCE, OBJ_BUDGET, OBJ_TABLE, OBJ_SHELF, OBJ_TYPES,
+	OBJ_NOTIFY, OBJ_IRQ, OBJ_IOPORTS, OBJ_RESOURCE, OBJ_BUDGET, OBJ_TABLE, OBJ_SHELF, OBJ_SOCKET, OBJ_TYPES,
 };
 
 /* ---- handles ---- */
@@ -110,6 +110,17 @@ enum { THREAD_FS_BASE, THREAD_GS_BASE };
 #define NS_ENTRIES_MAX 64
 struct ns_entry { char scheme[SCHEME_MAX + 1]; };
 
+/* ---- Socket ---- */
+enum { SOCKET_STREAM = 0, SOCKET_PACKET = 1 };          /* bytes, or whole messages (seqpacket) */
+enum socket_event { SOCKET_READABLE, SOCKET_WRITABLE, SOCKET_CLOSED, SOCKET_EVENTS };   /* CLOSED: the other end is */
+enum { SOCKET_END_READ = 1, SOCKET_END_WRITE = 2 };     /* socket_shutdown */
+#define SOCKET_BUFFER     (64 * KiB)    /* under way in one direction */
+#define SOCKET_ATOMIC     4096u         /* a write of at most so much goes in as a whole */
+#define SOCKET_PACKET_MAX (32 * KiB)    /* also the most that one call moves */
+#define SOCKET_NAME_MAX   64u           /* of `name` in unix://name */
+#define SOCKET_NAMES_MAX  64u           /* listening in one Namespace */
+#define SOCKET_BACKLOG_MAX 32u
+
 /* ---- Resource ---- */
 enum resource_kind {
 	RES_ROOT,                   /* everything below, unlimited; only the first process starts with it */
@@ -135,6 +146,7 @@ struct kstat {
 	uint64_t bindings;                  /* notify bindings */
 	uint64_t pages_frames;              /* in Frames */
 	uint64_t pages_tables;              /* page tables of Vmems */
+	uint64_t pages_sockets;             /* buffers of Sockets */
 	uint64_t pages_kernel;              /* fixed at boot: page array, kernel, stacks */
 	uint64_t slab_bytes;                /* live bytes from the object allocator */
 	uint64_t pages_slab;                /* (*) held by the object allocator, with its free slots */
@@ -145,3 +157,4 @@ struct kstat {
 	uint64_t irq_off_max_ns;            /* (*) longest stretch in the kernel, test builds */
 	uint64_t cpus;
 };
+_Static_assert(OBJ_TYPES <= 16, "kstat.objects");

@@ -10,7 +10,8 @@ void print(const char *format, ...) printf_like(1, 2);          /* stdout, buffe
 void print_bytes(const void *data, size_t len);                 /* stdout, as they are */
 void print_flush(void);
 void print_error(const char *format, ...) printf_like(1, 2);    /* stderr: "PROGRAM: text\n" */
-bool print_failed(void);                                        /* a write to stdout failed */
+bool print_failed(void);                                        /* a write to stdout failed: nothing is printed any more */
+bool print_gone(void);                                          /* ... because nobody reads it: no reason to complain */
 void log_print(const char *format, ...) printf_like(1, 2);      /* the kernel's log: "PROGRAM: text" */
 
 /* Data of stdin; *done = 0 at the end. */

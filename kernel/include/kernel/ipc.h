@@ -85,6 +85,8 @@ struct namespace {
 	struct spinlock   lock;
 	uint32_t          n;
 	struct ns_binding entries[NS_ENTRIES_MAX];   /* session: a handle count each */
+	struct list       sockets;      /* unix://: listening struct socket, borrowed */
+	uint32_t          n_sockets;
 };
 
 /* Lengths of the windows of c; its caller is waiting. */

@@ -23,6 +23,7 @@ struct notify {
 struct binding {
 	struct notify  *notify;         /* borrowed: the owner */
 	struct object  *source;         /* counted; NULL: a timer */
+	struct watchers *watchers;      /* the source's list that we are in */
 	uint8_t         bit;
 	struct list     in_notify, in_source;
 	struct timer    timer;

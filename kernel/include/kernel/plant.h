@@ -4,7 +4,8 @@
  */
 #pragma once
 
-#define PLANTED(name) PLANT_VALUE(PLANT_##name)
+#define PLANTED(name) PLANT_EXPANDED(PLANT_##name)
+#define PLANT_EXPANDED(value) PLANT_VALUE(value)
 #define PLANT_VALUE(value) PLANT_JOINED(PLANT_COMMA_##value)
 #define PLANT_JOINED(comma_or_word) PLANT_SECOND(comma_or_word 1, 0, 0)
 #define PLANT_SECOND(first, second, ...) second

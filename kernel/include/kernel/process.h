@@ -17,7 +17,7 @@
 #include <kernel/vmem.h>
 
 enum thread_state { THREAD_READY, THREAD_RUNNING, THREAD_BLOCKED, THREAD_DEAD };
-enum wait_kind { WAIT_NONE, WAIT_SLEEP, WAIT_CALL, WAIT_ACCEPT };
+enum wait_kind { WAIT_NONE, WAIT_SLEEP, WAIT_CALL, WAIT_ACCEPT, WAIT_SOCKET };
 
 #define REGS_SYSCALL 0x100          /* regs.vector: entered by SYSCALL, leave by SYSRET */
 
@@ -47,6 +47,8 @@ struct thread {
 	uint64_t        cpu_time_tsc;
 	uint64_t        slice_end_ns;   /* preempted: what was left of its slice */
 	struct watchers watchers;
+	struct socket  *wait_socket;    /* counted; waits in it, or was woken and has not begun its call again (socket.h) */
+	struct list     wait_node;      /* its place there */
 };
 enum thread_special { SPECIAL_FPU = 1, SPECIAL_DEADLINE = 2, SPECIAL_NO_COMMAND = 4 };
 

@@ -21,6 +21,8 @@ enum { BIT_WAKE = 0 };
 
 status_t raw_calls0(handle_t session, uint64_t n, uint32_t op);
 status_t raw_calls6(handle_t session, uint64_t n, uint32_t op, uint64_t w[6]);
+status_t raw_calls_zero(handle_t session, uint64_t n, uint32_t op);
+status_t raw_wait(handle_t port, const bool *stop);
 status_t raw_serve(handle_t port, cmd_id_t first);
 
 static char buffer[64 * KiB] aligned(4096);
@@ -121,11 +123,9 @@ static handle_t thread_start(void (*entry)(struct ctx *), struct ctx *c, uint32_
 
 static bool threads_stop;
 
-static void wait_and_count(struct ctx *c)
+static void wait_for_bits(struct ctx *c)
 {
-	struct event e;
-	while (!threads_stop)
-		MUST(ipc_accept(c->port, FOREVER, &e));
+	MUST(raw_wait(c->port, &threads_stop));
 	thread_exit();
 }
 
@@ -157,10 +157,7 @@ static void run_calls6(struct ctx *c, uint64_t n)
 
 static void run_stat_words(struct ctx *c, uint64_t n)
 {
-	while (n--) {
-		uint64_t w[6] = { 0 };
-		MUST(ipc_call_words(c->session, FILE_STAT, w));
-	}
+	MUST(raw_calls_zero(c->session, n, FILE_STAT));
 }
 
 static void run_in(struct ctx *c, uint64_t n)
@@ -173,8 +170,10 @@ static void run_in(struct ctx *c, uint64_t n)
 
 static void run_notify(struct ctx *c, uint64_t n)
 {
-	while (n--)
+	while (n--) {
+		MARK_GO();
 		MUST(notify_signal(c->notify, 1ull << BIT_WAKE));
+	}
 }
 
 /* The other one yields as often as we do. */
@@ -317,7 +316,7 @@ static void scheduling(void)
 	MUST(port_create(0, &c.port));
 	MUST(notify_create(&c.notify));
 	MUST(notify_port(c.notify, c.port, 1));
-	handle_t waiter = thread_start(wait_and_count, &c, PRIORITY_NORMAL);
+	handle_t waiter = thread_start(wait_for_bits, &c, PRIORITY_NORMAL);
 	MUST(thread_set_priority(0, PRIORITY_NORMAL - 1));
 	measure("notify", run_notify, &c);
 	threads_stop = true;

@@ -42,6 +42,32 @@ raw_calls0:
 2:	add	$24, %rsp
 	restore
 
+/* status_t raw_calls_zero(handle_t session, uint64_t n, uint32_t op): all six words zero each time, as a STAT wants. */
+	.section .text.raw_calls_zero, "ax"
+	.globl	raw_calls_zero
+	.hidden	raw_calls_zero
+raw_calls_zero:
+	save
+	push	%rdx
+	push	%rsi
+	push	%rdi
+1:	mov	(%rsp), %edi
+	mov	16(%rsp), %r15d
+	xor	%esi, %esi
+	xor	%edx, %edx
+	xor	%r10d, %r10d
+	xor	%r8d, %r8d
+	xor	%r9d, %r9d
+	xor	%r12d, %r12d
+	mov	$SYS_call_words, %eax
+	syscall
+	test	%rax, %rax
+	js	2f
+	decq	8(%rsp)
+	jnz	1b
+2:	add	$24, %rsp
+	restore
+
 /* status_t raw_calls6(handle_t session, uint64_t n, uint32_t op, uint64_t w[6]): six words there and back. */
 	.section .text.raw_calls6, "ax"
 	.globl	raw_calls6
@@ -100,6 +126,30 @@ raw_serve:
 	test	%rax, %rax
 	jz	1b
 	add	$8, %rsp
+	restore
+
+/*
+ * status_t raw_wait(handle_t port, const bool *stop): takes events until *stop or an error. The mark is where a waiting
+ * thread begins to run.
+ */
+	.section .text.raw_wait, "ax"
+	.globl	raw_wait
+	.hidden	raw_wait
+raw_wait:
+	save
+	push	%rsi
+	push	%rdi
+1:	mov	$SYS_accept, %eax
+	mov	(%rsp), %edi
+	mov	$-1, %rbp
+	syscall
+	.byte	0x0f, 0x1f, 0x80, 0x04, 0x00, 0x52, 0x4b
+	test	%rax, %rax
+	js	2f
+	mov	8(%rsp), %rcx
+	cmpb	$0, (%rcx)
+	je	1b
+2:	add	$16, %rsp
 	restore
 
 	.section .note.GNU-stack, "", @progbits

@@ -16,8 +16,8 @@
 
 enum { STACK_SIZE = 64 * KiB, JOIN_MS = 5000 };
 
-static const struct test *const rooms[] = { handle_tests, memory_tests, ipc_tests, event_tests, process_tests, misc_tests, fpu_tests, hostile_tests, shelf_tests };
-static const struct deed *const deed_rooms[] = { ipc_deeds, process_deeds, hostile_deeds, fpu_deeds };
+static const struct test *const rooms[] = { handle_tests, memory_tests, ipc_tests, event_tests, process_tests, misc_tests, socket_tests, fpu_tests, hostile_tests, shelf_tests };
+static const struct deed *const deed_rooms[] = { ipc_deeds, process_deeds, hostile_deeds, socket_deeds, fpu_deeds };
 
 handle_t res_info, res_ioports, res_irq, res_phys, own_image;
 uint64_t own_image_size;
@@ -161,19 +161,21 @@ void page_free(uint64_t va)
 		test_fail(__FILE__, __LINE__, "a page cannot be unmapped");
 }
 
+/* The hole is one page between two mappings: too small for anything else to be put there, with its guards. */
 uint64_t edge_make(void)
 {
 	uint64_t va = 0;
-	if (vmem_map(0, 0, 0, 0, (1 + HOLE_PAGES) * PAGE_SIZE, PROT_READ | PROT_WRITE, &va) < 0)
+	if (vmem_map(0, 0, 0, 0, 3 * PAGE_SIZE, PROT_READ | PROT_WRITE, &va) < 0)
 		return 0;
-	if (vmem_unmap(0, va + PAGE_SIZE, HOLE_PAGES * PAGE_SIZE) < 0)
+	if (vmem_unmap(0, va + PAGE_SIZE, PAGE_SIZE) < 0)
 		return 0;
 	return va;
 }
 
 void edge_free(uint64_t edge)
 {
-	page_free(edge);
+	if (vmem_unmap(0, edge, 3 * PAGE_SIZE) < 0)
+		test_fail(__FILE__, __LINE__, "an edge cannot be unmapped");
 }
 
 /* ---- running ---- */

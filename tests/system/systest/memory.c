@@ -276,6 +276,29 @@ static void contiguous(void)
 	DONE(handle_close(f));
 }
 
+/* What is unmapped is used again, with an empty page between any two that were not asked to touch. */
+static void guards(void)
+{
+	uint64_t first, last, at[8];
+	DONE(vmem_map(0, 0, 0, 0, PAGE_SIZE, RW, &first));
+	for (unsigned round = 0; round < 3; round++) {
+		for (size_t i = 0; i < ARRAY_LEN(at); i++)
+			DONE(vmem_map(0, 0, 0, 0, (i + 1) * PAGE_SIZE, RW, &at[i]));
+		for (size_t i = 0; i < ARRAY_LEN(at); i++) {
+			struct mapping_info m;
+			uint64_t end = at[i] + (i + 1) * PAGE_SIZE;
+			CHECK(vmem_query(0, end, &m) == ERR_NOT_FOUND || m.va > end);
+			CHECK(vmem_query(0, at[i] - PAGE_SIZE, &m) == OK && m.va >= at[i]);
+		}
+		for (size_t i = 0; i < ARRAY_LEN(at); i++)
+			DONE(vmem_unmap(0, at[i ^ 1], ((i ^ 1) + 1) * PAGE_SIZE));
+	}
+	DONE(vmem_map(0, 0, 0, 0, PAGE_SIZE, RW, &last));
+	CHECK(last > first && last - first < 64 * PAGE_SIZE);
+	DONE(vmem_unmap(0, last, PAGE_SIZE));
+	DONE(vmem_unmap(0, first, PAGE_SIZE));
+}
+
 /* Pages that others wrote to come as zeros, whichever way they are got. */
 static void no_residue(void)
 {
@@ -354,6 +377,7 @@ const struct test memory_tests[] = {
 	{ "map-rights", rights },
 	{ "map-two-places", two_places },
 	{ "map-many", many },
+	{ "map-guards", guards },
 	{ "frame-lazy", lazy },
 	{ "frame-resize", resize },
 	{ "frame-mistakes", frame_mistakes },

@@ -14,14 +14,14 @@ struct test {
 	const char *name;
 	void (*run)(void);
 };
-extern const struct test handle_tests[], memory_tests[], ipc_tests[], event_tests[], process_tests[], hostile_tests[], misc_tests[], fpu_tests[], shelf_tests[];
+extern const struct test handle_tests[], memory_tests[], ipc_tests[], event_tests[], process_tests[], hostile_tests[], misc_tests[], fpu_tests[], socket_tests[], shelf_tests[];
 
 /* What a child can be asked to do; ends with exit, or as the deed has it. */
 struct deed {
 	const char *name;
 	int (*run)(int argc, char **argv);
 };
-extern const struct deed ipc_deeds[], process_deeds[], hostile_deeds[], fpu_deeds[];
+extern const struct deed ipc_deeds[], process_deeds[], hostile_deeds[], fpu_deeds[], socket_deeds[];
 
 void test_fail(const char *file, int line, const char *format, ...) printf_like(3, 4);
 bool test_failed(void);
@@ -80,8 +80,7 @@ status_t worker_start(struct worker *w, void (*run)(struct worker *), void *arg,
 status_t worker_join(struct worker *w);
 
 /* ---- memory to make mistakes with ---- */
-#define HOLE_PAGES 4
-/* A mapped page (read, write), then unmapped ones. */
+/* A mapped page (read, write), then one that is not. */
 uint64_t edge_make(void);
 void edge_free(uint64_t edge);
 uint64_t page_make(uint32_t prot);      /* one anonymous page; written with 0x5a first */

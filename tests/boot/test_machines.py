@@ -1,26 +1,13 @@
 """
 Boots to the prompt: every processor, memory size, boot medium and missing device that Skerry promises to take.
-
-The shipped image is what boots; a command line, where a test needs one, is put into the boot.cfg of a copy.
+The shipped image is what boots.
 """
 import re
 
 import pytest
-from image import esp_with
-from vm import Machine, plain
+from vm import KERNEL_MIN, Machine
 
-KERNEL_MIN = 0xffffffff80000000
 bases = []          # where the kernel's image was, of every boot here that chose freely
-
-
-def kernel_base(m, build):
-    """
-    Where this boot has put the kernel: the descriptor table's address, as the processor holds it, less its place
-    in the image. The kernel itself tells nobody.
-    """
-    registers = m.qmp.monitor("info registers")
-    table = int(re.search(r"IDT= *([0-9a-f]+)", registers).group(1), 16)
-    return table & ~0xffff
 
 
 def check_prompt(m):
@@ -28,14 +15,14 @@ def check_prompt(m):
     services = m.run("cat svc://")
     for name in ("outputd", "rngd", "sh", "sysd"):
         assert re.search(rf"^{name} +\d+ running +0 ", services, re.M), services
-    assert m.run("echo it works") == "it works\n"
+    assert m.run("hexdump -n 4 rng://").endswith("00000004\n"), "random numbers from whatever source there is"
 
 
 def boots(build, image="skerry.img", **configuration):
     with Machine(build / image, **configuration) as m:
         log = m.boot()
         check_prompt(m)
-        bases.append(kernel_base(m, build))
+        bases.append(m.kernel_base())
         return log
 
 
@@ -104,6 +91,16 @@ def test_display(build, card):
     boots(build, vga=card)
 
 
+def test_firmware_entropy(build):
+    """What the firmware's generator gives reaches rngd; without a generator nothing is claimed."""
+    for extra, expected in ((["-device", "virtio-rng-pci"], True), ([], False)):
+        with Machine(build / "skerry.img", extra=extra) as m:
+            m.boot()
+            m.run("hexdump -n 4 rng://")
+            bits = int(re.search(r"rngd: seeded: firmware (\d+) bits", m.run("cat log://")).group(1))
+            assert (bits >= 128) == expected
+
+
 def test_four_processors(build):
     """One of them is used for now; the others must not be in its way."""
     log = boots(build, smp=4)
@@ -148,86 +145,10 @@ def test_log_on_screen(build, font):
             assert line.rstrip() in shown
 
 
-def test_no_kaslr(build, tmp_path):
-    """nokaslr: the kernel is where it is linked, each time."""
-    image = esp_with(tmp_path / "esp.img", build, cmdline="nokaslr")
-    places = set()
-    for cpu in ("max", "qemu64"):
-        with Machine(image, cpu=cpu) as m:
-            assert "command line: nokaslr" in m.boot()
-            places.add(kernel_base(m, build))
-    assert len(places) == 1
-    assert KERNEL_MIN <= places.pop() < KERNEL_MIN + (4 << 20)
-
-
 def test_kaslr(build):
     """Each boot puts the kernel somewhere else."""
     while len(bases) < 4:
         boots(build)
-    assert len(set(bases)) >= len(bases) - 1, [hex(base) for base in bases]
+    # Of some thousand places two boots may get the same by chance.
+    assert len(set(bases)) >= len(bases) - 2, [hex(base) for base in bases]
     assert all(base >= KERNEL_MIN for base in bases)
-
-
-def test_quiet(build, tmp_path, font):
-    """quiet=1: the first word is the prompt, and the screen stays as the firmware left it."""
-    image = esp_with(tmp_path / "esp.img", build, cmdline="quiet=1")
-    with Machine(image) as m:
-        m.boot()
-        said = plain(m.log)
-        assert "Skerry" not in said and "[0." not in said, said
-        assert "Skerry" not in m.screen().read(font)
-        assert "command line: quiet=1" in m.run("cat log://"), "the log itself is complete"
-
-
-def test_debug(build, tmp_path):
-    image = esp_with(tmp_path / "esp.img", build, cmdline="debug")
-    with Machine(image) as m:
-        assert len(re.findall(r"memory: [0-9a-f]+-[0-9a-f]+ \w+", m.boot())) > 5
-
-
-@pytest.mark.parametrize("words, expected", [
-    ("nohpet", r"clock: TSC .* by PIT"), ("clock=pit", r"clock: TSC .* by PIT"), ("nox2apic", r"apic: xAPIC")])
-def test_option(build, tmp_path, words, expected):
-    image = esp_with(tmp_path / "esp.img", build, cmdline=words)
-    with Machine(image) as m:
-        log = m.boot()
-        assert re.search(expected, log)
-        assert "unknown option" not in log
-
-
-def test_video(build, tmp_path):
-    """video=WxH chooses the mode; one the card does not have is no obstacle."""
-    for words, expected in (("video=1024x768", "1024x768"), ("video=1x1", None)):
-        image = esp_with(tmp_path / "esp.img", build, cmdline=words)
-        with Machine(image) as m:
-            log = m.boot()
-            size = re.search(r"screen: (\d+x\d+)", log).group(1)
-            assert expected in (None, size)
-            screen = m.screen()
-            assert size == f"{screen.width}x{screen.height}"
-
-
-def test_menu(build, tmp_path):
-    """Two entries: a menu; the arrow key chooses; the choice is what starts."""
-    config = ("timeout = none\n[first]\ncmdline = debug\n[second]\ncmdline = second.entry\n").encode()
-    image = esp_with(tmp_path / "esp.img", build, files={"boot.cfg": config})
-    with Machine(image) as m:
-        m.expect("Enter starts", 60)
-        m.send("\x1b[B")
-        m.send("\r")
-        assert "command line: second.entry" in m.boot()
-
-
-def test_menu_timeout_and_edit(build, tmp_path):
-    """The first entry starts by itself; its command line can be edited for one boot."""
-    config = ("timeout = 2\n[first]\ncmdline = first.entry\n[second]\n").encode()
-    image = esp_with(tmp_path / "esp.img", build, files={"boot.cfg": config})
-    with Machine(image) as m:
-        assert "command line: first.entry" in m.boot()
-    with Machine(image) as m:
-        m.expect("Enter starts", 60)
-        m.send("e")
-        m.expect("Command line for this boot")
-        m.send(" typed.words\r")
-        m.send("\r")
-        assert "command line: first.entry typed.words" in m.boot()

@@ -1,0 +1,80 @@
+/*
+ * socket: unix-domain byte streams and packets, also the pipes of the shell. Data goes from the writer's memory into
+ * a ring of pages in the kernel and from there into the reader's: no server, and each side copies by itself.
+ *
+ * link:   what the two ends of a connection share: two lanes, one for each direction. A listening Socket has a link
+ *         of its own in which connections wait for accept and threads wait for room.
+ * Life:   an end is open while it has a handle, or waits for accept. When it closes, its reader gets what is in the
+ *         lane and then 0, its writer ERR_GONE. The link goes with the memory of its last Socket.
+ * Owns:   a lane its pages (charged to whoever made the connection) and, on behalf of messages under way, a
+ *         handle count of every object they carry.
+ * Waits:  a thread that waits is listed in a lane. It is woken to begin its call again, and stays listed, among
+ *         `woken`, until it did. Only the first that can go on is woken; everyone who leaves passes that on, also by
+ *         its death, so waking any number takes bounded steps and no wake is lost.
+ * Locks:  link.lock covers all but the table of names (namespace.lock) and `flight` (flight_lock, after link.lock).
+ */
+#pragma once
+#include <abi/ipc.h>
+#include <kernel/list.h>
+#include <kernel/notify.h>
+#include <kernel/object.h>
+
+struct namespace;
+struct thread;
+
+#define SOCKET_PAGES     (SOCKET_BUFFER / PAGE_SIZE)
+#define SOCKET_CARGO_MAX 8              /* messages with handles under way in a lane */
+#define SOCKET_WATCH_MAX 8              /* bindings to one event: a write tells them all */
+
+/* Handles that go with the byte at `at`. */
+struct cargo {
+	uint64_t       at;
+	uint32_t       n, rights[IPC_HANDLES];
+	struct object *object[IPC_HANDLES];     /* a handle count each */
+};
+
+struct lane {
+	uint64_t     head, tail;        /* bytes ever put in and taken out; both 0 again when it runs empty */
+	bool         ended;             /* nothing more is put in */
+	bool         refused;           /* nobody takes anything out */
+	uint8_t      n_cargo, first_cargo;
+	uint8_t      n_sockets;         /* of the handles under way, those of Sockets; flight_lock */
+	struct list  readers, writers;  /* of struct thread: those not woken yet, first come first served */
+	char        *page[SOCKET_PAGES];        /* the ring; each is there from its first use on */
+	struct cargo cargo[SOCKET_CARGO_MAX];   /* a ring, in the order of `at` */
+};
+
+struct link {
+	struct spinlock lock;
+	uint8_t         type;           /* SOCKET_STREAM, SOCKET_PACKET; fixed */
+	uint8_t         n_ends;         /* Sockets whose memory is still there */
+	uint32_t        flight[2];      /* handles to each end that are under way in a lane, or 1: it waits for accept; flight_lock */
+	struct budget  *payer;          /* counted; fixed */
+	struct socket  *end[2];         /* borrowed; NULL: closed */
+	struct list     woken;          /* of struct thread, by wait_node */
+	struct lane     lane[2];        /* lane i is read by end i */
+	/* A listening Socket is end 0. lane[0].readers wait to accept, lane[0].writers to connect. */
+	struct list     pending;        /* of struct socket, a reference each */
+	uint32_t        n_pending, backlog;
+};
+
+struct socket {
+	struct object     obj;
+	struct link      *link;         /* fixed */
+	uint8_t           side;         /* fixed */
+	bool              listening;    /* fixed */
+	struct watchers   watchers[SOCKET_EVENTS];
+	struct list       pending;      /* in the listening Socket's link */
+	struct namespace *ns;           /* listening: counted; lists us */
+	struct list       in_ns;
+	uint32_t          name_len;
+	char              name[SOCKET_NAME_MAX];
+};
+
+void socket_last_handle(struct object *o);
+bool socket_destroy(struct object *o);
+struct watchers *socket_watchers(struct object *o);
+/* A thread leaves the Socket it waits in, or was woken for: it goes on with another call, or dies. */
+void socket_wait_leave(struct thread *t);
+/* The wait ends with an error (deadline). Nothing happens if it was woken meanwhile. */
+void socket_wait_break(struct thread *t, status_t why);

@@ -1,0 +1,80 @@
+"""
+fixtures: what the machine tests share: where the images are, machines at their prompt, and the serial log of a
+test that failed. For the conftest.py of each folder.
+
+SKERRY_BUILD names another build folder than build/ (with build/test/ for the test build inside).
+"""
+import os
+import pathlib
+
+import pytest
+import vm
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("SKERRY_BUILD", ROOT / "build"))
+
+
+@pytest.fixture(scope="session")
+def root():
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def build():
+    """The shipped build: build/skerry.img, build/esp.img, build/kernel.elf ..."""
+    if not (BUILD / "skerry.img").exists():
+        pytest.fail(f"{BUILD}/skerry.img is not there: make it first", pytrace=False)
+    return BUILD
+
+
+@pytest.fixture(scope="session")
+def font(build):
+    return vm.kernel_font(build)
+
+
+@pytest.fixture(scope="session")
+def booted(build, tmp_path_factory):
+    """
+    booted(**configuration): a machine at its prompt; each configuration boots once, the rest are forks of it.
+
+    Without the AHCI controller: the loader leaves it with bus mastering off, and QEMU does not take a snapshot
+    back in which it is running without.
+    """
+    states = {}
+
+    def make(**configuration):
+        key = repr(sorted(configuration.items()))
+        if key not in states:
+            image = configuration.pop("image", build / "skerry.img")
+            first = vm.Machine(image, **{"machine": "q35,sata=off", **configuration})
+            path = tmp_path_factory.mktemp("state") / "state"
+            with first:
+                first.boot()
+                first.snapshot(path)
+            states[key] = lambda: first.fork(path)
+        return states[key]()
+
+    return make
+
+
+@pytest.fixture
+def machine(booted):
+    """A machine at its prompt, all one's own."""
+    with booted() as m:
+        yield m
+
+
+@pytest.fixture(autouse=True)
+def fresh_list_of_machines():
+    vm.Machine.made.clear()
+    yield
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed:
+        for number, m in enumerate(vm.Machine.made, 1):
+            report.sections.append((f"machine {number}: {' '.join(m.command)}", m.complaints() or "(QEMU said nothing)"))
+            report.sections.append((f"machine {number}: serial log", vm.plain(m.log)))
