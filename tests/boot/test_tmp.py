@@ -5,8 +5,7 @@ account is what it was.
 import re
 
 import pytest
-from account import at_rest
-from test_kill import kill, restarts, same_account, wait_for_restarts
+from test_kill import account, kill, restarts, same_account, wait_for_restarts
 
 CLIENTS = 3
 ROUNDS = 800
@@ -46,7 +45,7 @@ def load(m, rounds, kills, spread_us):
 def test_kills_under_clients(m, spread_us):
     """At 300 us it dies again and again while it recovers."""
     load(m, ROUNDS, 5, spread_us)
-    before = at_rest(m)
+    before = account(m)
     load(m, ROUNDS, KILLS, spread_us)
     same_account(m, before)
 
