@@ -106,6 +106,19 @@ void legacy_keep(struct legacy *l, handle_t h)
 			l->list[i].taken = true;
 }
 
+void legacy_discard(struct legacy *l, bool (*useless)(const struct handle_info *h))
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < l->n; i++) {
+		if (!l->list[i].taken && useless(&l->list[i].info))
+			handle_close(l->list[i].info.handle);
+		else
+			l->list[kept++] = l->list[i];
+	}
+	l->n = kept;
+}
+
 uint32_t legacy_sweep(struct legacy *l)
 {
 	uint32_t n = 0;

@@ -36,5 +36,10 @@ handle_t legacy_take(struct legacy *l, uint32_t type, uint32_t tag);
 handle_t legacy_take_kind(struct legacy *l, uint32_t type, uint32_t kind, uint32_t *owner);
 /* A handle known by its value (0: nothing) is used further. */
 void legacy_keep(struct legacy *l, handle_t h);
+/*
+ * Closes what was not taken and is useless to any instance: first thing in a new life, so that lives that end before
+ * their sweep leave no more than one such heap.
+ */
+void legacy_discard(struct legacy *l, bool (*useless)(const struct handle_info *h));
 /* Closes what was not taken and forgets the list. Returns how many there were. */
 uint32_t legacy_sweep(struct legacy *l);

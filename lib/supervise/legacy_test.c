@@ -133,6 +133,29 @@ static void large_tables(void **state)
 	assert_int_equal(open_handles(), took);
 }
 
+static bool no_tag(const struct handle_info *h)
+{
+	return h->tag == 0;
+}
+
+static void useless_ones_first(void **state)
+{
+	struct legacy l;
+
+	(void)state;
+	handle_t root = put(OBJ_RESOURCE, 0), port = put(OBJ_PORT, TAG(3, 1));
+	for (int i = 0; i < 100; i++)
+		put(OBJ_NOTIFY, 0);
+	put(OBJ_PORT, TAG(4, 1));
+	assert_int_equal(legacy_read(&l), OK);
+	legacy_keep(&l, root);
+	legacy_discard(&l, no_tag);
+	assert_int_equal(open_handles(), 3);
+	assert_int_equal(legacy_take(&l, OBJ_PORT, TAG(3, 1)), port);
+	assert_int_equal(legacy_sweep(&l), 1);
+	assert_int_equal(open_handles(), 2);
+}
+
 static void errors_are_told(void **state)
 {
 	struct legacy l;
@@ -150,7 +173,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(nothing_there, reset), cmocka_unit_test_setup(taken_once_and_duplicates_go, reset),
 		cmocka_unit_test_setup(kinds_with_their_owner, reset), cmocka_unit_test_setup(large_tables, reset),
-		cmocka_unit_test_setup(errors_are_told, reset),
+		cmocka_unit_test_setup(errors_are_told, reset), cmocka_unit_test_setup(useless_ones_first, reset),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

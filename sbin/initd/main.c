@@ -469,6 +469,19 @@ static struct records *take_or_make_records(struct legacy *left)
 	return (struct records *)va;
 }
 
+/* What each instance makes anew, and what had no tag yet; a process without one may have just been started. */
+static bool useless(const struct handle_info *h)
+{
+	switch (TAG_KIND(h->tag)) {
+	case 0:          return h->type != OBJ_PROCESS;
+	case KIND_IMAGE:
+	case KIND_EXIT:
+	case KIND_STOP:
+	case KIND_GRANT: return true;
+	default:         return false;
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const char *instance = env_get("INSTANCE");
@@ -478,6 +491,7 @@ int main(int argc, char **argv)
 	(void)argc;
 	(void)argv;
 	MUST(legacy_read(&left));
+	legacy_discard(&left, useless);
 	handle_t root = legacy_take(&left, OBJ_RESOURCE, TAG(0, KIND_START_ROOT));
 	handle_t boot = legacy_take(&left, OBJ_FRAME, TAG(0, KIND_START_BOOT));
 	handle_t ns = legacy_take(&left, OBJ_NAMESPACE, TAG(0, KIND_START_NS));

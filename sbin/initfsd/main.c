@@ -249,6 +249,11 @@ static void keep_start_handles(struct legacy *l)
 		legacy_keep(l, start_handle(names[i]));
 }
 
+static bool is_frame(const struct handle_info *h)
+{
+	return h->type == OBJ_FRAME;
+}
+
 int main(int argc, char **argv)
 {
 	static struct svc svc = { .proto = &file_proto, .ops = &ops, .on_notify = on_notify };
@@ -264,6 +269,7 @@ int main(int argc, char **argv)
 		empty_frame = make_empty_frame();
 	MUST(tree_init(&tree));
 	if (!shelf_read(&tree, &left)) {
+		legacy_discard(&left, is_frame);
 		load();
 		shelf_write(&tree);
 	}
