@@ -47,29 +47,32 @@ static bool writable(const struct link *k, const struct lane *l, uint64_t len, u
 	return room(l) >= (k->type == SOCKET_PACKET ? PACKET_ROOM(len) : MIN(len, SOCKET_ATOMIC)) && (!n || l->n_cargo < SOCKET_CARGO_MAX);
 }
 
-static void wake_locked(struct link *k, struct list *queue)
+static void wake_locked(struct link *k, struct list *queue, bool direct)
 {
 	struct thread *t = LIST_FIRST(queue, struct thread, wait_node);
 	list_remove(&t->wait_node);
 	list_push_back(&k->woken, &t->wait_node);
 	t->regs.rip -= 2;               /* the SYSCALL instruction; its registers are as they were */
-	sched_wake(t);
+	if (direct)
+		sched_wake_direct(t);
+	else
+		sched_wake(t);
 }
 
 /* Whoever is done with a lane, or no longer waits there, lets the next go on if it can. */
 static void pass_on_locked(struct link *k, struct lane *l)
 {
 	if (unlikely(!list_empty(&l->readers)) && readable(k, l))
-		wake_locked(k, &l->readers);
+		wake_locked(k, &l->readers, l->answer);
 	if (unlikely(!list_empty(&l->writers))) {
 		const struct regs *r = &LIST_FIRST(&l->writers, struct thread, wait_node)->regs;
 		/* What it asks for stands in its registers: the same call has come this far before. */
 		if (writable(k, l, r->rdx, (uint32_t)r->r9))
-			wake_locked(k, &l->writers);
+			wake_locked(k, &l->writers, false);
 	}
 }
 
-static status_t wait_locked(struct socket *s, struct list *queue, uint64_t deadline)
+static noinline status_t wait_locked(struct socket *s, struct list *queue, uint64_t deadline)
 {
 	struct thread *t = current_thread();
 	if (!deadline)
@@ -80,33 +83,38 @@ static status_t wait_locked(struct socket *s, struct list *queue, uint64_t deadl
 	return STATUS_BLOCKED;
 }
 
-void socket_wait_leave(struct thread *t)
+/* Takes t off the Socket it is listed in; waiting: only if it was not woken meanwhile. */
+static noinline bool leave(struct thread *t, bool waiting)
 {
 	struct socket *s = t->wait_socket;
 	if (!s)
-		return;
-	spin_lock(&s->link->lock);
-	list_remove(&t->wait_node);
-	t->wait_socket = NULL;
-	pass_on_locked(s->link, &s->link->lane[0]);
-	pass_on_locked(s->link, &s->link->lane[1]);
-	spin_unlock(&s->link->lock);
-	OBJ_PUT(s);
+		return false;
+	struct link *k = s->link;
+	spin_lock(&k->lock);
+	bool off = t->wait_socket == s && (!waiting || t->wait == WAIT_SOCKET);
+	if (off) {
+		list_remove(&t->wait_node);
+		t->wait_socket = NULL;
+		pass_on_locked(k, &k->lane[0]);
+		pass_on_locked(k, &k->lane[1]);
+	}
+	spin_unlock(&k->lock);
+	if (off)
+		OBJ_PUT(s);
+	return off;
+}
+
+void socket_wait_leave(struct thread *t)
+{
+	(void)leave(t, false);
 }
 
 void socket_wait_break(struct thread *t, status_t why)
 {
-	struct socket *s = t->wait_socket;
-	if (!s)
-		return;
-	spin_lock(&s->link->lock);
-	bool waiting = t->wait == WAIT_SOCKET && t->wait_socket == s;
-	spin_unlock(&s->link->lock);
-	if (!waiting)
-		return;
-	socket_wait_leave(t);
-	t->regs.rax = (uint64_t)why;
-	sched_wake(t);
+	if (leave(t, true)) {
+		t->regs.rax = (uint64_t)why;
+		sched_wake(t);
+	}
 }
 
 /* Looks a Socket up. Whatever comes of the call, the thread is not counted on any more for another Socket. */
@@ -142,12 +150,10 @@ static struct socket *watched_locked(struct link *k, unsigned side, enum socket_
 }
 
 /* link unlocked: signals reach Ports, whose locks come first. */
-static void tell(struct socket *s, enum socket_event event, bool last)
+static noinline void tell(struct socket *s, enum socket_event event, bool last)
 {
-	if (unlikely(s)) {
-		watchers_fire(&s->watchers[event], last);
-		OBJ_PUT(s);
-	}
+	watchers_fire(&s->watchers[event], last);
+	OBJ_PUT(s);
 }
 
 static bool happened_locked(struct link *k, unsigned side, enum socket_event event)
@@ -186,8 +192,22 @@ static status_t flight_take(struct link *k, unsigned to, const struct cargo *c)
 	return st;
 }
 
+/* c goes along with what is put in next. */
+static noinline status_t carry(struct link *k, unsigned to, struct cargo *c)
+{
+	struct lane *l = &k->lane[to];
+	status_t st = flight_take(k, to, c);
+	if (st < 0)
+		return st;
+	for (unsigned i = 0; i < c->n; i++)
+		object_handle_get(c->object[i]);
+	c->at = l->head;
+	l->cargo[(l->first_cargo + l->n_cargo++) % SOCKET_CARGO_MAX] = *c;
+	return OK;
+}
+
 /* The first cargo leaves its lane: its handle counts are the caller's now, to be dropped when k is unlocked. */
-static void unload_locked(struct lane *l, struct cargo *c)
+static noinline void unload_locked(struct lane *l, struct cargo *c)
 {
 	*c = l->cargo[l->first_cargo];
 	l->first_cargo = (l->first_cargo + 1) % SOCKET_CARGO_MAX;
@@ -202,14 +222,14 @@ static void unload_locked(struct lane *l, struct cargo *c)
 	spin_unlock(&flight_lock);
 }
 
-static void drop(const struct cargo *c)
+static noinline void drop(const struct cargo *c)
 {
 	for (unsigned i = 0; i < c->n; i++)
 		object_handle_put(c->object[i]);
 }
 
 /* What a write is to carry; borrowed as yet. */
-static status_t load(struct cargo *c, user_in_t handles, uint32_t n)
+static noinline status_t load(struct cargo *c, user_in_t handles, uint32_t n)
 {
 	handle_t h[IPC_HANDLES];
 	c->n = n;
@@ -225,7 +245,7 @@ static status_t load(struct cargo *c, user_in_t handles, uint32_t n)
 }
 
 /* Gives the reader handles for what c carries, as far as there is room: all of these, or an error. */
-static status_t hand_over(const struct cargo *c, user_out_t to, uint32_t n)
+static noinline status_t hand_over(const struct cargo *c, user_out_t to, uint32_t n)
 {
 	struct table *t = CURRENT_PROCESS->table;
 	handle_t h[IPC_HANDLES];
@@ -443,8 +463,10 @@ status_t sys_socket_shutdown(handle_t h, uint32_t how)
 	spin_unlock(&k->lock);
 	while (n-- > 0)
 		drop(&left[n]);
-	tell(reader, SOCKET_READABLE, false);
-	tell(writer, SOCKET_WRITABLE, false);
+	if (reader)
+		tell(reader, SOCKET_READABLE, false);
+	if (writer)
+		tell(writer, SOCKET_WRITABLE, false);
 	return OK;
 }
 
@@ -565,52 +587,32 @@ status_t sys_socket_accept(handle_t h, uint64_t deadline, handle_t *out)
 	return st;
 }
 
-/* Queues c, whose reference is the queue's then. ERR_AGAIN: full. */
-static status_t queue_for_accept(struct socket *s, struct socket *c)
+static status_t connect(struct socket *s, uint64_t deadline, handle_t *out)
 {
+	struct socket *end[2], *watched = NULL;
 	struct link *k = s->link;
-	struct socket *watched = NULL;
-	status_t st = OK;
+	status_t st = pair_create(k->type, end);
+	if (st < 0)
+		return st;
 	spin_lock(&k->lock);
 	if (!k->end[0]) {
 		st = ERR_NOT_FOUND;
 	} else if (k->n_pending == k->backlog) {
-		st = ERR_AGAIN;
-	} else {
-		c->link->flight[c->side] = 1;
-		list_push_back(&k->pending, &c->pending);
+		st = wait_locked(s, &k->lane[0].writers, deadline);
+	} else if ((st = handle_install(CURRENT_PROCESS->table, &end[0]->obj, RIGHT_ALL, 0, out)) == OK) {
+		end[1]->link->flight[1] = 1;
+		list_push_back(&k->pending, &OBJ_GET(end[1])->pending);
 		k->n_pending++;
 		watched = watched_locked(k, 0, SOCKET_READABLE);
+	}
+	if (st != STATUS_BLOCKED)
 		pass_on_locked(k, &k->lane[0]);
-	}
 	spin_unlock(&k->lock);
-	tell(watched, SOCKET_READABLE, false);
-	return st;
-}
-
-static status_t connect(struct socket *s, uint64_t deadline, handle_t *out)
-{
-	struct socket *end[2];
-	struct link *k = s->link;
-	status_t st = OK;
-	spin_lock(&k->lock);
-	if (k->end[0] && k->n_pending == k->backlog)
-		st = wait_locked(s, &k->lane[0].writers, deadline);
-	spin_unlock(&k->lock);
-	if (st == OK)
-		st = pair_create(k->type, end);
-	if (st != OK)
-		return st;
-	st = handle_install(CURRENT_PROCESS->table, &end[0]->obj, RIGHT_ALL, 0, out);
-	if (st == OK) {
-		st = queue_for_accept(s, end[1]);
-		if (st < 0)
-			(void)handle_close(CURRENT_PROCESS->table, *out);
-	}
+	if (unlikely(watched))
+		tell(watched, SOCKET_READABLE, false);
 	OBJ_PUT(end[0]);
-	if (st < 0)
-		OBJ_PUT(end[1]);
-	return st == ERR_AGAIN ? STATUS_RESTART : st;   /* another CPU was quicker */
+	OBJ_PUT(end[1]);
+	return st;
 }
 
 status_t sys_socket_connect(handle_t h, user_in_t text, uint64_t len, uint64_t deadline, handle_t *out)
@@ -658,36 +660,40 @@ static uint32_t *packet_length(struct lane *l, uint64_t at)
 	return (uint32_t *)(l->page[at / PAGE_SIZE % SOCKET_PAGES] + at % PAGE_SIZE);
 }
 
-/* What a read asks for, and what came of it. */
-struct taking { user_out_t buf, handles; uint64_t len, done, size; uint32_t room, got; };
+/* How much of a stream one read takes: not beyond where the next handles come. */
+static uint64_t stream_piece(const struct lane *l, uint64_t len)
+{
+	uint64_t n = MIN(MIN(l->head - l->tail, len), SOCKET_PACKET_MAX);
+	if (unlikely(l->n_cargo)) {
+		const struct cargo *c = &l->cargo[l->first_cargo], *next = &l->cargo[(l->first_cargo + 1) % SOCKET_CARGO_MAX];
+		if (c->at != l->tail)
+			n = MIN(n, c->at - l->tail);
+		else if (l->n_cargo > 1)
+			n = MIN(n, next->at - l->tail);
+	}
+	return n;
+}
 
 /* Takes what a lane with data has. On an error all is as before. left->n: handles to drop. */
-static status_t take_locked(struct link *k, struct lane *l, struct taking *r, struct cargo *left)
+always_inline status_t take_locked(struct link *k, struct lane *l, user_out_t buf, uint64_t len, user_out_t handles, uint32_t room_for,
+	uint64_t *done, uint64_t *size, uint32_t *got, struct cargo *left)
 {
-	uint64_t at = l->tail, n = l->head - at, moved;
-	struct cargo *c = l->n_cargo ? &l->cargo[l->first_cargo] : NULL;
-	if (k->type == SOCKET_PACKET) {
-		r->size = *packet_length(l, at);
-		n = MIN(r->size, r->len);
-		moved = PACKET_ROOM(r->size);
-		at += 4;
-	} else {
-		struct cargo *next = c && c->at != at ? c : l->n_cargo > 1 ? &l->cargo[(l->first_cargo + 1) % SOCKET_CARGO_MAX] : NULL;
-		if (unlikely(next))
-			n = MIN(n, next->at - at);
-		r->size = moved = n = MIN(MIN(n, r->len), SOCKET_PACKET_MAX);
-	}
-	status_t st = ring_copy(l, at, r->buf.va, n, true);
-	if (st == OK && unlikely(c && c->at == l->tail)) {
-		r->got = MIN(c->n, r->room);
-		st = hand_over(c, r->handles, r->got);
+	bool packet = k->type == SOCKET_PACKET;
+	uint64_t whole = packet ? *packet_length(l, l->tail) : stream_piece(l, len), n = MIN(whole, len);
+	status_t st = ring_copy(l, packet ? l->tail + 4 : l->tail, buf.va, n, true);
+	if (unlikely(st == OK && l->n_cargo && l->cargo[l->first_cargo].at == l->tail)) {
+		const struct cargo *c = &l->cargo[l->first_cargo];
+		*got = MIN(c->n, room_for);
+		st = hand_over(c, handles, *got);
 		if (st == OK)
 			unload_locked(l, left);
 	}
 	if (unlikely(st < 0))
 		return st;
-	r->done = n;
-	l->tail += moved;
+	*done = n;
+	*size = whole;
+	k->lane[l == &k->lane[0]].answer = true;
+	l->tail += packet ? PACKET_ROOM(whole) : n;
 	if (l->tail == l->head)
 		l->head = l->tail = 0;  /* begin with the page that is in the cache */
 	return OK;
@@ -696,7 +702,6 @@ static status_t take_locked(struct link *k, struct lane *l, struct taking *r, st
 status_t sys_socket_read(handle_t h, user_out_t buf, uint64_t len, uint64_t deadline, user_out_t handles, uint32_t room_for,
 	uint64_t *done, uint64_t *size, uint32_t *got)
 {
-	struct taking r = { .buf = buf, .handles = handles, .len = len, .room = room_for };
 	struct socket *s, *watched = NULL;
 	struct cargo left;
 	status_t st = find(h, RIGHT_READ, &s);
@@ -705,38 +710,35 @@ status_t sys_socket_read(handle_t h, user_out_t buf, uint64_t len, uint64_t dead
 	struct link *k = enter(s);
 	struct lane *l = &k->lane[s->side];
 	left.n = 0;
-	if (unlikely(s->listening)) {
-		st = ERR_INVALID;
-	} else if (l->head == l->tail) {
-		if (!l->ended && !l->refused && len) {
-			st = wait_locked(s, &l->readers, deadline);
-			spin_unlock(&k->lock);
-			return st;
-		}
-	} else if (likely(len || k->type == SOCKET_PACKET)) {
+	if (l->head != l->tail) {
 		bool was_full = room(l) < PACKET_ROOM(SOCKET_PACKET_MAX) || l->n_cargo;
-		st = take_locked(k, l, &r, &left);
+		if (likely(len || k->type == SOCKET_PACKET))
+			st = take_locked(k, l, buf, len, handles, room_for, done, size, got, &left);
 		if (unlikely(was_full) && st == OK)
 			watched = watched_locked(k, !s->side, SOCKET_WRITABLE);
+	} else if (unlikely(s->listening)) {
+		st = ERR_INVALID;
+	} else if (!l->ended && !l->refused && len) {
+		st = wait_locked(s, &l->readers, deadline);
+		spin_unlock(&k->lock);
+		return st;
 	}
 	pass_on_locked(k, l);
 	spin_unlock(&k->lock);
 	if (unlikely(left.n))
 		drop(&left);
-	tell(watched, SOCKET_WRITABLE, false);
-	*done = r.done;
-	*size = r.size;
-	*got = r.got;
+	if (unlikely(watched))
+		tell(watched, SOCKET_WRITABLE, false);
 	return st;
 }
 
 /* ---- writing ---- */
 
 /* Pages for n more bytes. What is there stays if some cannot be had. */
-static status_t pages_locked(struct link *k, struct lane *l, uint64_t n)
+static noinline status_t pages_locked(struct link *k, struct lane *l, uint64_t n)
 {
-	for (uint64_t i = l->head / PAGE_SIZE; i <= (l->head + n - 1) / PAGE_SIZE; i++) {
-		char **page = &l->page[i % SOCKET_PAGES];
+	for (uint64_t at = l->head; at < l->head + n; at = ALIGN_DOWN(at, PAGE_SIZE) + PAGE_SIZE) {
+		char **page = &l->page[at / PAGE_SIZE % SOCKET_PAGES];
 		if (likely(*page))
 			continue;
 		status_t st = budget_charge(k->payer, CHARGE_PAGES, 1);
@@ -754,23 +756,18 @@ static status_t pages_locked(struct link *k, struct lane *l, uint64_t n)
 }
 
 /* Puts n bytes and what c carries into a lane with room for them. On an error all is as before. */
-static status_t put_locked(struct link *k, unsigned to, uint64_t user, uint64_t n, struct cargo *c)
+always_inline status_t put_locked(struct link *k, unsigned to, uint64_t user, uint64_t n, struct cargo *c)
 {
 	struct lane *l = &k->lane[to];
 	bool packet = k->type == SOCKET_PACKET;
 	uint64_t moved = packet ? PACKET_ROOM(n) : n;
-	status_t st = pages_locked(k, l, moved);
+	uint64_t at = l->head % PAGE_SIZE;
+	bool there = at + moved <= PAGE_SIZE && l->page[l->head / PAGE_SIZE % SOCKET_PAGES];
+	status_t st = likely(there) ? OK : pages_locked(k, l, moved);
 	if (st == OK)
 		st = ring_copy(l, packet ? l->head + 4 : l->head, user, n, false);
-	if (st == OK && unlikely(c)) {
-		st = flight_take(k, to, c);
-		if (st == OK) {
-			for (unsigned i = 0; i < c->n; i++)
-				object_handle_get(c->object[i]);
-			c->at = l->head;
-			l->cargo[(l->first_cargo + l->n_cargo++) % SOCKET_CARGO_MAX] = *c;
-		}
-	}
+	if (st == OK && unlikely(c))
+		st = carry(k, to, c);
 	if (unlikely(st < 0))
 		return st;
 	if (packet)
@@ -809,7 +806,9 @@ status_t sys_socket_write(handle_t h, user_in_t buf, uint64_t len, uint64_t dead
 			watched = watched_locked(k, !s->side, SOCKET_READABLE);
 	}
 	pass_on_locked(k, l);
+	l->answer = false;
 	spin_unlock(&k->lock);
-	tell(watched, SOCKET_READABLE, false);
+	if (unlikely(watched))
+		tell(watched, SOCKET_READABLE, false);
 	return st;
 }

@@ -37,6 +37,7 @@ struct lane {
 	uint64_t     head, tail;        /* bytes ever put in and taken out; both 0 again when it runs empty */
 	bool         ended;             /* nothing more is put in */
 	bool         refused;           /* nobody takes anything out */
+	bool         answer;            /* the writer has read since it last wrote: it will wait for more, so who reads this runs at once */
 	uint8_t      n_cargo, first_cargo;
 	uint8_t      n_sockets;         /* of the handles under way, those of Sockets; flight_lock */
 	struct list  readers, writers;  /* of struct thread: those not woken yet, first come first served */

@@ -8,7 +8,6 @@
 #include <gen/file.h>
 #include <rt/file.h>
 #include <rt/io.h>
-#include <rt/socket.h>
 #include <rt/start.h>
 #include <string.h>
 #include "mark.h"
@@ -79,11 +78,12 @@ static int serve_loop(void)
 static int serve_socket(size_t size)
 {
 	handle_t s = start_handle("socket");
+	uint64_t done = 0, all;
+	uint32_t n;
 	for (;;) {
-		size_t done = 0;
 		for (size_t at = 0; at < size; at += done)
-			MUST(socket_get(s, buffer + at, size - at, &done));
-		MUST(socket_put(s, buffer, 1));
+			MUST(socket_read(s, buffer + at, size - at, FOREVER, NULL, 0, &done, &all, &n));
+		MUST(socket_write(s, buffer, 1, FOREVER, NULL, 0, &done));
 	}
 }
 
@@ -189,10 +189,11 @@ static void run_in(struct ctx *c, uint64_t n)
 
 static void run_socket(struct ctx *c, uint64_t n)
 {
-	size_t done;
+	uint64_t done, size;
+	uint32_t got;
 	while (n-- > 0) {
-		MUST(socket_put(c->socket, buffer, c->len));
-		MUST(socket_get(c->socket, buffer, 1, &done));
+		MUST(socket_write(c->socket, buffer, c->len, FOREVER, NULL, 0, &done));
+		MUST(socket_read(c->socket, buffer, 1, FOREVER, NULL, 0, &done, &size, &got));
 	}
 }
 
