@@ -132,7 +132,7 @@ static status_t open_existing(struct svc_cmd *c, uint32_t ino, uint32_t flags, s
 
 static status_t open_new(struct svc_cmd *c, uint32_t flags, uint32_t mode, struct file_open_rep *p)
 {
-	struct change ch;
+	struct change ch = { .n = 0 };
 	struct place at;
 	status_t st = place(c, c->path, c->path_len, &at);
 
