@@ -69,7 +69,7 @@ status_t sys_kstat(handle_t resource, struct kstat *out)
 	if (st < 0)
 		return st;
 	/* No borrowed pointer is held here, so this CPU may count as having left the kernel. */
-	while (reap_pending()) {
+	while (reap_pending() || vmem_trim_some()) {
 		this_cpu()->epoch++;
 		reap_some();
 		if (sched_preempt_point())

@@ -31,6 +31,7 @@ status_t ipc_unpack_event(const struct ipc_regs *r, struct event *e)
 	e->kind = (int)kind;
 	e->cmd = r->rdi;
 	e->badge = r->r13;
+	e->status = kind == ACCEPT_COMPLETION ? (status_t)r->r13 : OK;
 	copy_words(e->w, r->w);
 	e->op = IPC_META_OP(r->r15);
 	e->flags = IPC_META_FLAGS(r->r15);
@@ -77,4 +78,20 @@ status_t ipc_return_accept(cmd_id_t cmd, const struct reply *a, handle_t port, s
 	ipc_pack_return(&r, cmd, a);
 	ipc_raw(&r);
 	return ipc_unpack_event(&r, e);
+}
+
+status_t ipc_submit(handle_t session, const struct msg *m, handle_t port, uint64_t token)
+{
+	struct ipc_regs r = {
+		.rax = SYS_submit | (uint64_t)port << 32,
+		.rdi = session | (uint64_t)m->handles[0] << 32,
+		.r13 = (uint64_t)m->in,
+		.r14 = (uint64_t)m->out,
+		.r15 = IPC_META(m->op, MIN(m->in_len, (size_t)IPC_WINDOW_MAX), MIN(m->out_len, (size_t)IPC_WINDOW_MAX), m->flags),
+		.rbx = pair(m->handles[1], m->handles[2]),
+		.rbp = token,
+	};
+	copy_words(r.w, m->w);
+	ipc_raw(&r);
+	return (status_t)r.rax;
 }

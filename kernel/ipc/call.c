@@ -45,10 +45,10 @@ static status_t take_path(struct command *c, uint64_t address, uint32_t len, str
 	return OK;
 }
 
-static status_t take_handles(struct command *c, const struct regs *r)
+static status_t take_handles(struct command *c, const struct regs *r, unsigned max)
 {
 	handle_t h[IPC_HANDLES] = { (handle_t)(r->rdi >> 32), (handle_t)r->rbx, (handle_t)(r->rbx >> 32), (handle_t)(r->rax >> 32) };
-	for (unsigned i = 0; i < IPC_HANDLES; i++) {
+	for (unsigned i = 0; i < max; i++) {
 		if (!h[i])
 			continue;
 		struct object *o;
@@ -78,10 +78,14 @@ static status_t abandon(struct command *c, status_t st)
 
 static status_t send(struct thread *t, struct command *c, struct session *s, uint32_t rights, uint64_t deadline)
 {
+	if (unlikely(t->special & SPECIAL_INTERRUPTED)) {
+		t->special &= (uint8_t)~SPECIAL_INTERRUPTED;
+		return abandon(c, ERR_INTERRUPTED);
+	}
+	command_fresh(c);
+	t->steps++;
 	c->session = s;
 	c->caller = t;
-	c->accept_seq = 0;
-	c->redelivered = false;
 	c->rights = s->rights & rights;
 	c->priority = t->priority;
 	/* Blocked before it is sent: the answer may come from another CPU at once. */
@@ -117,59 +121,201 @@ status_t raw_call_words(uint64_t session, uint64_t a1, uint64_t a2, uint64_t a3,
 	return send(t, t->command, s, rights, FOREVER);
 }
 
-status_t raw_call(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
+/*
+ * The parts of a call that c carries along: Session, path, handles. *counted: a Session that was found by URI. On an
+ * error c is as before.
+ */
+static status_t compose(struct command *c, const struct regs *r, unsigned max_handles, struct session **s, uint32_t *rights, struct session **counted)
 {
-	(void)a1, (void)a2, (void)a3, (void)a4, (void)a5;
-	struct thread *t = current_thread();
-	struct regs *r = &t->regs;
-	struct session *s = NULL;
+	struct process *self = CURRENT_PROCESS;
 	uint32_t flags = IPC_META_FLAGS(r->r15), in_len = IPC_META_IN(r->r15), out_len = IPC_META_OUT(r->r15);
-	status_t st = own_command(t);
-	if (st < 0)
-		return st;
-	struct command *c = t->command;
+	handle_t h = (handle_t)r->rdi;
+	status_t st = OK;
+	*counted = NULL;
 	if ((flags & ~(uint32_t)(IPC_PATH | IPC_URI)) || in_len > IPC_WINDOW_MAX || out_len > IPC_WINDOW_MAX)
 		return ERR_INVALID;
 	if (!user_range_ok(r->r13, in_len) || !user_range_ok(r->r14, out_len))
 		return ERR_FAULT;
-	struct session *counted = NULL;
-	uint32_t rights = 0;
 	if (flags & IPC_URI) {
-		struct namespace *ns = t->process->ns;
-		if ((handle_t)a0)
-			st = handle_lookup(t->process->table, (handle_t)a0, OBJ_NAMESPACE, RIGHT_INSPECT, (struct object **)&ns, NULL);
+		struct namespace *ns = self->ns;
+		if (h)
+			st = handle_lookup(self->table, h, OBJ_NAMESPACE, RIGHT_INSPECT, (struct object **)&ns, NULL);
 		if (st == OK)
-			st = take_path(c, r->r13, in_len, ns, &counted, &rights);
-		s = counted;
+			st = take_path(c, r->r13, in_len, ns, counted, rights);
+		*s = *counted;
 	} else {
-		st = handle_lookup(t->process->table, (handle_t)a0, OBJ_SESSION, RIGHT_CALL, (struct object **)&s, &rights);
+		st = handle_lookup(self->table, h, OBJ_SESSION, RIGHT_CALL, (struct object **)s, rights);
 		if (st == OK && (flags & IPC_PATH))
 			st = take_path(c, r->r13, in_len, NULL, NULL, NULL);
 	}
 	if (st == OK)
-		st = take_handles(c, r);
+		st = take_handles(c, r, max_handles);
 	if (unlikely(st < 0)) {
 		(void)abandon(c, st);
-		OBJ_PUT(counted);
+		OBJ_PUT(*counted);
 		return st;
 	}
 	c->extra = flags || c->n_handles;
-	st = send(t, c, s, rights, r->rbp);
+	return OK;
+}
+
+status_t raw_call(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
+{
+	(void)a0, (void)a1, (void)a2, (void)a3, (void)a4, (void)a5;
+	struct thread *t = current_thread();
+	struct session *s, *counted;
+	uint32_t rights = 0;
+	status_t st = own_command(t);
+	if (st == OK)
+		st = compose(t->command, &t->regs, IPC_HANDLES, &s, &rights, &counted);
+	if (st < 0)
+		return st;
+	st = send(t, t->command, s, rights, t->regs.rbp);
 	OBJ_PUT(counted);
 	return st;
+}
+
+status_t raw_submit(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
+{
+	(void)a0, (void)a1, (void)a2, (void)a3, (void)a4, (void)a5;
+	const struct regs *r = &current_thread()->regs;
+	struct port *q;
+	struct command *c = NULL;
+	struct session *s, *counted;
+	uint32_t rights = 0;
+	status_t st = LOOKUP((handle_t)(r->rax >> 32), OBJ_PORT, RIGHT_SERVE, &q);
+	if (st < 0)
+		return st;
+	spin_lock(&q->lock);
+	if (!list_empty(&q->reserve)) {
+		c = LIST_FIRST(&q->reserve, struct command, node);
+		list_remove(&c->node);
+	}
+	spin_unlock(&q->lock);
+	if (!c)
+		return ERR_AGAIN;
+	st = compose(c, r, IPC_HANDLES - 1, &s, &rights, &counted);
+	if (st == OK) {
+		uint64_t w[IPC_WORDS] = { r->rsi, r->rdx, r->r10, r->r8, r->r9, r->r12 };
+		command_fresh(c);
+		memcpy(c->w, w, sizeof(w));
+		c->in = r->r13;
+		c->out = r->r14;
+		c->meta = r->r15;
+		c->token = r->rbp;
+		c->op = (uint32_t)CURRENT_PROCESS->pid;
+		c->extra = 1;
+		c->submitted = true;
+		c->sender = CURRENT_PROCESS;
+		c->completion = OBJ_GET(q);
+		c->session = s;
+		c->rights = s->rights & rights;
+		c->priority = current_thread()->priority;
+		CURRENT_PROCESS->ever_served = true;
+		st = port_send(s->port, c, false);
+		OBJ_PUT(counted);
+		if (st == OK)
+			return OK;
+		(void)abandon(c, st);
+		OBJ_PUT(q);
+	}
+	c->submitted = false;
+	spin_lock(&q->lock);
+	list_push_back(&q->reserve, &c->node);
+	spin_unlock(&q->lock);
+	return st;
+}
+
+#define HOPS_MAX 8
+
+status_t sys_forward(cmd_id_t id, handle_t session, uint32_t skip, uint32_t rights)
+{
+	struct session *to;
+	uint32_t had;
+	status_t st = handle_lookup(CURRENT_PROCESS->table, session, OBJ_SESSION, RIGHT_CALL, (struct object **)&to, &had);
+	if (st < 0)
+		return st;
+	struct command *c = command_lock(id);
+	if (!c)
+		return ERR_NOT_FOUND;
+	struct session *from = c->session;
+	struct port *p = from->port;
+	if (c->is_close || skip > (c->path ? c->path_len : 0u))
+		st = ERR_INVALID;
+	else if (c->hops == HOPS_MAX)
+		st = ERR_LOOP;
+	else if (to->port->dead)
+		st = ERR_GONE;
+	if (st < 0) {
+		spin_unlock(&p->lock);
+		return st;
+	}
+	/* Off this Port; with its handles, path and windows it goes on under the other Session. */
+	struct residue r = { 0 };
+	(void)command_op_id(c);
+	this_cpu()->commands_accepted--;
+	if (c->cancel == CANCEL_QUEUED) {
+		list_remove(&c->event);
+		p->pending--;
+	}
+	if (p->suspect == c) {
+		p->suspect = NULL;
+		r.dispatch = OBJ_GET(p);
+	}
+	bool cancelled = c->cancel != CANCEL_NONE;
+	c->state = CMD_IDLE;
+	c->cancel = CANCEL_NONE;
+	c->faults = 0;
+	c->accept_seq = 0;
+	c->redelivered = false;
+	c->server = NULL;
+	c->hops++;
+	c->extra = 1;
+	c->path_offset = (uint16_t)(c->path_offset + skip);
+	c->path_len = (uint16_t)(c->path_len - skip);
+	c->rights &= rights & had & to->rights;
+	if (--from->in_flight == 0 && from->closing == SESSION_CLOSE_PENDING)
+		r.close = from;
+	c->session = to;
+	struct thread *caller = c->submitted ? NULL : c->caller;
+	spin_unlock(&p->lock);
+	residue_drop(&r);
+	st = port_send(to->port, c, false);
+	if (unlikely(st < 0)) {
+		/* The other side went in this instant: that is the answer. */
+		bool submitted = c->submitted;
+		c->caller = NULL;
+		(void)abandon(c, st);
+		if (caller) {
+			caller->regs.rax = (uint64_t)st;
+			sched_wake(caller);
+		} else if (submitted) {
+			c->meta = (uint64_t)st;
+			command_complete(c, true);
+		} else {
+			command_free(c);
+		}
+	} else if (cancelled) {
+		/* Whoever serves it now is told as well, once it has accepted. */
+		spin_lock(&to->port->lock);
+		if (c->session == to)
+			command_cancel_locked(c);
+		spin_unlock(&to->port->lock);
+		port_dispatch(to->port);
+	}
+	return OK;
 }
 
 /* ---- windows ---- */
 
 /* One piece of a window, within a page of the caller's. Port locked. */
-static status_t copy_piece(struct command *c, uint64_t at, uint64_t user, uint64_t *n, bool to_caller)
+static status_t copy_piece(struct command *c, const struct windows *w, uint64_t at, uint64_t user, uint64_t *n, bool to_caller)
 {
 	if (!to_caller && c->path)
 		return copy_out((user_out_t){ user }, c->path + c->path_offset + at, *n);
-	const struct regs *r = &c->caller->regs;
-	uint64_t va = (to_caller ? r->r14 : r->r13) + at, in_page = va & (PAGE_SIZE - 1), phys;
+	uint64_t va = (to_caller ? w->out : w->in) + at, in_page = va & (PAGE_SIZE - 1), phys;
 	*n = MIN(*n, PAGE_SIZE - in_page);
-	status_t st = vmem_resolve(c->caller->vmem, va, to_caller ? PROT_WRITE : PROT_READ, &phys);
+	status_t st = vmem_resolve(w->vmem, va, to_caller ? PROT_WRITE : PROT_READ, &phys);
 	if (unlikely(st < 0))
 		return st == ERR_FAULT ? ERR_GONE : st;         /* the caller's memory, not ours */
 	char *mem = (char *)HHDM(phys) + in_page;
@@ -194,14 +340,14 @@ static status_t window(cmd_id_t id, uint64_t offset, uint64_t user, uint64_t len
 		status_t st = OK;
 		uint64_t n = 0, at = offset + done;
 		struct port *p = c->session->port;
-		if (likely(c->caller)) {
-			uint64_t size = to_caller ? command_out_len(c) : command_in_len(c);
-			if (done < len && offset < size && at < size) {
-				n = MIN(len - done, size - at);
-				st = copy_piece(c, at, user + done, &n, to_caller);
-			}
-		} else if (!c->is_close) {
+		struct windows w;
+		command_windows(c, &w);
+		uint64_t size = to_caller ? w.out_len : w.in_len;
+		if (unlikely(command_detached(c))) {
 			st = ERR_GONE;
+		} else if (done < len && offset < size && at < size) {
+			n = MIN(len - done, size - at);
+			st = copy_piece(c, &w, at, user + done, &n, to_caller);
 		}
 		spin_unlock(&p->lock);
 		if (unlikely(st < 0))

@@ -8,10 +8,12 @@
 #include <kernel/panic.h>
 #include <kernel/plant.h>
 #include <kernel/sched.h>
+#include <kernel/syscall.h>
 
 #define CHUNK_ORDER   2                 /* 16 KiB: 64 commands */
 #define CHUNK_SLOTS   64u
 #define CHUNKS_MAX    4096u
+#define FAULTS_POISON 3                 /* servers that died of one command in a row before it is given up */
 _Static_assert(CHUNK_SLOTS * sizeof(struct command) <= PAGE_SIZE << CHUNK_ORDER, "a chunk holds its slots");
 
 static struct spinlock lock;            /* covers the free list and growth */
@@ -91,14 +93,43 @@ static struct command *by_slot(uint32_t slot)
 	return slot / CHUNK_SLOTS < n ? &command_chunks[slot / CHUNK_SLOTS][slot % CHUNK_SLOTS] : NULL;
 }
 
-uint32_t command_in_len(const struct command *c)
+void command_windows(const struct command *c, struct windows *w)
 {
-	return c->path ? c->path_len : IPC_META_IN(c->caller->regs.r15);
+	*w = (struct windows){ 0 };
+	if (command_detached(c) || c->is_close)
+		return;
+	uint64_t meta = c->submitted ? c->meta : c->caller->regs.r15;
+	w->in = c->submitted ? c->in : c->caller->regs.r13;
+	w->out = c->submitted ? c->out : c->caller->regs.r14;
+	w->in_len = c->path ? c->path_len : IPC_META_IN(meta);
+	w->out_len = IPC_META_OUT(meta);
+	w->vmem = c->submitted ? c->sender->vmem : c->caller->vmem;
 }
 
-uint32_t command_out_len(const struct command *c)
+/* A bijection that scatters: neighbouring numbers give identities far apart (splitmix64's finish). */
+static uint64_t scatter(uint64_t x)
 {
-	return IPC_META_OUT(c->caller->regs.r15);
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ull;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebull;
+	return x ^ x >> 31;
+}
+
+/*
+ * A command sent while its sender serves another takes its identity from that one and the number of the step, so that
+ * the same request done again after a crash asks for the same things under the same names.
+ */
+uint64_t command_op_id(struct command *c)
+{
+	static uint64_t fresh;
+	if (c->op_id)
+		return c->op_id;
+	struct thread *t = c->submitted ? NULL : c->caller;
+	struct command *parent = t ? t->serving : NULL;
+	if (parent && parent->state == CMD_ACCEPTED && parent->server == t->process && parent->op_id)
+		c->op_id = scatter(parent->op_id + t->steps) | 1;
+	else
+		c->op_id = scatter(__atomic_add_fetch(&fresh, 1, __ATOMIC_RELAXED) << 1) | 1;
+	return c->op_id;
 }
 
 struct command *command_lock(cmd_id_t id)
@@ -123,12 +154,21 @@ struct command *command_lock(cmd_id_t id)
 void command_finish_locked(struct command *c, struct residue *r)
 {
 	struct session *s = c->session;
+	struct port *p = s->port;
 	*r = (struct residue){ .payer = c->payer };
 	if (c->state == CMD_QUEUED)
-		port_dequeue_locked(s->port, c);
+		port_dequeue_locked(p, c);
 	else if (c->state == CMD_ACCEPTED)
 		this_cpu()->commands_accepted--;
 	c->state = CMD_IDLE;
+	if (unlikely(c->cancel == CANCEL_QUEUED)) {
+		list_remove(&c->event);
+		p->pending--;
+	}
+	if (unlikely(p->suspect == c)) {
+		p->suspect = NULL;
+		r->dispatch = OBJ_GET(p);
+	}
 	if (unlikely(c->extra)) {
 		r->path = c->path;
 		r->path_size = c->path_size;
@@ -137,9 +177,13 @@ void command_finish_locked(struct command *c, struct residue *r)
 			r->handles[i] = c->handles[i];
 		c->path = NULL;
 		c->n_handles = 0;
+		c->hops = 0;
 		c->extra = 0;
 	}
-	if (unlikely(!c->caller))
+	if (unlikely(c->submitted)) {
+		r->done = c;
+		r->tell = c->sender;
+	} else if (unlikely(!c->caller))
 		r->dead = c;
 	if (unlikely(c->is_close))
 		r->closed = s;
@@ -158,13 +202,41 @@ void residue_drop(struct residue *r)
 		kfree(r->path, r->path_size);
 		budget_release(r->payer, CHARGE_KERNEL, r->path_size);
 	}
+	if (r->dispatch) {
+		port_dispatch(r->dispatch);
+		OBJ_PUT(r->dispatch);
+	}
+	OBJ_PUT(r->done_port);
 	if (r->close)
 		session_send_close(r->close);
 	if (r->closed)
 		r->closed->close = NULL;        /* freed here, as every command without a caller */
 	if (r->dead)
 		command_free(r->dead);
+	if (r->done)
+		command_complete(r->done, r->tell);
 	OBJ_PUT(r->closed);
+}
+
+void command_cancel_locked(struct command *c)
+{
+	struct port *p = c->session->port;
+	if (c->state != CMD_ACCEPTED || c->cancel != CANCEL_NONE)
+		return;
+	c->cancel = CANCEL_QUEUED;
+	list_push_back(&p->cancels, &c->event);
+	p->pending++;
+}
+
+/* Before c is sent. */
+void command_fresh(struct command *c)
+{
+	c->accept_seq = 0;
+	c->op_id = 0;
+	c->redelivered = false;
+	c->faults = 0;
+	c->hops = 0;
+	c->cancel = CANCEL_NONE;
 }
 
 void command_withdraw(struct thread *t, status_t why)
@@ -174,6 +246,7 @@ void command_withdraw(struct thread *t, status_t why)
 	if (!p)
 		return;
 	struct residue r = { 0 };
+	bool told = false;
 	spin_lock(&p->lock);
 	if (t->wait != WAIT_CALL || c->caller != t || command_port(c) != p) {   /* answered meanwhile */
 		spin_unlock(&p->lock);
@@ -181,15 +254,18 @@ void command_withdraw(struct thread *t, status_t why)
 	}
 	if (c->state == CMD_QUEUED) {
 		command_finish_locked(c, &r);
-		r.dead = NULL;
 	} else {
-		/* Its server goes on undisturbed; windows are gone, the answer will be dropped. */
+		/* Its server may go on and is told; windows are gone, the answer will be dropped. */
 		const struct regs *from = &t->regs;
 		uint64_t w[IPC_WORDS] = { from->rsi, from->rdx, from->r10, from->r8, from->r9, from->r12 };
 		memcpy(c->w, w, sizeof(w));
 		c->op = IPC_META_OP(from->r15);
+		(void)command_op_id(c);
 		c->caller = NULL;
 		t->command = NULL;
+		command_cancel_locked(c);
+		told = true;
+		object_get(&p->obj);
 	}
 	spin_unlock(&p->lock);
 	t->regs.rax = (uint64_t)why;
@@ -198,6 +274,10 @@ void command_withdraw(struct thread *t, status_t why)
 	else
 		sched_wake(t);
 	residue_drop(&r);
+	if (told) {
+		port_dispatch(p);
+		OBJ_PUT(p);
+	}
 	/* A thread has a command at all times but when this fails; its next call tries again. */
 	if (!t->command && !t->dying) {
 		t->command = command_alloc(t->process->budget, &(status_t){ 0 });
@@ -206,12 +286,128 @@ void command_withdraw(struct thread *t, status_t why)
 	}
 }
 
-static bool dispatch_some(struct process *server, uint32_t n)
+void command_interrupt(struct thread *t)
 {
-	if (!server->requeue_dispatch)
-		return true;
-	for (unsigned work = 0; work < 512 && server->dispatch_next < n; work++) {
-		struct command *c = by_slot(server->dispatch_next++);
+	struct command *c = t->command;
+	struct port *p = command_port(c);
+	if (!p)
+		return;
+	spin_lock(&p->lock);
+	bool accepted = t->wait == WAIT_CALL && c->caller == t && command_port(c) == p && c->state == CMD_ACCEPTED;
+	if (accepted)
+		command_cancel_locked(c);
+	object_get(&p->obj);
+	spin_unlock(&p->lock);
+	if (accepted)
+		port_dispatch(p);
+	else
+		command_withdraw(t, ERR_INTERRUPTED);
+	OBJ_PUT(p);
+}
+
+/* ---- submitted commands ---- */
+
+/* Back to the reserve it came from, or away with it. */
+static void submitted_release(struct command *c)
+{
+	struct port *q = c->completion;
+	spin_lock(&q->lock);
+	bool keep = !q->dead;
+	if (keep)
+		list_push_back(&q->reserve, &c->node);
+	spin_unlock(&q->lock);
+	if (!keep)
+		command_free(c);
+	OBJ_PUT(q);
+}
+
+static void drop_handles(struct command *c)
+{
+	for (unsigned i = 0; i < c->n_handles; i++)
+		object_handle_put(c->handles[i]);
+	c->n_handles = 0;
+}
+
+void command_complete(struct command *c, bool tell)
+{
+	struct port *q = c->completion;
+	spin_lock(&q->lock);
+	tell = tell && !q->dead;
+	if (tell) {
+		c->state = CMD_DONE;
+		list_push_back(&q->completions, &c->event);
+		q->pending++;
+		object_get(&q->obj);
+	}
+	spin_unlock(&q->lock);
+	if (tell) {
+		port_dispatch(q);
+		OBJ_PUT(q);
+	} else {
+		drop_handles(c);
+		submitted_release(c);
+	}
+}
+
+/* What the dead process had accepted: again, or if nobody waits for it any more, away. */
+static unsigned bury_accepted(struct command *c, struct port *p, struct process *dead)
+{
+	struct residue r = { 0 };
+	unsigned steps = 0;
+	bool suspect = c->id == dead->suspect;
+	if (command_detached(c)) {
+		command_finish_locked(c, &r);
+		spin_unlock(&p->lock);
+	} else if (suspect && ++c->faults >= FAULTS_POISON) {
+		struct thread *caller = c->submitted ? NULL : c->caller;
+		c->meta = (uint64_t)ERR_POISONED;
+		command_finish_locked(c, &r);
+		spin_unlock(&p->lock);
+		if (caller) {
+			caller->regs.rax = (uint64_t)ERR_POISONED;
+			sched_wake(caller);
+		}
+	} else {
+		if (!suspect)
+			c->faults = 0;
+		this_cpu()->commands_accepted--;
+		if (c->cancel == CANCEL_QUEUED) {       /* becomes a flag of the next delivery */
+			list_remove(&c->event);
+			p->pending--;
+			c->cancel = CANCEL_TOLD;
+		}
+		c->server = NULL;
+		c->redelivered = true;
+		steps = port_requeue_locked(p, c);
+		if (suspect)
+			p->suspect = c;
+		spin_unlock(&p->lock);
+		dead->requeued = true;
+	}
+	residue_drop(&r);
+	return steps;
+}
+
+/* What it had submitted: a queued one is withdrawn, an accepted one detached; nobody hears of either. */
+static void bury_submitted(struct command *c, struct port *p)
+{
+	struct residue r = { 0 };
+	if (c->state == CMD_QUEUED) {
+		command_finish_locked(c, &r);
+	} else {
+		c->sender = NULL;
+		c->op = IPC_META_OP(c->meta);   /* detached */
+		command_cancel_locked(c);
+		r.dispatch = OBJ_GET(p);
+	}
+	spin_unlock(&p->lock);
+	residue_drop(&r);
+}
+
+static bool dispatch_some(struct process *dead, uint32_t n)
+{
+	for (unsigned work = 0; work < 512 && dead->dispatch_next < n; work++) {
+		struct command *c = by_slot(dead->dispatch_next++);
 		struct port *p = command_port(c);
 		if (c->state != CMD_QUEUED || !c->redelivered || !p || list_empty(&p->waiters))
 			continue;
@@ -219,48 +415,105 @@ static bool dispatch_some(struct process *server, uint32_t n)
 		port_dispatch(p);
 		OBJ_PUT(p);
 	}
-	return server->dispatch_next >= n;
+	return dead->dispatch_next >= n;
 }
 
-/* Looks through the table for what `server` had accepted; it is in order again in its queue (accept_seq). */
-bool command_requeue_some(struct process *server)
+bool command_bury_some(struct process *dead)
 {
 	uint32_t n = __atomic_load_n(&command_chunk_count, __ATOMIC_ACQUIRE) * CHUNK_SLOTS;
-	if (!server->ever_served)
+	if (!dead->ever_served)         /* whoever submits has accepted, too, or has nothing to hear of it */
 		return true;
-	for (unsigned work = 0; work < 1024 && server->requeue_next < n; work++) {
-		struct command *c = by_slot(server->requeue_next++);
+	for (unsigned work = 0; work < 1024 && dead->bury_next < n; work++) {
+		struct command *c = by_slot(dead->bury_next++);
 		struct port *p = command_port(c);
-		struct residue r = { 0 };
-		if (c->server != server || c->state != CMD_ACCEPTED || !p)
+		bool served = c->server == dead && c->state == CMD_ACCEPTED;
+		bool sent = c->submitted && c->sender == dead;
+		if (!p || (!served && !sent))
 			continue;
 		spin_lock(&p->lock);
-		if (c->server != server || c->state != CMD_ACCEPTED || command_port(c) != p) {
+		if (command_port(c) != p)
 			spin_unlock(&p->lock);
-			continue;
-		}
-		if (!c->caller && !c->is_close) {
-			/* Nobody waits any more, and its windows are gone. */
-			command_finish_locked(c, &r);
+		else if (c->server == dead && c->state == CMD_ACCEPTED)
+			work += bury_accepted(c, p, dead);
+		else if (c->submitted && c->sender == dead)
+			bury_submitted(c, p);
+		else
 			spin_unlock(&p->lock);
-			residue_drop(&r);
-			continue;
-		}
-		this_cpu()->commands_accepted--;
-		c->server = NULL;
-		c->redelivered = !PLANTED(no_redelivered);
-		object_get(&p->obj);
-		work += port_requeue_locked(p, c);
-		spin_unlock(&p->lock);
-		server->requeued = true;
-		OBJ_PUT(p);
 	}
-	if (server->requeue_next < n)
+	if (dead->bury_next < n)
 		return false;
 	/* All of it is queued again: now, and not before, threads of other processes that wait there may take it. */
-	if (server->requeued) {
-		server->requeued = false;
-		server->requeue_dispatch = true;
+	return !dead->requeued || dispatch_some(dead, n);
+}
+
+/* ---- system calls ---- */
+
+status_t sys_cmd_info(cmd_id_t id, struct cmd_info *info)
+{
+	struct command *c = command_lock(id);
+	if (!c)
+		return ERR_NOT_FOUND;
+	struct port *p = c->session->port;
+	*info = (struct cmd_info){ .op_id = command_op_id(c), .accept_order = c->accept_seq, .hops = c->hops, .faults = c->faults };
+	spin_unlock(&p->lock);
+	return OK;
+}
+
+status_t sys_port_reserve(handle_t h, uint32_t count)
+{
+	struct port *q;
+	status_t st = LOOKUP(h, OBJ_PORT, RIGHT_SERVE, &q);
+	if (st < 0)
+		return st;
+	if (!count || count > PORT_RESERVE_MAX)
+		return ERR_INVALID;
+	for (uint32_t i = 0; i < count && st == OK; i++) {
+		struct command *c = command_alloc(CURRENT_PROCESS->budget, &st);
+		if (!c)
+			break;
+		spin_lock(&q->lock);
+		if (q->n_reserve >= PORT_RESERVE_MAX || q->dead) {
+			st = ERR_LIMIT;
+		} else {
+			q->n_reserve++;
+			list_push_back(&q->reserve, &c->node);
+		}
+		spin_unlock(&q->lock);
+		if (st < 0)
+			command_free(c);
 	}
-	return dispatch_some(server, n);
+	return st;
+}
+
+status_t sys_cancel(handle_t h, uint64_t token)
+{
+	struct progress was = progress_load();
+	struct port *q;
+	status_t st = LOOKUP(h, OBJ_PORT, RIGHT_SERVE, &q);
+	if (st < 0)
+		return st;
+	uint32_t n = __atomic_load_n(&command_chunk_count, __ATOMIC_ACQUIRE) * CHUNK_SLOTS;
+	for (uint32_t i = (uint32_t)progress_of(&was, SYS_cancel, q->obj.id); i < n; i++) {
+		struct command *c = by_slot(i);
+		struct port *p = command_port(c);
+		if (i % 4096 == 4095 && sched_preempt_point())
+			return progress_restart(SYS_cancel, q->obj.id, i);
+		if (!p || !c->submitted || c->completion != q || c->token != token || !c->sender)
+			continue;
+		struct residue r = { 0 };
+		spin_lock(&p->lock);
+		if (command_port(c) == p && c->submitted && c->completion == q && c->token == token) {
+			if (c->state == CMD_QUEUED) {
+				c->meta = (uint64_t)ERR_CANCELLED;
+				command_finish_locked(c, &r);
+			} else {
+				command_cancel_locked(c);
+				r.dispatch = OBJ_GET(p);
+			}
+		}
+		spin_unlock(&p->lock);
+		residue_drop(&r);
+		return OK;
+	}
+	return ERR_NOT_FOUND;
 }

@@ -130,7 +130,7 @@ void first_process_start(const struct boot_info *boot)
 	memcpy(info_page, boot, sizeof(*boot));
 	memset(boot_kept.entropy, 0, sizeof(boot_kept.entropy));
 	ns = ns_create(budget_root(), &why);
-	table = ns ? table_create(budget_root(), &why) : NULL;
+	table = ns ? table_create(budget_root(), 0, &why) : NULL;
 	if (!table)
 		panic("no memory for the first process");
 	object_handle_get(&table->obj);

@@ -17,9 +17,18 @@ static inline uint32_t index_nospec(uint32_t i, uint32_t n)
 	return i & (uint32_t)mask;
 }
 
-struct table *table_create(struct budget *payer, status_t *why)
+struct table *table_create(struct budget *payer, uint32_t depth, status_t *why)
 {
-	return (struct table *)object_create(OBJ_TABLE, sizeof(struct table), payer, why);
+	struct table *t = (struct table *)object_create(OBJ_TABLE, sizeof(struct table), payer, why);
+	if (t)
+		t->depth = (uint16_t)MIN(depth, UINT16_MAX);
+	return t;
+}
+
+/* A table in itself, directly or through others, would never go away. */
+static bool makes_cycle(const struct table *t, const struct object *o)
+{
+	return o->type == OBJ_TABLE && ((const struct table *)o)->depth <= t->depth;
 }
 
 struct handle_entry *handle_slot(struct table *t, uint32_t slot)
@@ -91,7 +100,7 @@ static void fill_locked(struct table *t, struct handle_entry *e, struct object *
 
 status_t handle_install(struct table *t, struct object *o, uint32_t rights, uint32_t tag, handle_t *h)
 {
-	status_t st = budget_charge(t->obj.payer, CHARGE_HANDLES, 1);
+	status_t st = unlikely(makes_cycle(t, o)) ? ERR_DENIED : budget_charge(t->obj.payer, CHARGE_HANDLES, 1);
 	if (st < 0)
 		return st;
 	spin_lock(&t->lock);
@@ -114,7 +123,7 @@ status_t handle_install(struct table *t, struct object *o, uint32_t rights, uint
 
 status_t handle_install_at(struct table *t, uint32_t slot, struct object *o, uint32_t rights, uint32_t tag)
 {
-	status_t st = budget_charge(t->obj.payer, CHARGE_HANDLES, 1);
+	status_t st = unlikely(makes_cycle(t, o)) ? ERR_DENIED : budget_charge(t->obj.payer, CHARGE_HANDLES, 1);
 	if (st < 0)
 		return st;
 	spin_lock(&t->lock);

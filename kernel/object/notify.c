@@ -94,6 +94,7 @@ static struct watchers *watchers_of(struct object *o)
 {
 	switch (o->type) {
 	case OBJ_IRQ:     return &((struct irq *)o)->watchers;
+	case OBJ_PORT:    return &((struct port *)o)->watchers;
 	case OBJ_PROCESS: return &((struct process *)o)->watchers;
 	case OBJ_THREAD:  return &CONTAINER_OF(o, struct thread, obj)->watchers;
 	default:          return NULL;

@@ -20,6 +20,11 @@ struct port *port_create(uint32_t flags, struct budget *payer, status_t *why)
 	for (unsigned i = 0; i <= PRIORITY_MAX; i++)
 		list_init(&p->queue[i]);
 	list_init(&p->events);
+	list_init(&p->cancels);
+	list_init(&p->completions);
+	list_init(&p->reserve);
+	list_init(&p->again);
+	watchers_init(&p->watchers);
 	list_init(&p->waiters);
 	return p;
 }
@@ -28,7 +33,8 @@ static void enqueue_locked(struct port *p, struct command *c, struct list *befor
 {
 	c->state = CMD_QUEUED;
 	list_insert_before(before, &c->node);
-	p->queue_mask |= 1u << c->priority;
+	if (!c->redelivered)
+		p->queue_mask |= 1u << c->priority;
 	p->pending++;
 	ACCOUNT_ADD(commands_queued, 1);
 }
@@ -36,7 +42,7 @@ static void enqueue_locked(struct port *p, struct command *c, struct list *befor
 void port_dequeue_locked(struct port *p, struct command *c)
 {
 	list_remove(&c->node);
-	if (list_empty(&p->queue[c->priority]))
+	if (!c->redelivered && list_empty(&p->queue[c->priority]))
 		p->queue_mask &= ~(1u << c->priority);
 	p->pending--;
 	ACCOUNT_SUB(commands_queued, 1);
@@ -78,7 +84,6 @@ static status_t install_handles(struct command *c, struct process *server, struc
 static status_t deliver_locked(struct port *p, struct command *c, struct thread *t)
 {
 	struct regs *r = &t->regs;
-	struct thread *caller = c->caller;
 	r->rbx = r->rbp = 0;
 	if (unlikely(c->n_handles)) {
 		status_t st = install_handles(c, t->process, r);
@@ -92,14 +97,17 @@ static status_t deliver_locked(struct port *p, struct command *c, struct thread 
 		c->accept_seq = ++p->next_seq;
 	this_cpu()->commands_accepted++;
 	t->serving = c;
-	uint32_t again = c->redelivered ? IPC_REDELIVERED : 0;
-	if (likely(caller)) {
-		uint64_t meta = caller->regs.r15;
-		words_copy(r, &caller->regs);
-		r->r15 = IPC_META(IPC_META_OP(meta), command_in_len(c), IPC_META_OUT(meta), again | (c->path ? IPC_PATH : 0));
+	t->steps = 0;
+	uint32_t flags = (c->redelivered ? IPC_REDELIVERED | (c->cancel ? IPC_CANCELLED : 0) : 0) | (c->path ? IPC_PATH : 0);
+	struct windows w;
+	if (likely(!c->submitted && c->caller)) {
+		uint64_t meta = c->caller->regs.r15;
+		words_copy(r, &c->caller->regs);
+		r->r15 = IPC_META(IPC_META_OP(meta), c->path ? c->path_len : IPC_META_IN(meta), IPC_META_OUT(meta), flags);
 	} else {
 		r->rsi = c->w[0], r->rdx = c->w[1], r->r10 = c->w[2], r->r8 = c->w[3], r->r9 = c->w[4], r->r12 = c->w[5];
-		r->r15 = IPC_META(c->op, 0, 0, again);
+		command_windows(c, &w);
+		r->r15 = IPC_META(c->submitted ? IPC_META_OP(c->meta) : c->op, w.in_len, w.out_len, flags);
 	}
 	r->rax = c->is_close ? ACCEPT_CLOSE : ACCEPT_COMMAND;
 	r->rdi = c->id;
@@ -136,36 +144,106 @@ static void notify_deliver_locked(struct port *p, struct thread *t)
 	r->r13 = n->badge;
 }
 
-/* Whose command could not be delivered: told after the Port is unlocked. */
-struct refused { struct thread *caller; struct residue residue; status_t status; };
+static void cancel_deliver_locked(struct port *p, struct thread *t)
+{
+	struct command *c = LIST_FIRST(&p->cancels, struct command, event);
+	list_remove(&c->event);
+	p->pending--;
+	c->cancel = CANCEL_TOLD;
+	regs_clear(&t->regs);
+	t->regs.rax = ACCEPT_CANCEL;
+	t->regs.rdi = c->id;
+	t->regs.r13 = c->session->badge;
+}
 
-static void refused_tell(struct refused *f)
+/* What take_locked leaves to do after the Port is unlocked. */
+struct after {
+	struct thread *caller;          /* its command could not be delivered: goes on with `status` */
+	status_t status;
+	struct residue residue;
+};
+
+static void after_taking(struct after *f)
 {
 	fail_caller(f->caller, f->status);
 	residue_drop(&f->residue);
 }
 
-/*
- * Gives t the next event or command. OK: its registers are set. ERR_AGAIN: nothing there. ERR_BUSY: a command
- * whose handles the server has no room for was refused (*f); try again.
- */
-static status_t take_locked(struct port *p, struct thread *t, struct refused *f)
+/* The answer of a submitted command; its handles become the taker's, its storage free for the next one. */
+static status_t completion_deliver_locked(struct port *p, struct thread *t, struct after *f)
 {
-	if (!p->pending)
-		return ERR_AGAIN;
-	if (!list_empty(&p->events)) {
-		notify_deliver_locked(p, t);
-		return OK;
-	}
-	struct command *c = LIST_FIRST(&p->queue[31 - __builtin_clz(p->queue_mask)], struct command, node);
+	struct command *c = LIST_FIRST(&p->completions, struct command, event);
+	struct regs *r = &t->regs;
+	bool ours = c->op == (uint32_t)t->process->pid;         /* else a dead instance's: dropped */
+	list_remove(&c->event);
+	p->pending--;
+	if (ours)
+		regs_clear(r);
+	status_t st = ours ? install_handles(c, t->process, r) : ERR_BUSY;
+	for (unsigned i = 0; i < c->n_handles; i++)
+		f->residue.handles[i] = c->handles[i];
+	f->residue.n_handles = c->n_handles;
+	f->residue.done_port = p;       /* the reference that the command held */
+	c->state = CMD_IDLE;
+	list_push_back(&p->reserve, &c->node);
+	if (!ours)
+		return ERR_BUSY;
+	r->rax = ACCEPT_COMPLETION;
+	r->rdi = c->token;
+	r->rsi = c->w[0], r->rdx = c->w[1], r->r10 = c->w[2], r->r8 = c->w[3], r->r9 = c->w[4], r->r12 = c->w[5];
+	r->r13 = st < 0 ? (uint64_t)st : c->meta;
+	r->r14 = st < 0 ? 0 : (uint64_t)c->n_handles << 32;
+	c->n_handles = 0;
+	return OK;
+}
+
+/* A command off its list, to t. Refused for want of room in the server's table: *f, and ERR_BUSY. */
+static status_t command_take_locked(struct port *p, struct command *c, struct thread *t, struct after *f)
+{
 	port_dequeue_locked(p, c);
 	c->state = CMD_IDLE;
 	f->status = deliver_locked(p, c, t);
 	if (likely(f->status == OK))
 		return OK;
-	f->caller = c->caller;
+	f->caller = c->submitted ? NULL : c->caller;
+	c->meta = (uint64_t)f->status;
 	command_finish_locked(c, &f->residue);
 	return ERR_BUSY;
+}
+
+/*
+ * Gives t the next thing: what a dead instance had accepted, RECOVERED, events, commands. OK: its registers are
+ * set. ERR_AGAIN: nothing there for now. ERR_BUSY: a command was refused; try again. *f is to be seen to in any case.
+ */
+static status_t take_locked(struct port *p, struct thread *t, struct after *f)
+{
+	*f = (struct after){ 0 };
+	if (!p->pending)
+		return ERR_AGAIN;
+	/* The suspect is alone until it is answered, or its server comes back for more (accept clears it). */
+	if (unlikely(p->suspect && p->suspect->state == CMD_ACCEPTED))
+		return ERR_AGAIN;
+	if (unlikely(!list_empty(&p->again)))
+		return command_take_locked(p, LIST_FIRST(&p->again, struct command, node), t, f);
+	if (unlikely(p->recovered)) {
+		p->recovered = false;
+		p->pending--;
+		regs_clear(&t->regs);
+		t->regs.rax = ACCEPT_RECOVERED;
+		return OK;
+	}
+	if (!list_empty(&p->events)) {
+		notify_deliver_locked(p, t);
+		return OK;
+	}
+	if (!list_empty(&p->cancels)) {
+		cancel_deliver_locked(p, t);
+		return OK;
+	}
+	if (!list_empty(&p->completions)) {
+		return completion_deliver_locked(p, t, f);
+	}
+	return command_take_locked(p, LIST_FIRST(&p->queue[31 - __builtin_clz(p->queue_mask)], struct command, node), t, f);
 }
 
 status_t port_send(struct port *p, struct command *c, bool direct)
@@ -179,7 +257,7 @@ status_t port_send(struct port *p, struct command *c, bool direct)
 	else if (!c->is_close)
 		c->session->in_flight++;
 	struct thread *t = NULL;
-	bool behind = p->pending && !list_empty(&p->waiters);   /* siblings wait while redelivery is under way */
+	bool wanted = false, behind = p->pending && !list_empty(&p->waiters);   /* siblings wait while redelivery is under way */
 	if (st == OK && !behind && !list_empty(&p->waiters)) {
 		t = LIST_FIRST(&p->waiters, struct thread, run);
 		st = deliver_locked(p, c, t);
@@ -191,6 +269,7 @@ status_t port_send(struct port *p, struct command *c, bool direct)
 		}
 	} else if (st == OK) {
 		enqueue_locked(p, c, &p->queue[c->priority]);
+		wanted = !p->acceptor;
 	}
 	if (unlikely(st < 0)) {
 		c->session = NULL;
@@ -205,13 +284,15 @@ status_t port_send(struct port *p, struct command *c, bool direct)
 	} else if (behind) {
 		port_dispatch(p);
 	}
+	if (unlikely(wanted))
+		watchers_fire(&p->watchers, false);
 	return st;
 }
 
 void port_dispatch(struct port *p)
 {
 	for (;;) {
-		struct refused f;
+		struct after f;
 		spin_lock(&p->lock);
 		if (list_empty(&p->waiters)) {
 			spin_unlock(&p->lock);
@@ -226,9 +307,8 @@ void port_dispatch(struct port *p)
 		spin_unlock(&p->lock);
 		if (took == OK)
 			sched_wake(t);
-		else if (took == ERR_BUSY)
-			refused_tell(&f);
-		else
+		after_taking(&f);
+		if (took == ERR_AGAIN)
 			return;
 	}
 }
@@ -254,28 +334,64 @@ void port_waiter_remove(struct thread *t, status_t why)
 		sched_wake(t);
 }
 
-/* Ends up to 32 waits at a dead Port with ERR_GONE. True: none are left. */
+/* The first command in the queues, or NULL. */
+static struct command *first_queued_locked(struct port *p)
+{
+	if (!list_empty(&p->again))
+		return LIST_FIRST(&p->again, struct command, node);
+	return p->queue_mask ? LIST_FIRST(&p->queue[31 - __builtin_clz(p->queue_mask)], struct command, node) : NULL;
+}
+
+/* Answers the first queued command with an error. False: there is none. */
+static bool fail_first(struct port *p, status_t st)
+{
+	struct residue r = { 0 };
+	spin_lock(&p->lock);
+	struct command *c = first_queued_locked(p);
+	struct thread *caller = c && !c->submitted ? c->caller : NULL;
+	if (c) {
+		c->meta = (uint64_t)st;
+		command_finish_locked(c, &r);
+	}
+	spin_unlock(&p->lock);
+	fail_caller(caller, st);
+	residue_drop(&r);
+	return c;
+}
+
+/* Ends up to 32 waits at a dead Port with ERR_GONE, and frees what was kept for submitting. True: nothing is left. */
 static bool drain_some(struct port *p)
 {
 	for (unsigned work = 0; work < 32; work++) {
-		struct residue r = { 0 };
 		struct thread *t = NULL;
-		struct command *c = NULL;
+		struct command *done = NULL, *spare = NULL;
 		spin_lock(&p->lock);
+		if (p->recovered) {
+			p->recovered = false;
+			p->pending--;
+		}
 		if (!list_empty(&p->waiters)) {
 			t = LIST_FIRST(&p->waiters, struct thread, run);
 			list_remove(&t->run);
 			t->wait_port = NULL;
-		} else if (p->queue_mask) {
-			c = LIST_FIRST(&p->queue[31 - __builtin_clz(p->queue_mask)], struct command, node);
-			t = c->caller;
-			command_finish_locked(c, &r);
+		} else if (!list_empty(&p->completions)) {
+			done = LIST_FIRST(&p->completions, struct command, event);
+			list_remove(&done->event);
+			p->pending--;
+			done->state = CMD_IDLE;
+		} else if (!list_empty(&p->reserve)) {
+			spare = LIST_FIRST(&p->reserve, struct command, node);
+			list_remove(&spare->node);
 		}
 		spin_unlock(&p->lock);
-		if (!t && !c)
+		if (t)
+			fail_caller(t, ERR_GONE);
+		else if (done)
+			command_complete(done, false);
+		else if (spare)
+			command_free(spare);
+		else if (!fail_first(p, ERR_GONE))
 			return true;
-		fail_caller(t, ERR_GONE);
-		residue_drop(&r);
 	}
 	return false;
 }
@@ -329,15 +445,16 @@ void port_last_handle(struct object *o)
 
 unsigned port_requeue_locked(struct port *p, struct command *c)
 {
-	if (c->caller)
+	if (!c->submitted && c->caller)
 		c->priority = c->caller->priority;
-	struct list *q = &p->queue[c->priority], *at = q->next;
+	struct list *at = p->again.next;
 	unsigned steps = 0;
-	for (; at != q; at = at->next, steps++) {
-		struct command *other = CONTAINER_OF(at, struct command, node);
-		if (!other->accept_seq || other->accept_seq > c->accept_seq)
-			break;
-	}
+	if (!c->faults)                         /* the suspect comes first */
+		for (; at != &p->again; at = at->next, steps++) {
+			struct command *other = CONTAINER_OF(at, struct command, node);
+			if (!other->faults && other->accept_seq > c->accept_seq)
+				break;
+		}
 	enqueue_locked(p, c, at);
 	if (p->dead)
 		drain_later(p);
@@ -353,15 +470,35 @@ bool port_destroy(struct object *o)
 
 /* ---- accept and return ---- */
 
+/* The first to accept after another process did hears RECOVERED, when all that was accepted before has come again. */
+static void new_acceptor_locked(struct port *p, struct process *server)
+{
+	if (p->acceptor && !(p->flags & PORT_STATELESS) && !p->recovered) {
+		p->recovered = true;
+		p->pending++;
+	}
+	p->acceptor = server->pid;
+}
+
 static status_t accept(handle_t port, struct port *p, uint64_t deadline)
 {
 	struct thread *t = current_thread();
 	t->process->ever_served = true;
+	if (unlikely(t->special & SPECIAL_INTERRUPTED)) {
+		t->special &= (uint8_t)~SPECIAL_INTERRUPTED;
+		return ERR_INTERRUPTED;
+	}
 	if (t->priority != t->base_priority)
 		sched_drop_priority();
 	for (unsigned refusals = 0; refusals < 32; refusals++) {
-		struct refused f;
+		struct after f;
 		spin_lock(&p->lock);
+		if (unlikely(p->acceptor != t->process->pid))
+			new_acceptor_locked(p, t->process);
+		if (unlikely(p->suspect && p->suspect == t->serving)) {
+			p->suspect->faults = 0;         /* it was taken and is being waited with: no killer */
+			p->suspect = NULL;
+		}
 		status_t took = take_locked(p, t, &f);
 		if (took == ERR_AGAIN && !p->dead) {
 			t->wait_port = p;
@@ -369,13 +506,13 @@ static status_t accept(handle_t port, struct port *p, uint64_t deadline)
 			sched_block_current(WAIT_ACCEPT, deadline);
 		}
 		spin_unlock(&p->lock);
+		after_taking(&f);
 		if (took == ERR_AGAIN)
 			return p->dead ? ERR_GONE : STATUS_BLOCKED;     /* dead: another thread closed the handle just now */
 		if (took == OK) {
 			cpu_work(WORK_RESTORE);
 			return STATUS_REGS;
 		}
-		refused_tell(&f);
 	}
 	/* Others first. As a plain accept, for return_accept has returned already. */
 	t->regs.rax = SYS_accept;
@@ -439,6 +576,25 @@ static void caller_handles(struct thread *caller, struct object *o[IPC_HANDLES],
 	caller->regs.rbx = h[2] | (uint64_t)h[3] << 32;
 }
 
+/* The answer of a submitted command waits in it until its sender accepts the COMPLETION. */
+static void completion_fill(struct command *c, const struct regs *from, struct object *o[IPC_HANDLES], uint32_t rights[IPC_HANDLES], struct session *minted)
+{
+	c->w[0] = from->rsi, c->w[1] = from->rdx, c->w[2] = from->r10, c->w[3] = from->r8, c->w[4] = from->r9, c->w[5] = from->r12;
+	c->meta = from->r13;
+	if (minted) {
+		object_handle_get(&minted->obj);
+		c->handles[0] = &minted->obj;
+		c->handle_rights[0] = RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER | ((uint32_t)from->r15 & SESSION_RIGHTS);
+		c->n_handles = 1;
+	}
+	for (unsigned i = c->n_handles; i < IPC_HANDLES; i++)
+		if (o[i]) {
+			object_handle_get(o[i]);
+			c->handles[c->n_handles] = o[i];
+			c->handle_rights[c->n_handles++] = rights[i];
+		}
+}
+
 static status_t answer(bool direct)
 {
 	struct thread *t = current_thread();
@@ -454,7 +610,7 @@ static status_t answer(bool direct)
 	if (!c)
 		return ERR_NOT_FOUND;
 	struct port *p = c->session->port;
-	struct thread *caller = c->caller;
+	struct thread *caller = c->submitted ? NULL : c->caller;
 	struct session *minted = NULL;
 	status_t result = (status_t)from->r13;
 	if (unlikely((from->r15 >> 32 & RETURN_MINT) && result >= 0)) {
@@ -472,7 +628,10 @@ static status_t answer(bool direct)
 			caller_handles(caller, o, rights, minted, (uint32_t)from->r15);
 	}
 	struct residue r;
+	struct command *done = c->submitted && c->sender ? c : NULL;
 	command_finish_locked(c, &r);
+	if (done)
+		completion_fill(c, from, o, rights, minted);
 	if (caller) {
 		if (direct)
 			sched_wake_direct(caller);
@@ -514,4 +673,18 @@ status_t sys_port_create(uint32_t flags, handle_t *h)
 	why = handle_install(CURRENT_PROCESS->table, &p->obj, RIGHT_ALL, 0, h);
 	OBJ_PUT(p);
 	return why;
+}
+
+status_t sys_port_fail(handle_t h, int64_t error)
+{
+	struct port *p;
+	status_t st = LOOKUP(h, OBJ_PORT, RIGHT_MANAGE, &p);
+	if (st < 0)
+		return st;
+	if (error >= 0 || error < -4095)
+		return ERR_INVALID;
+	for (unsigned work = 1; fail_first(p, error); work++)
+		if (work % 32 == 0 && sched_preempt_point())
+			return STATUS_RESTART;
+	return OK;
 }

@@ -45,7 +45,7 @@ struct process *process_create(const char *name, struct budget *b, struct namesp
 	watchers_init(&p->watchers);
 	p->vmem = vmem_create(b, why);
 	if (p->vmem)
-		p->table = table ? OBJ_GET(table) : table_create(b, why);
+		p->table = table ? OBJ_GET(table) : table_create(b, current_thread() ? CURRENT_PROCESS->table->depth + 1u : 1u, why);
 	if (!p->table) {
 		object_put(&p->obj);
 		return NULL;
@@ -123,6 +123,12 @@ void process_end(struct process *p, enum exit_kind kind, int64_t status, uint64_
 	}
 	spin_unlock(&p->lock);
 	struct thread *t = current_thread();
+	if (first && (kind == EXIT_FAULT || (kind == EXIT_KILLED && status == KILL_HEARTBEAT))) {
+		/* What the faulting thread accepted last is the suspect; of a hung process, its first thread. */
+		struct thread *blamed = t && t->process == p ? t : list_empty(&p->threads) ? NULL : LIST_FIRST(&p->threads, struct thread, in_process);
+		if (blamed)
+			p->suspect = blamed->serving->id;
+	}
 	if (t && t->process == p) {
 		t->dying = true;
 		cpu_work(WORK_DYING);
@@ -171,7 +177,7 @@ static bool end_piece(struct process *p)
 		p->phase = PHASE_COMMANDS;
 		/* fall through */
 	case PHASE_COMMANDS:
-		if (!command_requeue_some(p))
+		if (!command_bury_some(p))
 			return false;
 		p->died_handles = p->table->n_open;
 		p->phase = PHASE_HANDLES;

@@ -196,7 +196,12 @@ status_t sys_thread_sleep(uint64_t deadline)
 		sched_yield_current();
 		return OK;
 	}
-	current_thread()->regs.rax = OK;
+	struct thread *t = current_thread();
+	if (t->special & SPECIAL_INTERRUPTED) {
+		t->special &= (uint8_t)~SPECIAL_INTERRUPTED;
+		return ERR_INTERRUPTED;
+	}
+	t->regs.rax = OK;
 	sched_block_current(WAIT_SLEEP, deadline);
 	return STATUS_BLOCKED;
 }
@@ -204,5 +209,29 @@ status_t sys_thread_sleep(uint64_t deadline)
 status_t sys_thread_yield(void)
 {
 	sched_yield_current();
+	return OK;
+}
+
+status_t sys_thread_interrupt(handle_t h)
+{
+	struct object *o;
+	status_t st = handle_lookup(CURRENT_PROCESS->table, h, OBJ_THREAD, RIGHT_MANAGE, &o, NULL);
+	if (st < 0)
+		return st;
+	struct thread *t = CONTAINER_OF(o, struct thread, obj);
+	switch (t->state == THREAD_BLOCKED ? t->wait : WAIT_NONE) {
+	case WAIT_SLEEP:
+		t->regs.rax = (uint64_t)ERR_INTERRUPTED;
+		sched_wake(t);
+		break;
+	case WAIT_ACCEPT:
+		port_waiter_remove(t, ERR_INTERRUPTED);
+		break;
+	case WAIT_CALL:
+		command_interrupt(t);
+		break;
+	default:
+		t->special |= SPECIAL_INTERRUPTED;      /* its next wait ends at once */
+	}
 	return OK;
 }

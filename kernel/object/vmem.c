@@ -21,6 +21,7 @@ struct vmem *vmem_create(struct budget *payer, status_t *why)
 	if (!vm)
 		return NULL;
 	vm->hint = HINT_START;
+	list_init(&vm->trim);
 	*why = pt_create(vm);
 	if (*why < 0) {
 		object_put(&vm->obj);
@@ -159,10 +160,10 @@ static bool range_ok(uint64_t va, uint64_t size)
 static uint64_t find_gap_locked(struct vmem *vm, uint64_t from, uint64_t size)
 {
 	uint64_t at = MAX(from, USER_MIN);
-	uint32_t first = vmem_lower_bound(vm, at);
-	if (first > 0 && vm->maps[first - 1]->va + vm->maps[first - 1]->size == at)
-		at += PAGE_SIZE;
-	for (uint32_t i = first; ; i++) {
+	uint32_t i = vmem_lower_bound(vm, at);
+	if (i > 0)
+		at = MAX(at, vm->maps[i - 1]->va + vm->maps[i - 1]->size + PAGE_SIZE);
+	for (; ; i++) {
 		if (i < vm->n_maps && vm->maps[i]->va < at + size + PAGE_SIZE) {
 			at = vm->maps[i]->va + vm->maps[i]->size + PAGE_SIZE;
 			continue;
@@ -244,6 +245,46 @@ static status_t unmap_piece(struct vmem *vm, uint64_t va, uint64_t end, uint64_t
 	return st;
 }
 
+/* ---- page tables that unmapping left empty ---- */
+
+static struct spinlock trim_lock;
+static struct list trim_list = { &trim_list, &trim_list };      /* of struct vmem, borrowed: they leave it when they end */
+
+static void trim_later(struct vmem *vm)
+{
+	spin_lock(&trim_lock);
+	if (list_empty(&vm->trim))
+		list_push_back(&trim_list, &vm->trim);
+	spin_unlock(&trim_lock);
+}
+
+void vmem_trim_cancel(struct vmem *vm)
+{
+	spin_lock(&trim_lock);
+	list_remove(&vm->trim);
+	spin_unlock(&trim_lock);
+}
+
+static bool anything_mapped(struct vmem *vm, uint64_t va, uint64_t size)
+{
+	uint32_t i = vmem_lower_bound(vm, va);
+	return i < vm->n_maps && vm->maps[i]->va < va + size;
+}
+
+bool vmem_trim_some(void)
+{
+	spin_lock(&trim_lock);
+	struct vmem *vm = list_empty(&trim_list) ? NULL : LIST_FIRST(&trim_list, struct vmem, trim);
+	if (vm) {
+		list_remove(&vm->trim);
+		spin_lock(&vm->lock);
+		pt_trim(vm, anything_mapped);
+		spin_unlock(&vm->lock);
+	}
+	spin_unlock(&trim_lock);
+	return vm;
+}
+
 /* What is unmapped stays so: a restart finds less to do. */
 status_t vmem_unmap(struct vmem *vm, uint64_t va, uint64_t size)
 {
@@ -256,11 +297,12 @@ status_t vmem_unmap(struct vmem *vm, uint64_t va, uint64_t size)
 		if (at < end && sched_preempt_point())
 			return STATUS_RESTART;
 	}
-	/* What is free again is used again: page tables stay to the end, so fresh addresses for ever would cost some for ever. */
+	/* What is free again is used again, and with it its page tables. */
 	spin_lock(&vm->lock);
 	if (va >= HINT_START && va < vm->hint)
 		vm->hint = va;
 	spin_unlock(&vm->lock);
+	trim_later(vm);
 	return OK;
 }
 
@@ -451,6 +493,7 @@ bool vmem_destroy(struct object *o)
 {
 	struct vmem *vm = (struct vmem *)o;
 	arch_leave_vmem(vm);
+	vmem_trim_cancel(vm);
 	for (unsigned work = 0; vm->n_maps; work++) {
 		if (work == 16)
 			return false;

@@ -38,6 +38,7 @@ enum ipc_flags {
 	IPC_URI  = 2,           /* call only: it is a whole URI; rdi is a Namespace or 0 for one's own.
 	                           The server sees IPC_PATH and what follows "scheme://" */
 	IPC_REDELIVERED = 4,    /* accept only: an earlier instance may have begun this */
+	IPC_CANCELLED = 8,      /* accept only, redelivered: its caller wants it back */
 };
 
 enum accept_kind {

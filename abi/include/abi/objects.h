@@ -102,7 +102,9 @@ struct process_info {
 enum process_state { PROC_RUNNING, PROC_READY, PROC_WAITING, PROC_DYING, PROC_DEAD };
 
 /* ---- Port, Session, commands ---- */
-enum { PORT_STATELESS = 1 };
+enum { PORT_STATELESS = 1 };             /* several processes may serve; none hears RECOVERED */
+#define PORT_RESERVE_MAX 1024
+struct cmd_info { uint64_t op_id, accept_order; uint32_t hops, faults; };
 enum { THREAD_FS_BASE, THREAD_GS_BASE };
 
 /* ---- Namespace ---- */

@@ -25,12 +25,19 @@ status_t ipc_call(handle_t session, struct msg *m);
 /* Words only: the short path. w: six words, replaced by the answer's. */
 status_t ipc_call_words(handle_t session, uint32_t op, uint64_t w[IPC_WORDS]);
 
+/*
+ * Sends and goes on; m stays as it is, and its windows lent, until the COMPLETION with `token` arrives at `port` (one's own, with
+ * commands from port_reserve). At most three handles; the deadline does not count. ERR_AGAIN: the reserve is used up.
+ */
+must_use status_t ipc_submit(handle_t session, const struct msg *m, handle_t port, uint64_t token);
+
 /* What accept gave. */
 struct event {
 	int      kind;                  /* enum accept_kind */
 	cmd_id_t cmd;                   /* COMMAND, CLOSE, CANCEL; COMPLETION: the token */
 	uint64_t badge;
 	uint64_t w[IPC_WORDS];          /* NOTIFY: w[0] = bits */
+	status_t status;                /* COMPLETION: what the server answered */
 	uint32_t op, flags, rights;
 	uint32_t in_len, out_len;
 	uint32_t n_handles;

@@ -20,7 +20,7 @@ SAME(regs, rip, R_RIP); SAME(regs, rdi, R_RDI); SAME(regs, rax, R_RAX); SAME(reg
 SAME(thread, process, T_PROCESS); SAME(thread, table, T_TABLE); SAME(thread, vmem, T_VMEM); SAME(thread, command, T_COMMAND);
 SAME(thread, serving, T_SERVING); SAME(thread, fs_base, T_FS); SAME(thread, gs_base, T_GS); SAME(thread, wait_port, T_WAIT_PORT);
 SAME(thread, run, T_RUN); SAME(thread, state, T_STATE); SAME(thread, priority, T_PRIORITY);
-SAME(thread, base_priority, T_BASE_PRIORITY); SAME(thread, special, T_SPECIAL);
+SAME(thread, base_priority, T_BASE_PRIORITY); SAME(thread, special, T_SPECIAL); SAME(thread, steps, T_STEPS); SAME(command, op_id, C_OP_ID);
 SAME(table, n_slots, TB_SLOTS); SAME(table, chunks, TB_CHUNKS);
 SAME(handle_entry, object, E_OBJECT); SAME(handle_entry, rights, E_RIGHTS); SAME(handle_entry, key, E_KEY);
 SAME(session, port, S_PORT); SAME(session, badge, S_BADGE); SAME(session, rights, S_RIGHTS); SAME(session, in_flight, S_IN_FLIGHT);
@@ -250,6 +250,10 @@ static void idle_loop(void)
 		if (reap_pending()) {
 			c->epoch++;
 			reap_some();
+			interrupts_on_once();
+			continue;
+		}
+		if (vmem_trim_some()) {
 			interrupts_on_once();
 			continue;
 		}

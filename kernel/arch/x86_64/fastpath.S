@@ -121,7 +121,10 @@
 	mov %r15, R_R15(%rsp)
 	movq $REGS_VECTOR_SYSCALL, R_VECTOR(%rsp)
 	/* the command: accepted by this server, under a fresh id */
-	movw $CMD_ACCEPTED_PLAIN, C_STATE(%rbx)
+	movq $CMD_ACCEPTED_PLAIN, C_STATE(%rbx)         /* and nothing else about it */
+	movq $0, C_OP_ID(%rbx)
+	incl T_STEPS(%rsp)
+	movl $0, T_STEPS(%rcx)
 	mov %r13, C_SESSION(%rbx)
 	mov %rsp, C_CALLER(%rbx)
 	mov T_PROCESS(%rcx), %rax

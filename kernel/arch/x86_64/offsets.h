@@ -54,10 +54,11 @@
 #define T_PRIORITY   258
 #define T_BASE_PRIORITY 259
 #define T_SPECIAL    260
+#define T_STEPS      264
 
 /* struct table, struct handle_entry (24 bytes, 64 in a chunk) */
 #define TB_SLOTS     44
-#define TB_CHUNKS    64
+#define TB_CHUNKS    72
 #define E_OBJECT     0
 #define E_RIGHTS     8
 #define E_KEY        12
@@ -79,6 +80,7 @@
 #define C_SESSION    16
 #define C_CALLER     24
 #define C_SERVER     32
+#define C_OP_ID      40
 #define C_SEQ        48
 #define C_RIGHTS     132
 #define V_ROOT       48

@@ -272,6 +272,32 @@ uint64_t pt_next_present(struct vmem *vm, uint64_t va, uint64_t end)
 	return end;
 }
 
+/* Frees what is not wanted below `table` at `level`, whose first entry is for va. True: the table is empty now. */
+static bool trim_level(struct vmem *vm, uint64_t *table, unsigned level, uint64_t va, bool (*wanted)(struct vmem *, uint64_t, uint64_t))
+{
+	uint64_t span = 1ull << (12 + 9 * level);
+	bool empty = true;
+	for (unsigned i = 0; i < (level == 3 ? 256u : 512u); i++, va += span) {
+		if (!(table[i] & PTE_P))
+			continue;
+		bool gone = level == 1 ? !wanted(vm, va, span) : trim_level(vm, HHDM(table[i] & PTE_ADDR), level - 1, va, wanted);
+		if (gone) {
+			uint64_t phys = table[i] & PTE_ADDR;
+			table[i] = 0;
+			tlb_flush(vm, va, PAGE_SIZE);   /* drops the paging-structure caches too (SDM 3A 4.10.4.1) */
+			table_free(vm, phys);
+		} else {
+			empty = false;
+		}
+	}
+	return empty;
+}
+
+void pt_trim(struct vmem *vm, bool (*wanted)(struct vmem *, uint64_t, uint64_t))
+{
+	(void)trim_level(vm, HHDM(vm->root), 3, 0, wanted);
+}
+
 /* Frees up to a few dozen tables below the user half; the root last. */
 bool pt_destroy_some(struct vmem *vm)
 {

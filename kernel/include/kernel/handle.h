@@ -27,10 +27,11 @@ struct table {
 	uint32_t             n_open;
 	uint32_t             free_first, free_last;     /* slot + 1; first in, first out, so generations last */
 	uint32_t             destroy_next;
+	uint16_t             depth;         /* generations of processes above; a handle to a table lies only in one of less */
 	struct handle_entry *chunks[HANDLE_CHUNKS];         /* (f) */
 };
 
-struct table *table_create(struct budget *payer, status_t *why);
+struct table *table_create(struct budget *payer, uint32_t depth, status_t *why);
 bool table_destroy(struct object *o);
 must_use status_t table_grow_locked(struct table *t);     /* HANDLE_CHUNK slots more; ERR_LIMIT, ERR_NO_MEMORY */
 bool table_close_some(struct table *t);     /* closes up to 32 handles; true: none left */

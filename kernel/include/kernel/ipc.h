@@ -13,6 +13,7 @@
 #pragma once
 #include <abi/ipc.h>
 #include <kernel/list.h>
+#include <kernel/notify.h>
 #include <kernel/object.h>
 
 struct thread;
@@ -20,31 +21,43 @@ struct process;
 struct port;
 struct session;
 
-enum command_state { CMD_IDLE, CMD_QUEUED, CMD_ACCEPTED };
+enum command_state { CMD_IDLE, CMD_QUEUED, CMD_ACCEPTED, CMD_DONE /* submitted, answered, not yet told */ };
+enum command_cancel { CANCEL_NONE, CANCEL_QUEUED /* in port->cancels */, CANCEL_TOLD };
 
 /* fastpath.S knows the fields marked (f). */
 struct command {
 	uint64_t        id;             /* (f) generation << 32 | slot; each acceptance raises the generation */
 	uint8_t         state;          /* (f) enum command_state */
-	uint8_t         extra;          /* (f) has a path or handles */
-	uint8_t         priority;       /* (f) */
-	uint8_t         n_handles;
+	uint8_t         extra;          /* (f) has a path or handles, or was submitted */
+	uint8_t         priority;       /* (f) this and the next five: 0 on the short path */
+	uint8_t         cancel;         /* enum command_cancel */
 	bool            is_close;       /* a Session's last word; fixed */
-	bool            redelivered;
+	bool            redelivered;    /* while QUEUED: in port->again */
+	bool            submitted;      /* by submit: `sender` counts, not `caller` */
+	uint8_t         faults;         /* servers that died of it in a row */
 	struct session *session;        /* (f) borrowed: it counts us in flight; says which Port */
-	struct thread  *caller;         /* (f) borrowed; NULL: detached, or CLOSE */
+	union {
+		struct thread  *caller; /* (f) borrowed; NULL: detached, or CLOSE */
+		struct process *sender; /* submitted: borrowed; NULL: detached */
+	};
 	struct process *server;         /* (f) borrowed; who accepted */
-	uint64_t        op_id;
+	uint64_t        op_id;          /* (f) 0: nobody asked yet (command_op_id) */
 	uint64_t        accept_seq;     /* (f) order of first acceptance; 0: never */
-	struct list     node;           /* port queue */
+	struct list     node;           /* port queue, or its list of redelivered ones; reserve of a completion Port */
 	struct budget  *payer;          /* counted; fixed while allocated */
-	uint64_t        w[IPC_WORDS];
-	uint32_t        op;
+	uint64_t        w[IPC_WORDS];   /* submitted or detached: the words; DONE: the answer's */
+	uint32_t        op;             /* detached: the operation; submitted: pid of the sender, low half */
 	uint32_t        rights;         /* (f) the Session's, as far as the handle has them */
 	uint16_t        path_len, path_offset, path_size;
+	uint8_t         hops;           /* forwards so far */
+	uint8_t         n_handles;
 	uint32_t        handle_rights[IPC_HANDLES];
 	char           *path;           /* kernel's copy: path_len bytes at path_offset; owned, path_size bytes */
 	struct object  *handles[IPC_HANDLES];   /* a handle count each */
+	struct list     event;          /* port->cancels of the server's Port; port->completions of the sender's */
+	struct port    *completion;     /* submitted: counted; where COMPLETION goes */
+	uint64_t        token;          /* submitted: the sender's name for it */
+	uint64_t        in, out, meta;  /* submitted: windows in the sender's memory, and r15; DONE: meta = status */
 } aligned(64);
 #define COMMAND_SIZE 256                /* aligned: a slot is found by shifts */
 _Static_assert(sizeof(struct command) == COMMAND_SIZE, "fastpath.S");
@@ -60,6 +73,15 @@ struct port {
 	uint64_t        next_seq;       /* (f) */
 	struct list     waiters;        /* (f) of struct thread in accept, last come first served: its cache is warm */
 	struct list     events;         /* of struct notify with bits to deliver */
+	struct list     cancels;        /* of struct command: accepted ones whose caller wants them back, or has left */
+	struct list     completions;    /* of struct command: submitted by who serves here, and answered */
+	struct list     reserve;        /* of struct command: for submit */
+	struct list     again;          /* of struct command: had been accepted by a server that died; in that order */
+	struct command *suspect;        /* borrowed: may have killed its server; delivered alone */
+	uint64_t        acceptor;       /* pid of who accepted last */
+	bool            recovered;      /* a new instance is to hear RECOVERED once `again` is empty */
+	uint32_t        n_reserve;      /* commands made for submit, free or in use */
+	struct watchers watchers;       /* "wanted": a command came, and nobody ever accepted here */
 	struct port    *drain_next;
 	struct list     queue[PRIORITY_MAX + 1];    /* of struct command */
 };
@@ -89,9 +111,16 @@ struct namespace {
 	uint32_t          n_sockets;
 };
 
-/* Lengths of the windows of c; its caller is waiting. */
-uint32_t command_in_len(const struct command *c);
-uint32_t command_out_len(const struct command *c);
+/* Where the windows of c are: addresses, lengths, and in whose Vmem (NULL: nobody waits for them any more). */
+struct windows { uint64_t in, out; uint32_t in_len, out_len; struct vmem *vmem; };
+void command_windows(const struct command *c, struct windows *w);
+always_inline bool command_detached(const struct command *c) { return !c->caller && !c->is_close; }
+/* The identity of the request, unchanged by forward and redelivery; c is accepted, its Port locked. */
+uint64_t command_op_id(struct command *c);
+/* The caller of an accepted command wants it back: tells its server, once. The Port is locked; dispatch it after. */
+void command_cancel_locked(struct command *c);
+/* A submitted command is over: COMPLETION to its sender. No lock held. */
+void command_complete(struct command *c, bool tell);
 
 /* ---- commands (command.c) ---- */
 /* From a table whose memory is never given back to other uses, so that a stale id is harmless to look at. */
@@ -102,19 +131,27 @@ struct command *command_none(void);     /* one that never is anybody's */
 struct command *command_lock(cmd_id_t id);
 /* The caller stops waiting (deadline, death): a queued command is withdrawn, an accepted one detached. */
 void command_withdraw(struct thread *caller, status_t why);
-/* Puts commands that a dead server had accepted back into their queues; a bounded piece; true: none left. */
-bool command_requeue_some(struct process *server);
+/* The same on purpose, but an accepted one is only asked for: its server answers. */
+void command_interrupt(struct thread *caller);
+/* The process is dead: what it had accepted goes back to be delivered again, what it had submitted is withdrawn. A
+   bounded piece; true: none left. */
+bool command_bury_some(struct process *dead);
 
 /* What a finished command leaves to be dropped after its Port is unlocked. */
 struct residue {
 	struct session *close;          /* its CLOSE is due now */
 	struct session *closed;         /* its CLOSE is answered */
 	struct command *dead;           /* was detached: to be freed */
+	struct command *done;           /* was submitted: its COMPLETION is due, if `tell` */
+	bool tell;
+	struct port *dispatch;          /* counted: its suspect is off, or a CANCEL came */
+	struct port *done_port;         /* counted: of a COMPLETION that was accepted */
 	struct budget *payer;
 	char *path;
 	uint32_t path_size, n_handles;
 	struct object *handles[IPC_HANDLES];
 };
+void command_fresh(struct command *c);                      /* before it is sent */
 void command_finish_locked(struct command *c, struct residue *r);
 void residue_drop(struct residue *r);
 

@@ -38,6 +38,7 @@ struct thread {
 	uint8_t         base_priority;  /* (f) */
 	uint8_t         special;        /* (f) enum thread_special: not for the short path */
 	bool            dying;
+	uint32_t        steps;          /* (f) calls since it accepted last */
 	uint32_t        cpu;            /* whose run queue */
 	void           *fpu;            /* XSAVE area, NULL until first use; owned */
 	struct object   obj;
@@ -50,7 +51,7 @@ struct thread {
 	struct socket  *wait_socket;    /* counted; waits in it, or was woken and has not begun its call again (socket.h) */
 	struct list     wait_node;      /* its place there */
 };
-enum thread_special { SPECIAL_FPU = 1, SPECIAL_DEADLINE = 2, SPECIAL_NO_COMMAND = 4 };
+enum thread_special { SPECIAL_FPU = 1, SPECIAL_DEADLINE = 2, SPECIAL_NO_COMMAND = 4, SPECIAL_INTERRUPTED = 8 };
 
 struct process {
 	struct object     obj;
@@ -69,8 +70,9 @@ struct process {
 	bool              dying, dead, teardown_queued;
 	bool              ever_served;          /* accepted at least once */
 	bool              first;                /* initfsd: executed again when it ends */
-	bool              requeued, requeue_dispatch;   /* teardown: progress through the command table */
-	uint32_t          requeue_next, dispatch_next;
+	bool              requeued;
+	uint32_t          bury_next, dispatch_next;     /* teardown: progress through the command table */
+	uint64_t          suspect;              /* id of the command that its faulting thread had accepted last */
 	uint32_t          exit_kind;
 	int64_t           exit_status;
 	uint64_t          fault_rip, fault_address;

@@ -51,7 +51,7 @@ struct vmem {
 	uint64_t         table_pages;   /* page tables, charged */
 	uint64_t         mapped_pages;  /* sum of mapping sizes */
 	struct mapping  *last;          /* the last one a fault hit; NULL after changes */
-	uint64_t         destroy_va;    /* progress of teardown */
+	struct list      trim;          /* in the list of those whose page tables may have become empty (its lock) */
 };
 
 /* ---- frame.c ---- */
@@ -79,6 +79,9 @@ must_use status_t vmem_fault(struct vmem *vm, uint64_t va, uint32_t access);
 must_use status_t vmem_resolve(struct vmem *vm, uint64_t va, uint32_t access, uint64_t *phys);
 uint32_t prot_of_rights(uint32_t rights);     /* RIGHT_READ... -> PROT_READ... */
 bool vmem_destroy(struct object *o);
+/* Frees page tables that unmapping left empty. Not urgent: while idle, and before kstat counts. False: none to do. */
+bool vmem_trim_some(void);
+void vmem_trim_cancel(struct vmem *vm);         /* it is about to go as a whole */
 /* Called by frame code: takes the translation of `index` of f away where it points at phys. */
 void vmem_zap(struct frame *f, uint64_t index, uint64_t phys);
 
@@ -92,6 +95,7 @@ void pt_protect(struct vmem *vm, uint64_t va, uint32_t prot);
 uint64_t pt_peek(struct vmem *vm, uint64_t va, uint32_t access);
 uint64_t pt_lookup(struct vmem *vm, uint64_t va);           /* physical address or 0 */
 uint64_t pt_next_present(struct vmem *vm, uint64_t va, uint64_t end);  /* first va with a table below it, or end */
+void pt_trim(struct vmem *vm, bool (*wanted)(struct vmem *vm, uint64_t va, uint64_t size));    /* frees tables of ranges not wanted; vm.lock held */
 bool pt_destroy_some(struct vmem *vm);                      /* frees tables; true: all gone */
 /* Every CPU that may hold [va, va + size) of vm forgets it before this returns. vm.lock held. */
 void tlb_flush(struct vmem *vm, uint64_t va, uint64_t size);

@@ -142,7 +142,7 @@ static void bindings(void)
 	EQ(e.w[0], 64);
 	EQ(ipc_accept(port, now_ns() + 2 * NS_PER_MS, &e), ERR_TIMED_OUT);      /* each once */
 	EQ(notify_bind(n, 64, c.process), ERR_INVALID);
-	EQ(notify_bind(n, 7, port), ERR_WRONG_TYPE);
+	EQ(notify_bind(n, 7, n), ERR_WRONG_TYPE);
 	EQ(notify_bind(n, 7, 0), ERR_BAD_HANDLE);
 	DONE(handle_dup(c.process, RIGHT_DUP, &weak));
 	EQ(notify_bind(n, 7, weak), ERR_DENIED);

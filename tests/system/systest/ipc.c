@@ -12,6 +12,7 @@ static struct server {
 	struct worker thread;
 	cmd_id_t kept;
 	volatile uint64_t closes, close_badge;
+	unsigned cancels;               /* of the command kept */
 } server;
 static uint8_t served[WINDOW_BYTES] aligned(4096), sent[WINDOW_BYTES + PAGE_SIZE] aligned(4096);
 
@@ -86,6 +87,10 @@ static void serve(struct worker *w)
 			server.close_badge = e.badge;
 			server.closes++;
 			r = (struct reply){ .status = OK };
+		} else if (e.kind == ACCEPT_CANCEL) {   /* we go on with it all the same */
+			server.cancels += e.cmd == server.kept;
+			st = ipc_accept(server.port, FOREVER, &e);
+			continue;
 		} else if (e.op == OP_KEEP) {
 			server.kept = e.cmd;
 			st = ipc_accept(server.port, FOREVER, &e);
@@ -461,6 +466,7 @@ static void deadlines(void)
 	CHECK(late < 100 * NS_PER_MS);
 	m = (struct msg){ .op = OP_RELEASE };
 	DONE(ipc_call(server.session, &m));             /* its answer is dropped, and that is no error of the server */
+	EQ(server.cancels, 1);
 	uint64_t w[6] = { 41 };
 	EQ(ipc_call_words(server.session, OP_ECHO, w), 7);
 	EQ(w[0], 42);
@@ -584,6 +590,10 @@ static void redelivered(void)
 		EQ(e.w[0], i + 10);
 		EQ(e.flags & IPC_REDELIVERED, i < 3 ? IPC_REDELIVERED : 0);
 		DONE(ipc_return(e.cmd, &(struct reply){ .status = (status_t)i }));
+		if (i == 2) {           /* all that the dead one had accepted is here; what it never saw comes after this */
+			DONE(ipc_accept(server.port, now_ns() + NS_PER_SEC, &e));
+			EQ(e.kind, ACCEPT_RECOVERED);
+		}
 	}
 	for (size_t i = 0; i < 4; i++) {
 		DONE(worker_join(&w[i]));
