@@ -1,250 +1,13 @@
 /*
- * socket: see socket.h. Every call looks at the lane under the link's lock, and does its whole work there or none:
- * copies of at most 32 KiB, then `head` or `tail` moves. A call that must wait has done nothing yet, and begins again
- * when it is woken.
- *
- * Handles under way could hold each other for ever: an end whose last handle lies in the lane that it would read, or in
- * a ring of such lanes. So a Socket is not put under way while others are on their way to it, nor towards one
- * that is (flight_take); chains have one link, and no rings. A handle table or shelf, which could
- * hold any of them, does not travel.
+ * socket: making, closing and binding the ends of connections (socket.h). Waiting, data and names have files of their own.
  */
 #include <kernel/account.h>
 #include <kernel/budget.h>
 #include <kernel/mm.h>
-#include <kernel/panic.h>
-#include <kernel/sched.h>
 #include <kernel/socket.h>
 #include <kernel/syscall.h>
 
-#define PACKET_ROOM(len) (ALIGN_UP((uint64_t)(len), 4) + 4)    /* its length before it; so a length lies in one page */
-
-static struct spinlock flight_lock;
-
-struct watchers *socket_watchers(struct object *o)
-{
-	return ((struct socket *)o)->watchers;
-}
-
-/* ---- waiting ---- */
-
-static uint64_t room(const struct lane *l)
-{
-	return SOCKET_BUFFER - (l->head - l->tail);
-}
-
-static bool readable(const struct link *k, const struct lane *l)
-{
-	return l->head != l->tail || l->ended || l->refused || k->n_pending;
-}
-
-/* A write of len bytes and n handles need not wait (nor a connect, where connections are accepted). */
-static bool writable(const struct link *k, const struct lane *l, uint64_t len, uint32_t n)
-{
-	if (l->ended || l->refused)
-		return true;
-	if (k->backlog)
-		return k->n_pending < k->backlog;
-	return room(l) >= (k->type == SOCKET_PACKET ? PACKET_ROOM(len) : MIN(len, SOCKET_ATOMIC)) && (!n || l->n_cargo < SOCKET_CARGO_MAX);
-}
-
-static void wake_locked(struct link *k, struct list *queue)
-{
-	struct thread *t = LIST_FIRST(queue, struct thread, wait_node);
-	list_remove(&t->wait_node);
-	list_push_back(&k->woken, &t->wait_node);
-	t->regs.rip -= 2;               /* the SYSCALL instruction; its registers are as they were */
-	sched_wake(t);
-}
-
-/* Whoever is done with a lane, or no longer waits there, lets the next go on if it can. */
-static void pass_on_locked(struct link *k, struct lane *l)
-{
-	if (unlikely(!list_empty(&l->readers)) && readable(k, l))
-		wake_locked(k, &l->readers);
-	if (unlikely(!list_empty(&l->writers))) {
-		const struct regs *r = &LIST_FIRST(&l->writers, struct thread, wait_node)->regs;
-		/* What it asks for stands in its registers: the same call has come this far before. */
-		if (writable(k, l, r->rdx, (uint32_t)r->r9))
-			wake_locked(k, &l->writers);
-	}
-}
-
-static status_t wait_locked(struct socket *s, struct list *queue, uint64_t deadline)
-{
-	struct thread *t = current_thread();
-	if (!deadline)
-		return ERR_AGAIN;
-	t->wait_socket = OBJ_GET(s);
-	list_push_back(queue, &t->wait_node);
-	sched_block_current(WAIT_SOCKET, deadline);
-	return STATUS_BLOCKED;
-}
-
-void socket_wait_leave(struct thread *t)
-{
-	struct socket *s = t->wait_socket;
-	if (!s)
-		return;
-	spin_lock(&s->link->lock);
-	list_remove(&t->wait_node);
-	t->wait_socket = NULL;
-	pass_on_locked(s->link, &s->link->lane[0]);
-	pass_on_locked(s->link, &s->link->lane[1]);
-	spin_unlock(&s->link->lock);
-	OBJ_PUT(s);
-}
-
-void socket_wait_break(struct thread *t, status_t why)
-{
-	struct socket *s = t->wait_socket;
-	if (!s)
-		return;
-	spin_lock(&s->link->lock);
-	bool waiting = t->wait == WAIT_SOCKET && t->wait_socket == s;
-	spin_unlock(&s->link->lock);
-	if (!waiting)
-		return;
-	socket_wait_leave(t);
-	t->regs.rax = (uint64_t)why;
-	sched_wake(t);
-}
-
-/* Looks a Socket up. Whatever comes of the call, the thread is not counted on any more for another Socket. */
-static status_t find(handle_t h, uint32_t need, struct socket **s)
-{
-	struct thread *t = current_thread();
-	status_t st = handle_lookup(t->table, h, OBJ_SOCKET, need, (struct object **)s, NULL);
-	if (unlikely(t->wait_socket && (st < 0 || t->wait_socket != *s)))
-		socket_wait_leave(t);
-	return st;
-}
-
-/* Locks the link; a thread that was woken for this Socket is here now. */
-static struct link *enter(struct socket *s)
-{
-	struct thread *t = current_thread();
-	spin_lock(&s->link->lock);
-	if (t->wait_socket) {
-		list_remove(&t->wait_node);
-		t->wait_socket = NULL;
-		OBJ_PUT(s);
-	}
-	return s->link;
-}
-
-/* ---- readiness ---- */
-
-/* The end, counted, if somebody is bound to this event of it. */
-static struct socket *watched_locked(struct link *k, unsigned side, enum socket_event event)
-{
-	struct socket *s = k->end[side];
-	return s && unlikely(!list_empty(&s->watchers[event].list)) ? OBJ_GET(s) : NULL;
-}
-
-/* link unlocked: signals reach Ports, whose locks come first. */
-static void tell(struct socket *s, enum socket_event event, bool last)
-{
-	if (unlikely(s)) {
-		watchers_fire(&s->watchers[event], last);
-		OBJ_PUT(s);
-	}
-}
-
-static bool happened_locked(struct link *k, unsigned side, enum socket_event event)
-{
-	if (event == SOCKET_READABLE)
-		return readable(k, &k->lane[side]);
-	if (event == SOCKET_WRITABLE)
-		return writable(k, &k->lane[!side], SOCKET_PACKET_MAX, 1);
-	return !k->backlog && !k->end[!side];
-}
-
-/* ---- handles under way ---- */
-
-/* Sockets among what c carries towards end `to` of k: counted, or refused (file comment). */
-static status_t flight_take(struct link *k, unsigned to, const struct cargo *c)
-{
-	status_t st = OK;
-	spin_lock(&flight_lock);
-	for (unsigned i = 0; i < c->n; i++) {
-		struct socket *x = (struct socket *)c->object[i];
-		if (x->obj.type != OBJ_SOCKET)
-			continue;
-		if (x->link == k && x->side == to)
-			st = ERR_INVALID;
-		else if (k->flight[to] || x->link->lane[x->side].n_sockets)
-			st = ERR_BUSY;
-	}
-	for (unsigned i = 0; st == OK && i < c->n; i++) {
-		struct socket *x = (struct socket *)c->object[i];
-		if (x->obj.type == OBJ_SOCKET) {
-			x->link->flight[x->side]++;
-			k->lane[to].n_sockets++;
-		}
-	}
-	spin_unlock(&flight_lock);
-	return st;
-}
-
-/* The first cargo leaves its lane: its handle counts are the caller's now, to be dropped when k is unlocked. */
-static void unload_locked(struct lane *l, struct cargo *c)
-{
-	*c = l->cargo[l->first_cargo];
-	l->first_cargo = (l->first_cargo + 1) % SOCKET_CARGO_MAX;
-	l->n_cargo--;
-	spin_lock(&flight_lock);
-	for (unsigned i = 0; i < c->n; i++)
-		if (c->object[i]->type == OBJ_SOCKET) {
-			struct socket *x = (struct socket *)c->object[i];
-			x->link->flight[x->side]--;
-			l->n_sockets--;
-		}
-	spin_unlock(&flight_lock);
-}
-
-static void drop(const struct cargo *c)
-{
-	for (unsigned i = 0; i < c->n; i++)
-		object_handle_put(c->object[i]);
-}
-
-/* What a write is to carry; borrowed as yet. */
-static status_t load(struct cargo *c, user_in_t handles, uint32_t n)
-{
-	handle_t h[IPC_HANDLES];
-	c->n = n;
-	status_t st = n > IPC_HANDLES ? ERR_INVALID : copy_in(h, handles, n * sizeof(h[0]));
-	for (unsigned i = 0; st == OK && i < n; i++) {
-		st = handle_lookup(CURRENT_PROCESS->table, h[i], OBJ_NONE, RIGHT_TRANSFER, &c->object[i], &c->rights[i]);
-		if (st == OK && (c->object[i]->type == OBJ_TABLE || c->object[i]->type == OBJ_SHELF))
-			st = ERR_INVALID;
-	}
-	if (st < 0)
-		socket_wait_leave(current_thread());    /* they were good when it began to wait */
-	return st;
-}
-
-/* Gives the reader handles for what c carries, as far as there is room: all of these, or an error. */
-static status_t hand_over(const struct cargo *c, user_out_t to, uint32_t n)
-{
-	struct table *t = CURRENT_PROCESS->table;
-	handle_t h[IPC_HANDLES];
-	status_t st = OK;
-	uint32_t i;
-	for (i = 0; st == OK && i < n; i++)
-		st = handle_install(t, c->object[i], c->rights[i], 0, &h[i]);
-	if (st < 0)
-		i--;
-	else
-		st = copy_out(to, h, n * sizeof(h[0]));
-	while (st < 0 && i-- > 0)
-		(void)handle_close(t, h[i]);
-	return st;
-}
-
-/* ---- making and closing ---- */
-
-static struct link *link_create(uint32_t type, struct budget *payer, status_t *why)
+struct link *link_create(uint32_t type, struct budget *payer, status_t *why)
 {
 	*why = budget_charge(payer, CHARGE_KERNEL, sizeof(struct link));
 	if (*why < 0)
@@ -281,8 +44,7 @@ static void link_destroy(struct link *k)
 	kfree(k, sizeof(*k));
 }
 
-/* An end of k. When the first cannot be made, k goes too. */
-static struct socket *end_create(struct link *k, unsigned side, status_t *why)
+struct socket *link_end_create(struct link *k, unsigned side, status_t *why)
 {
 	struct socket *s = (struct socket *)object_create(OBJ_SOCKET, sizeof(*s), k->payer, why);
 	if (!s) {
@@ -301,12 +63,12 @@ static struct socket *end_create(struct link *k, unsigned side, status_t *why)
 	return s;
 }
 
-static status_t pair_create(uint32_t type, struct socket *end[2])
+status_t link_pair_create(uint32_t type, struct socket *end[2])
 {
 	status_t why = OK;
 	struct link *k = link_create(type, CURRENT_PROCESS->budget, &why);
-	end[0] = k ? end_create(k, 0, &why) : NULL;
-	end[1] = end[0] ? end_create(k, 1, &why) : NULL;
+	end[0] = k ? link_end_create(k, 0, &why) : NULL;
+	end[1] = end[0] ? link_end_create(k, 1, &why) : NULL;
 	if (end[1])
 		return OK;
 	OBJ_PUT(end[0]);
@@ -319,12 +81,12 @@ static unsigned refuse_locked(struct lane *l, struct cargo *left)
 	unsigned n = 0;
 	l->refused = true;
 	while (l->n_cargo)
-		unload_locked(l, &left[n++]);
+		cargo_unload_locked(l, &left[n++]);
 	l->head = l->tail = 0;
 	return n;
 }
 
-static void close_end(struct socket *s)
+void socket_close_end(struct socket *s)
 {
 	struct cargo left[SOCKET_CARGO_MAX];
 	struct link *k = s->link;
@@ -336,55 +98,29 @@ static void close_end(struct socket *s)
 	k->end[s->side] = NULL;
 	unsigned n = refuse_locked(&k->lane[s->side], left);
 	k->lane[!s->side].ended = true;
-	pass_on_locked(k, &k->lane[0]);
-	pass_on_locked(k, &k->lane[1]);
+	lane_pass_on_locked(k, &k->lane[0]);
+	lane_pass_on_locked(k, &k->lane[1]);
 	struct socket *peer = k->end[!s->side];
 	if (peer && !object_try_get(&peer->obj))
 		peer = NULL;            /* it never had a handle, and waits for its end itself */
 	spin_unlock(&k->lock);
 	while (n-- > 0)
-		drop(&left[n]);
+		cargo_drop(&left[n]);
 	for (unsigned i = 0; i < SOCKET_EVENTS; i++) {
 		s->watchers[i].fired = true;    /* its bits can be bound to something else */
 		if (peer)
-			tell(OBJ_GET(peer), (enum socket_event)i, i == SOCKET_CLOSED);
+			socket_tell(OBJ_GET(peer), (enum socket_event)i, i == SOCKET_CLOSED);
 	}
 	OBJ_PUT(peer);
-}
-
-/* The name goes first, so that nobody joins the queue while it is emptied. */
-static void close_listening(struct socket *s)
-{
-	struct link *k = s->link;
-	spin_lock(&s->ns->lock);
-	if (!list_empty(&s->in_ns)) {
-		list_remove(&s->in_ns);
-		s->ns->n_sockets--;
-	}
-	spin_unlock(&s->ns->lock);
-	close_end(s);
-	for (;;) {
-		spin_lock(&k->lock);
-		struct socket *c = list_empty(&k->pending) ? NULL : LIST_FIRST(&k->pending, struct socket, pending);
-		if (c) {
-			list_remove(&c->pending);
-			k->n_pending--;
-		}
-		spin_unlock(&k->lock);
-		if (!c)
-			return;
-		close_end(c);
-		OBJ_PUT(c);
-	}
 }
 
 void socket_last_handle(struct object *o)
 {
 	struct socket *s = (struct socket *)o;
 	if (s->listening)
-		close_listening(s);
+		socket_close_listening(s);
 	else
-		close_end(s);
+		socket_close_end(s);
 }
 
 bool socket_destroy(struct object *o)
@@ -406,7 +142,7 @@ status_t sys_socket_pair(uint32_t flags, handle_t *a, handle_t *b)
 	struct socket *end[2];
 	if (flags > SOCKET_PACKET)
 		return ERR_INVALID;
-	status_t st = pair_create(flags, end);
+	status_t st = link_pair_create(flags, end);
 	if (st < 0)
 		return st;
 	st = handle_install(t, &end[0]->obj, RIGHT_ALL, 0, a);
@@ -426,25 +162,27 @@ status_t sys_socket_shutdown(handle_t h, uint32_t how)
 	struct socket *s;
 	unsigned n = 0;
 	uint32_t need = (how & SOCKET_END_READ ? RIGHT_READ : 0) | (how & SOCKET_END_WRITE ? RIGHT_WRITE : 0);
-	status_t st = find(h, need, &s);
+	status_t st = socket_find(h, need, &s);
 	if (st < 0)
 		return st;
 	if (s->listening || !how || (how & ~(uint32_t)(SOCKET_END_READ | SOCKET_END_WRITE)))
 		return ERR_INVALID;
-	struct link *k = enter(s);
+	struct link *k = socket_enter(s);
 	if (how & SOCKET_END_READ)
 		n = refuse_locked(&k->lane[s->side], left);
 	if (how & SOCKET_END_WRITE)
 		k->lane[!s->side].ended = true;
-	pass_on_locked(k, &k->lane[0]);
-	pass_on_locked(k, &k->lane[1]);
-	struct socket *reader = how & SOCKET_END_WRITE ? watched_locked(k, !s->side, SOCKET_READABLE) : NULL;
-	struct socket *writer = how & SOCKET_END_READ ? watched_locked(k, !s->side, SOCKET_WRITABLE) : NULL;
+	lane_pass_on_locked(k, &k->lane[0]);
+	lane_pass_on_locked(k, &k->lane[1]);
+	struct socket *reader = how & SOCKET_END_WRITE ? socket_watched_locked(k, !s->side, SOCKET_READABLE) : NULL;
+	struct socket *writer = how & SOCKET_END_READ ? socket_watched_locked(k, !s->side, SOCKET_WRITABLE) : NULL;
 	spin_unlock(&k->lock);
 	while (n-- > 0)
-		drop(&left[n]);
-	tell(reader, SOCKET_READABLE, false);
-	tell(writer, SOCKET_WRITABLE, false);
+		cargo_drop(&left[n]);
+	if (reader)
+		socket_tell(reader, SOCKET_READABLE, false);
+	if (writer)
+		socket_tell(writer, SOCKET_WRITABLE, false);
 	return OK;
 }
 
@@ -452,7 +190,7 @@ status_t sys_socket_notify(handle_t h, handle_t notify, uint32_t bit, uint32_t e
 {
 	struct socket *s;
 	struct notify *n;
-	status_t st = find(h, RIGHT_WAIT, &s);
+	status_t st = socket_find(h, RIGHT_WAIT, &s);
 	if (st == OK)
 		st = LOOKUP(notify, OBJ_NOTIFY, RIGHT_WAIT, &n);
 	if (st < 0)
@@ -470,346 +208,10 @@ status_t sys_socket_notify(handle_t h, handle_t notify, uint32_t bit, uint32_t e
 	st = notify_bind(n, bit, &s->obj, w, CURRENT_PROCESS->budget);
 	if (st < 0)
 		return st;
-	struct link *k = enter(s);
-	bool now = happened_locked(k, s->side, (enum socket_event)event);
+	struct link *k = socket_enter(s);
+	bool now = socket_happened_locked(k, s->side, (enum socket_event)event);
 	spin_unlock(&k->lock);
 	if (now)
 		notify_signal(n, 1ull << bit);
 	return OK;
-}
-
-/* ---- names ---- */
-
-static status_t name_in(user_in_t text, uint64_t len, char name[SOCKET_NAME_MAX])
-{
-	if (!len || len > SOCKET_NAME_MAX)
-		return ERR_INVALID;
-	status_t st = copy_in(name, text, len);
-	for (uint64_t i = 0; st == OK && i < len; i++)
-		if ((uint8_t)name[i] < 0x20 || name[i] == 0x7f)
-			st = ERR_INVALID;
-	return st;
-}
-
-static struct socket *listening_locked(struct namespace *ns, const char *name, uint64_t len)
-{
-	LIST_EACH(node, &ns->sockets) {
-		struct socket *s = CONTAINER_OF(node, struct socket, in_ns);
-		if (s->name_len == len && !memcmp(s->name, name, len))
-			return s;
-	}
-	return NULL;
-}
-
-status_t sys_socket_listen(handle_t h, user_in_t text, uint64_t len, uint32_t backlog, uint32_t flags, handle_t *out)
-{
-	struct namespace *ns;
-	char name[SOCKET_NAME_MAX];
-	/* A name is where others will look: giving it away is for who keeps the Namespace, as with schemes. */
-	status_t st = h ? LOOKUP(h, OBJ_NAMESPACE, RIGHT_MANAGE, &ns) : ERR_DENIED;
-	if (st == OK)
-		st = name_in(text, len, name);
-	if (st < 0)
-		return st;
-	if (flags > SOCKET_PACKET || !backlog || backlog > SOCKET_BACKLOG_MAX)
-		return ERR_INVALID;
-	struct link *k = link_create(flags, CURRENT_PROCESS->budget, &st);
-	struct socket *s = k ? end_create(k, 0, &st) : NULL;
-	if (!s)
-		return st;
-	k->backlog = backlog;
-	s->listening = true;
-	s->ns = OBJ_GET(ns);
-	s->name_len = (uint32_t)len;
-	memcpy(s->name, name, len);
-	spin_lock(&ns->lock);
-	if (listening_locked(ns, name, len))
-		st = ERR_EXISTS;
-	else if (ns->n_sockets == SOCKET_NAMES_MAX)
-		st = ERR_NO_SPACE;
-	else {
-		ns->n_sockets++;
-		list_push_back(&ns->sockets, &s->in_ns);
-	}
-	spin_unlock(&ns->lock);
-	if (st == OK)
-		st = handle_install(CURRENT_PROCESS->table, &s->obj, RIGHT_ALL, 0, out);
-	OBJ_PUT(s);                     /* no handle: destroying it closes it */
-	return st;
-}
-
-status_t sys_socket_accept(handle_t h, uint64_t deadline, handle_t *out)
-{
-	struct socket *s;
-	status_t st = find(h, RIGHT_SERVE, &s);
-	if (st < 0)
-		return st;
-	if (!s->listening)
-		return ERR_INVALID;
-	struct link *k = enter(s);
-	struct socket *c = list_empty(&k->pending) ? NULL : LIST_FIRST(&k->pending, struct socket, pending);
-	if (!c) {
-		st = k->end[0] ? wait_locked(s, &k->lane[0].readers, deadline) : ERR_GONE;
-	} else if ((st = handle_install(CURRENT_PROCESS->table, &c->obj, RIGHT_ALL, 0, out)) == OK) {
-		list_remove(&c->pending);
-		k->n_pending--;
-		spin_lock(&flight_lock);
-		c->link->flight[c->side]--;
-		spin_unlock(&flight_lock);
-	}
-	if (st != STATUS_BLOCKED)
-		pass_on_locked(k, &k->lane[0]);
-	spin_unlock(&k->lock);
-	if (c && st == OK)
-		OBJ_PUT(c);
-	return st;
-}
-
-/* Queues c, whose reference is the queue's then. ERR_AGAIN: full. */
-static status_t queue_for_accept(struct socket *s, struct socket *c)
-{
-	struct link *k = s->link;
-	struct socket *watched = NULL;
-	status_t st = OK;
-	spin_lock(&k->lock);
-	if (!k->end[0]) {
-		st = ERR_NOT_FOUND;
-	} else if (k->n_pending == k->backlog) {
-		st = ERR_AGAIN;
-	} else {
-		c->link->flight[c->side] = 1;
-		list_push_back(&k->pending, &c->pending);
-		k->n_pending++;
-		watched = watched_locked(k, 0, SOCKET_READABLE);
-		pass_on_locked(k, &k->lane[0]);
-	}
-	spin_unlock(&k->lock);
-	tell(watched, SOCKET_READABLE, false);
-	return st;
-}
-
-static status_t connect(struct socket *s, uint64_t deadline, handle_t *out)
-{
-	struct socket *end[2];
-	struct link *k = s->link;
-	status_t st = OK;
-	spin_lock(&k->lock);
-	if (k->end[0] && k->n_pending == k->backlog)
-		st = wait_locked(s, &k->lane[0].writers, deadline);
-	spin_unlock(&k->lock);
-	if (st == OK)
-		st = pair_create(k->type, end);
-	if (st != OK)
-		return st;
-	st = handle_install(CURRENT_PROCESS->table, &end[0]->obj, RIGHT_ALL, 0, out);
-	if (st == OK) {
-		st = queue_for_accept(s, end[1]);
-		if (st < 0)
-			(void)handle_close(CURRENT_PROCESS->table, *out);
-	}
-	OBJ_PUT(end[0]);
-	if (st < 0)
-		OBJ_PUT(end[1]);
-	return st == ERR_AGAIN ? STATUS_RESTART : st;   /* another CPU was quicker */
-}
-
-status_t sys_socket_connect(handle_t h, user_in_t text, uint64_t len, uint64_t deadline, handle_t *out)
-{
-	struct namespace *ns = CURRENT_PROCESS->ns;
-	struct socket *s = NULL;
-	char name[SOCKET_NAME_MAX];
-	socket_wait_leave(current_thread());
-	status_t st = h ? LOOKUP(h, OBJ_NAMESPACE, RIGHT_INSPECT, &ns) : OK;
-	if (st == OK)
-		st = name_in(text, len, name);
-	if (st < 0)
-		return st;
-	spin_lock(&ns->lock);
-	s = listening_locked(ns, name, len);
-	if (s && !object_try_get(&s->obj))
-		s = NULL;
-	spin_unlock(&ns->lock);
-	if (!s)
-		return ERR_NOT_FOUND;
-	st = connect(s, deadline, out);
-	OBJ_PUT(s);
-	return st;
-}
-
-/* ---- reading ---- */
-
-always_inline status_t ring_copy(struct lane *l, uint64_t at, uint64_t user, uint64_t n, bool out)
-{
-	while (n) {
-		uint64_t offset = at % PAGE_SIZE, piece = MIN(n, PAGE_SIZE - offset);
-		char *mem = l->page[at / PAGE_SIZE % SOCKET_PAGES] + offset;
-		status_t st = out ? copy_out((user_out_t){ user }, mem, piece) : copy_in(mem, (user_in_t){ user }, piece);
-		if (unlikely(st < 0))
-			return st;
-		at += piece;
-		user += piece;
-		n -= piece;
-	}
-	return OK;
-}
-
-static uint32_t *packet_length(struct lane *l, uint64_t at)
-{
-	return (uint32_t *)(l->page[at / PAGE_SIZE % SOCKET_PAGES] + at % PAGE_SIZE);
-}
-
-/* What a read asks for, and what came of it. */
-struct taking { user_out_t buf, handles; uint64_t len, done, size; uint32_t room, got; };
-
-/* Takes what a lane with data has. On an error all is as before. left->n: handles to drop. */
-static status_t take_locked(struct link *k, struct lane *l, struct taking *r, struct cargo *left)
-{
-	uint64_t at = l->tail, n = l->head - at, moved;
-	struct cargo *c = l->n_cargo ? &l->cargo[l->first_cargo] : NULL;
-	if (k->type == SOCKET_PACKET) {
-		r->size = *packet_length(l, at);
-		n = MIN(r->size, r->len);
-		moved = PACKET_ROOM(r->size);
-		at += 4;
-	} else {
-		struct cargo *next = c && c->at != at ? c : l->n_cargo > 1 ? &l->cargo[(l->first_cargo + 1) % SOCKET_CARGO_MAX] : NULL;
-		if (unlikely(next))
-			n = MIN(n, next->at - at);
-		r->size = moved = n = MIN(MIN(n, r->len), SOCKET_PACKET_MAX);
-	}
-	status_t st = ring_copy(l, at, r->buf.va, n, true);
-	if (st == OK && unlikely(c && c->at == l->tail)) {
-		r->got = MIN(c->n, r->room);
-		st = hand_over(c, r->handles, r->got);
-		if (st == OK)
-			unload_locked(l, left);
-	}
-	if (unlikely(st < 0))
-		return st;
-	r->done = n;
-	l->tail += moved;
-	if (l->tail == l->head)
-		l->head = l->tail = 0;  /* begin with the page that is in the cache */
-	return OK;
-}
-
-status_t sys_socket_read(handle_t h, user_out_t buf, uint64_t len, uint64_t deadline, user_out_t handles, uint32_t room_for,
-	uint64_t *done, uint64_t *size, uint32_t *got)
-{
-	struct taking r = { .buf = buf, .handles = handles, .len = len, .room = room_for };
-	struct socket *s, *watched = NULL;
-	struct cargo left;
-	status_t st = find(h, RIGHT_READ, &s);
-	if (unlikely(st < 0))
-		return st;
-	struct link *k = enter(s);
-	struct lane *l = &k->lane[s->side];
-	left.n = 0;
-	if (unlikely(s->listening)) {
-		st = ERR_INVALID;
-	} else if (l->head == l->tail) {
-		if (!l->ended && !l->refused && len) {
-			st = wait_locked(s, &l->readers, deadline);
-			spin_unlock(&k->lock);
-			return st;
-		}
-	} else if (likely(len || k->type == SOCKET_PACKET)) {
-		bool was_full = room(l) < PACKET_ROOM(SOCKET_PACKET_MAX) || l->n_cargo;
-		st = take_locked(k, l, &r, &left);
-		if (unlikely(was_full) && st == OK)
-			watched = watched_locked(k, !s->side, SOCKET_WRITABLE);
-	}
-	pass_on_locked(k, l);
-	spin_unlock(&k->lock);
-	if (unlikely(left.n))
-		drop(&left);
-	tell(watched, SOCKET_WRITABLE, false);
-	*done = r.done;
-	*size = r.size;
-	*got = r.got;
-	return st;
-}
-
-/* ---- writing ---- */
-
-/* Pages for n more bytes. What is there stays if some cannot be had. */
-static status_t pages_locked(struct link *k, struct lane *l, uint64_t n)
-{
-	for (uint64_t i = l->head / PAGE_SIZE; i <= (l->head + n - 1) / PAGE_SIZE; i++) {
-		char **page = &l->page[i % SOCKET_PAGES];
-		if (likely(*page))
-			continue;
-		status_t st = budget_charge(k->payer, CHARGE_PAGES, 1);
-		if (st < 0)
-			return st;
-		uint64_t phys = page_alloc(0, PAGE_USER);
-		if (!phys) {
-			budget_release(k->payer, CHARGE_PAGES, 1);
-			return ERR_NO_MEMORY;
-		}
-		*page = HHDM(phys);
-		ACCOUNT_ADD(pages_sockets, 1);
-	}
-	return OK;
-}
-
-/* Puts n bytes and what c carries into a lane with room for them. On an error all is as before. */
-static status_t put_locked(struct link *k, unsigned to, uint64_t user, uint64_t n, struct cargo *c)
-{
-	struct lane *l = &k->lane[to];
-	bool packet = k->type == SOCKET_PACKET;
-	uint64_t moved = packet ? PACKET_ROOM(n) : n;
-	status_t st = pages_locked(k, l, moved);
-	if (st == OK)
-		st = ring_copy(l, packet ? l->head + 4 : l->head, user, n, false);
-	if (st == OK && unlikely(c)) {
-		st = flight_take(k, to, c);
-		if (st == OK) {
-			for (unsigned i = 0; i < c->n; i++)
-				object_handle_get(c->object[i]);
-			c->at = l->head;
-			l->cargo[(l->first_cargo + l->n_cargo++) % SOCKET_CARGO_MAX] = *c;
-		}
-	}
-	if (unlikely(st < 0))
-		return st;
-	if (packet)
-		*packet_length(l, l->head) = (uint32_t)n;
-	l->head += moved;
-	return OK;
-}
-
-status_t sys_socket_write(handle_t h, user_in_t buf, uint64_t len, uint64_t deadline, user_in_t handles, uint32_t n, uint64_t *done)
-{
-	struct socket *s, *watched = NULL;
-	struct cargo c;
-	status_t st = find(h, RIGHT_WRITE, &s);
-	if (st == OK && unlikely(n))
-		st = load(&c, handles, n);
-	if (unlikely(st < 0))
-		return st;
-	struct link *k = enter(s);
-	struct lane *l = &k->lane[!s->side];
-	*done = len;
-	if (unlikely(s->listening || (!len && (n || k->type == SOCKET_PACKET)))) {
-		st = ERR_INVALID;
-	} else if (unlikely(l->refused || l->ended)) {
-		st = ERR_GONE;
-	} else if (unlikely(k->type == SOCKET_PACKET && len > SOCKET_PACKET_MAX)) {
-		st = ERR_TOO_LONG;
-	} else if (unlikely(!writable(k, l, len, n))) {
-		st = wait_locked(s, &l->writers, deadline);
-		spin_unlock(&k->lock);
-		return st;
-	} else if (likely(len)) {
-		if (k->type == SOCKET_STREAM)
-			*done = MIN(MIN(len, room(l)), SOCKET_PACKET_MAX);
-		st = put_locked(k, !s->side, buf.va, *done, n ? &c : NULL);
-		if (st == OK)
-			watched = watched_locked(k, !s->side, SOCKET_READABLE);
-	}
-	pass_on_locked(k, l);
-	spin_unlock(&k->lock);
-	tell(watched, SOCKET_READABLE, false);
-	return st;
 }

@@ -83,8 +83,9 @@ static void make_ready(struct thread *t, bool direct)
 	spin_lock(&c->run_lock);
 	enqueue_locked(c, t, false);
 	spin_unlock(&c->run_lock);
-	/* Even when it does not run at once: slices begin to matter, and choose() sets the timer. */
-	cpu_work(WORK_RESCHED);
+	/* Even when it does not run at once, slices begin to matter, and choose() sets the timer; unless it fires soon enough. */
+	if (!c->current || t->priority > c->current->priority || c->timer_set > c->slice_end_ns)
+		cpu_work(WORK_RESCHED);
 }
 
 void sched_wake(struct thread *t)        { make_ready(t, false); }

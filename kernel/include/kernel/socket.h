@@ -37,6 +37,7 @@ struct lane {
 	uint64_t     head, tail;        /* bytes ever put in and taken out; both 0 again when it runs empty */
 	bool         ended;             /* nothing more is put in */
 	bool         refused;           /* nobody takes anything out */
+	bool         answer;            /* the writer has read since it last wrote: it will wait for more, so who reads this runs at once */
 	uint8_t      n_cargo, first_cargo;
 	uint8_t      n_sockets;         /* of the handles under way, those of Sockets; flight_lock */
 	struct list  readers, writers;  /* of struct thread: those not woken yet, first come first served */
@@ -73,8 +74,35 @@ struct socket {
 
 void socket_last_handle(struct object *o);
 bool socket_destroy(struct object *o);
-struct watchers *socket_watchers(struct object *o);
 /* A thread leaves the Socket it waits in, or was woken for: it goes on with another call, or dies. */
 void socket_wait_leave(struct thread *t);
 /* The wait ends with an error (deadline). Nothing happens if it was woken meanwhile. */
 void socket_wait_break(struct thread *t, status_t why);
+
+/* ---- among the files of Sockets ---- */
+#define PACKET_ROOM(len) (ALIGN_UP((uint64_t)(len), 4) + 4)     /* its length before it; so a length lies in one page */
+extern struct spinlock socket_flight_lock;
+always_inline uint64_t lane_room(const struct lane *l) { return SOCKET_BUFFER - (l->head - l->tail); }
+/* A write of len bytes and n handles need not wait (nor a connect, where connections are accepted). */
+bool lane_writable(const struct link *k, const struct lane *l, uint64_t len, uint32_t n);
+/* Whoever is done with a lane, or no longer waits there, lets the next go on if it can. */
+void lane_pass_on_locked(struct link *k, struct lane *l);
+/* STATUS_BLOCKED, or ERR_AGAIN if deadline is 0. queue: of a lane of s. */
+must_use status_t socket_wait_locked(struct socket *s, struct list *queue, uint64_t deadline);
+/* Looks a Socket up. Whatever comes of the call, the thread is not counted on any more for another Socket. */
+must_use status_t socket_find(handle_t h, uint32_t need, struct socket **s);
+/* Locks the link; a thread that was woken for this Socket is here now. */
+struct link *socket_enter(struct socket *s);
+/* The end, counted, if somebody is bound to this event of it; for socket_tell, with the link unlocked. */
+struct socket *socket_watched_locked(struct link *k, unsigned side, enum socket_event event);
+void socket_tell(struct socket *s, enum socket_event event, bool last);
+bool socket_happened_locked(struct link *k, unsigned side, enum socket_event event);
+/* The first cargo leaves its lane: its handle counts are the caller's now, to be dropped when the link is unlocked. */
+void cargo_unload_locked(struct lane *l, struct cargo *c);
+void cargo_drop(const struct cargo *c);
+struct link *link_create(uint32_t type, struct budget *payer, status_t *why);
+/* An end of k. When the first cannot be made, k goes too. */
+struct socket *link_end_create(struct link *k, unsigned side, status_t *why);
+must_use status_t link_pair_create(uint32_t type, struct socket *end[2]);
+void socket_close_end(struct socket *s);
+void socket_close_listening(struct socket *s);

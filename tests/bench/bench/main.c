@@ -31,7 +31,7 @@ static uint64_t own_size;
 
 /* Everything a case needs; what it does not use is 0. */
 struct ctx {
-	handle_t session, port, file, notify, process, image;
+	handle_t session, port, file, notify, process, image, socket;
 	uint64_t image_size, len;
 };
 
@@ -74,6 +74,19 @@ static int serve_loop(void)
 	return (int)svc_run(&svc);
 }
 
+/* A byte for every request of as many bytes as its argument says. */
+static int serve_socket(size_t size)
+{
+	handle_t s = start_handle("socket");
+	uint64_t done = 0, all;
+	uint32_t n;
+	for (;;) {
+		for (size_t at = 0; at < size; at += done)
+			MUST(socket_read(s, buffer + at, size - at, FOREVER, NULL, 0, &done, &all, &n));
+		MUST(socket_write(s, buffer, 1, FOREVER, NULL, 0, &done));
+	}
+}
+
 static int yield_for_ever(void)
 {
 	for (;;)
@@ -86,13 +99,17 @@ static void other_side(struct ctx *c, const char *role)
 	const char *argv[] = { "bench", role };
 	struct process_info self;
 	uint64_t pid;
+	handle_t theirs;
 	MUST(process_info(0, &self));
 	MUST(port_create(0, &c->port));
 	MUST(session_create(c->port, 1, RIGHT_READ | RIGHT_WRITE, &c->session));
-	struct spawn_handle give[] = { { .name = "port", .handle = c->port }, { .name = "stderr", .handle = start_handle("stderr") } };
+	MUST(socket_pair(SOCKET_STREAM, &c->socket, &theirs));
+	struct spawn_handle give[] = { { .name = "port", .handle = c->port }, { .name = "stderr", .handle = start_handle("stderr") },
+		{ .name = "socket", .handle = theirs } };
 	struct spawn s = { .image = own_image, .image_size = own_size, .argc = 2, .argv = argv,
-		.handles = give, .n_handles = 2, .priority = self.priority, .level = self.level };
+		.handles = give, .n_handles = 3, .priority = self.priority, .level = self.level };
 	MUST(spawn(&s, &c->process, &pid, NULL));
+	handle_close(theirs);
 }
 
 static void other_side_end(struct ctx *c)
@@ -107,6 +124,8 @@ static void other_side_end(struct ctx *c)
 		handle_close(c->session);
 	if (c->port)
 		handle_close(c->port);
+	if (c->socket)
+		handle_close(c->socket);
 	*c = (struct ctx){ 0 };
 }
 
@@ -165,6 +184,16 @@ static void run_in(struct ctx *c, uint64_t n)
 	while (n--) {
 		struct msg m = { .op = 1, .in = buffer, .in_len = c->len };
 		MUST(ipc_call(c->session, &m));
+	}
+}
+
+static void run_socket(struct ctx *c, uint64_t n)
+{
+	uint64_t done, size;
+	uint32_t got;
+	while (n-- > 0) {
+		MUST(socket_write(c->socket, buffer, c->len, FOREVER, NULL, 0, &done));
+		MUST(socket_read(c->socket, buffer, 1, FOREVER, NULL, 0, &done, &size, &got));
 	}
 }
 
@@ -307,6 +336,14 @@ static void calls(void)
 	c.len = 64 * KiB;
 	measure_rounds("call-64k", run_in, &c, ROUNDS / 10);
 	other_side_end(&c);
+	other_side(&c, "serve-socket-1");
+	c.len = 1;
+	measure("socket-1", run_socket, &c);
+	other_side_end(&c);
+	other_side(&c, "serve-socket-4k");
+	c.len = 4 * KiB;
+	measure("socket-4k", run_socket, &c);
+	other_side_end(&c);
 }
 
 static void scheduling(void)
@@ -374,6 +411,10 @@ static int role(const char *name)
 		return serve_buffers();
 	if (!strcmp(name, "serve-loop"))
 		return serve_loop();
+	if (!strcmp(name, "serve-socket-1"))
+		return serve_socket(1);
+	if (!strcmp(name, "serve-socket-4k"))
+		return serve_socket(4 * KiB);
 	if (!strcmp(name, "yield"))
 		return yield_for_ever();
 	print_error("no such role: %s", name);
