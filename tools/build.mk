@@ -55,6 +55,8 @@ ifneq ($(NEED_BUILD),)
 include build/src/sources.mk
 build/src/sources.mk: tools/setup
 	$(Q)tools/setup
+# Whatever else is generated first needs the tools too: Python for a start.
+build/gen/files.mk: | build/src/sources.mk
 endif
 
 # --- flags -----------------------------------------------------------------------------------------

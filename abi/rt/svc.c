@@ -228,18 +228,11 @@ void svc_reply(cmd_id_t cmd, const struct reply *r)
 	(void)st;                       /* the same: sent, or nobody waits */
 }
 
-static uint64_t mix(uint64_t h, uint64_t v)
-{
-	h = (h ^ v) * 0x9e3779b97f4a7c15ull;
-	return h ^ h >> 31;
-}
-
 uint64_t svc_op_id(const struct svc_cmd *c)
 {
-	uint64_t h = mix(mix(mix(1, c->badge), c->op | (uint64_t)c->rights << 32), c->in_len | (uint64_t)c->out_len << 32);
-	for (size_t i = 0; c->path && i < c->path_len; i++)
-		h = mix(h, (uint8_t)c->path[i]);
-	return h;
+	struct cmd_info info;
+
+	return cmd_info(c->cmd, &info) == OK ? info.op_id : 0;
 }
 
 status_t svc_read_in(cmd_id_t cmd, uint64_t offset, void *buf, size_t len)

@@ -115,6 +115,14 @@ int svc_serve(struct svc_frame *f)
 	}
 }
 
+status_t cmd_info(cmd_id_t cmd, struct cmd_info *info)
+{
+	if (!cmd)
+		return ERR_NOT_FOUND;
+	*info = (struct cmd_info){ .op_id = cmd + 1000 };
+	return OK;
+}
+
 status_t cmd_read(cmd_id_t cmd, uint64_t offset, void *buf, uint64_t len, uint64_t *done)
 {
 	(void)cmd;
@@ -411,6 +419,13 @@ static void notify_leaves_nothing_behind(void **state)
 	assert_int_equal(n_closed, 1);
 }
 
+static void operations_have_ids(void **state)
+{
+	(void)state;
+	assert_int_equal(svc_op_id(&(struct svc_cmd){ .cmd = 5 }), 1005);
+	assert_int_equal(svc_op_id(&(struct svc_cmd){ .cmd = 0 }), 0);
+}
+
 static void directory_entries(void **state)
 {
 	(void)state;
@@ -450,6 +465,7 @@ int main(void)
 		cmocka_unit_test(other_events),
 		cmocka_unit_test(notify_leaves_nothing_behind),
 		cmocka_unit_test(directory_entries),
+		cmocka_unit_test(operations_have_ids),
 	};
 	int failed = cmocka_run_group_tests_name("everything by svc.c", tests, NULL, NULL);
 	fast = true;

@@ -12,16 +12,21 @@
 #include <kernel/syscall.h>
 #include <kernel/uri.h>
 
-/* Copies the path in and charges it; for a URI also finds the Session (counted). */
+/*
+ * Copies the path in: to where the calling thread has room for a short one, or to memory that is charged. For a URI
+ * also finds the Session (counted).
+ */
 static status_t take_path(struct command *c, uint64_t address, uint32_t len, struct namespace *ns, struct session **s, uint32_t *rights)
 {
 	if (len > IPC_PATH_MAX)
 		return ERR_TOO_LONG;
-	uint32_t size = MAX(len, 1u);
-	status_t st = budget_charge(c->payer, CHARGE_KERNEL, size);
+	/* A submitted command outlives the call: the thread's room serves the thread's own command only. */
+	bool brief = len <= THREAD_PATH && c == current_thread()->command;
+	uint32_t size = brief ? 0 : MAX(len, 1u);
+	status_t st = brief ? OK : budget_charge(c->payer, CHARGE_KERNEL, size);
 	if (st < 0)
 		return st;
-	char *text = kmalloc(size);
+	char *text = brief ? current_thread()->short_path : kmalloc(size);
 	st = text ? copy_in(text, (user_in_t){ address }, len) : ERR_NO_MEMORY;
 	uint32_t offset = 0;
 	if (st == OK && ns) {
@@ -33,9 +38,10 @@ static status_t take_path(struct command *c, uint64_t address, uint32_t len, str
 		offset = st == OK ? (uint32_t)(path - text) : 0;
 	}
 	if (st < 0) {
-		if (text)
+		if (!brief) {
 			kfree(text, size);
-		budget_release(c->payer, CHARGE_KERNEL, size);
+			budget_release(c->payer, CHARGE_KERNEL, size);
+		}
 		return st;
 	}
 	c->path = text;
@@ -66,7 +72,7 @@ static status_t take_handles(struct command *c, const struct regs *r, unsigned m
 /* Undoes take_path and take_handles of a command that was not sent. */
 static status_t abandon(struct command *c, status_t st)
 {
-	struct residue r = { .payer = c->payer, .path = c->path, .path_size = c->path_size, .n_handles = c->n_handles };
+	struct residue r = { .payer = c->payer, .path = c->path_size ? c->path : NULL, .path_size = c->path_size, .n_handles = c->n_handles };
 	for (unsigned i = 0; i < c->n_handles; i++)
 		r.handles[i] = c->handles[i];
 	c->path = NULL;
@@ -309,13 +315,11 @@ status_t sys_forward(cmd_id_t id, handle_t session, uint32_t skip, uint32_t righ
 /* ---- windows ---- */
 
 /* One piece of a window, within a page of the caller's. Port locked. */
-static status_t copy_piece(struct command *c, const struct windows *w, uint64_t at, uint64_t user, uint64_t *n, bool to_caller)
+static status_t copy_piece(uint64_t va, struct vmem *vm, uint64_t user, uint64_t *n, bool to_caller)
 {
-	if (!to_caller && c->path)
-		return copy_out((user_out_t){ user }, c->path + c->path_offset + at, *n);
-	uint64_t va = (to_caller ? w->out : w->in) + at, in_page = va & (PAGE_SIZE - 1), phys;
+	uint64_t in_page = va & (PAGE_SIZE - 1), phys;
 	*n = MIN(*n, PAGE_SIZE - in_page);
-	status_t st = vmem_resolve(w->vmem, va, to_caller ? PROT_WRITE : PROT_READ, &phys);
+	status_t st = vmem_resolve(vm, va, to_caller ? PROT_WRITE : PROT_READ, &phys);
 	if (unlikely(st < 0))
 		return st == ERR_FAULT ? ERR_GONE : st;         /* the caller's memory, not ours */
 	char *mem = (char *)HHDM(phys) + in_page;
@@ -340,14 +344,16 @@ static status_t window(cmd_id_t id, uint64_t offset, uint64_t user, uint64_t len
 		status_t st = OK;
 		uint64_t n = 0, at = offset + done;
 		struct port *p = c->session->port;
-		struct windows w;
-		command_windows(c, &w);
-		uint64_t size = to_caller ? w.out_len : w.in_len;
+		uint64_t base, size;
+		struct vmem *vm;
 		if (unlikely(command_detached(c))) {
 			st = ERR_GONE;
-		} else if (done < len && offset < size && at < size) {
+		} else if ((size = command_window(c, to_caller, &base, &vm)) > at && done < len && offset < size) {
 			n = MIN(len - done, size - at);
-			st = copy_piece(c, &w, at, user + done, &n, to_caller);
+			if (!vm)
+				st = copy_out((user_out_t){ user + done }, (const char *)base + at, n);
+			else
+				st = copy_piece(base + at, vm, user + done, &n, to_caller);
 		}
 		spin_unlock(&p->lock);
 		if (unlikely(st < 0))

@@ -93,17 +93,28 @@ static struct command *by_slot(uint32_t slot)
 	return slot / CHUNK_SLOTS < n ? &command_chunks[slot / CHUNK_SLOTS][slot % CHUNK_SLOTS] : NULL;
 }
 
-void command_windows(const struct command *c, struct windows *w)
+uint64_t command_window(const struct command *c, bool out, uint64_t *base, struct vmem **vm)
 {
-	*w = (struct windows){ 0 };
+	*vm = NULL;
+	*base = 0;
 	if (command_detached(c) || c->is_close)
-		return;
-	uint64_t meta = c->submitted ? c->meta : c->caller->regs.r15;
-	w->in = c->submitted ? c->in : c->caller->regs.r13;
-	w->out = c->submitted ? c->out : c->caller->regs.r14;
-	w->in_len = c->path ? c->path_len : IPC_META_IN(meta);
-	w->out_len = IPC_META_OUT(meta);
-	w->vmem = c->submitted ? c->sender->vmem : c->caller->vmem;
+		return 0;
+	if (!out && c->path) {
+		*base = (uint64_t)(c->path + c->path_offset);
+		return c->path_len;
+	}
+	uint64_t meta;
+	if (likely(!c->submitted)) {
+		const struct regs *r = &c->caller->regs;
+		*vm = c->caller->vmem;
+		*base = out ? r->r14 : r->r13;
+		meta = r->r15;
+	} else {
+		*vm = c->sender->vmem;
+		*base = out ? c->out : c->in;
+		meta = c->meta;
+	}
+	return out ? IPC_META_OUT(meta) : IPC_META_IN(meta);
 }
 
 /* A bijection that scatters: neighbouring numbers give identities far apart (splitmix64's finish). */
@@ -170,7 +181,7 @@ void command_finish_locked(struct command *c, struct residue *r)
 		r->dispatch = OBJ_GET(p);
 	}
 	if (unlikely(c->extra)) {
-		r->path = c->path;
+		r->path = c->path_size ? c->path : NULL;
 		r->path_size = c->path_size;
 		r->n_handles = c->n_handles;
 		for (unsigned i = 0; i < c->n_handles; i++)
@@ -262,6 +273,8 @@ void command_withdraw(struct thread *t, status_t why)
 		c->op = IPC_META_OP(from->r15);
 		(void)command_op_id(c);
 		c->caller = NULL;
+		if (!c->path_size)
+			c->path = NULL;         /* it was in the thread */
 		t->command = NULL;
 		command_cancel_locked(c);
 		told = true;

@@ -5,12 +5,15 @@
 #include <gen/errors.h>
 #include <kernel/uri.h>
 
+/* What may stand in a scheme after its first letter, a bit each for the bytes 0 to 127. */
+static const uint64_t letters[2] = { 0x03ff680000000000ull, 0x07fffffe00000000ull };    /* + - . 0..9, a..z */
+
 bool scheme_valid(const char *s, size_t len)
 {
 	if (!len || len > SCHEME_MAX || s[0] < 'a' || s[0] > 'z')
 		return false;
 	for (size_t i = 1; i < len; i++)
-		if (!((s[i] >= 'a' && s[i] <= 'z') || (s[i] >= '0' && s[i] <= '9') || s[i] == '+' || s[i] == '.' || s[i] == '-'))
+		if ((uint8_t)s[i] > 127 || !(letters[s[i] >> 6] >> (s[i] & 63) & 1))
 			return false;
 	return true;
 }

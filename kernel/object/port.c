@@ -99,15 +99,16 @@ static status_t deliver_locked(struct port *p, struct command *c, struct thread 
 	t->serving = c;
 	t->steps = 0;
 	uint32_t flags = (c->redelivered ? IPC_REDELIVERED | (c->cancel ? IPC_CANCELLED : 0) : 0) | (c->path ? IPC_PATH : 0);
-	struct windows w;
+	uint64_t base;
+	struct vmem *vm;
 	if (likely(!c->submitted && c->caller)) {
 		uint64_t meta = c->caller->regs.r15;
 		words_copy(r, &c->caller->regs);
 		r->r15 = IPC_META(IPC_META_OP(meta), c->path ? c->path_len : IPC_META_IN(meta), IPC_META_OUT(meta), flags);
 	} else {
 		r->rsi = c->w[0], r->rdx = c->w[1], r->r10 = c->w[2], r->r8 = c->w[3], r->r9 = c->w[4], r->r12 = c->w[5];
-		command_windows(c, &w);
-		r->r15 = IPC_META(c->submitted ? IPC_META_OP(c->meta) : c->op, w.in_len, w.out_len, flags);
+		uint64_t in_len = command_window(c, false, &base, &vm), out_len = command_window(c, true, &base, &vm);
+		r->r15 = IPC_META(c->submitted ? IPC_META_OP(c->meta) : c->op, in_len, out_len, flags);
 	}
 	r->rax = c->is_close ? ACCEPT_CLOSE : ACCEPT_COMMAND;
 	r->rdi = c->id;

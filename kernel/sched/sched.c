@@ -151,18 +151,17 @@ void sched_idle_timer(void)
  * The hardware timer for the thread about to run: the next deadline, the end of a shared slice, or soon, when
  * there is something to reap and the thread might not enter the kernel by itself.
  */
-static void set_timer(struct percpu *c)
+static void set_timer(struct percpu *c, uint64_t now)
 {
 	uint64_t need = timer_next();
 	/* Threads below this one's priority count too: it may be a server about to go back to its caller's. */
 	if (c->run_mask) {
-		uint64_t now = clock_ns();
 		if (c->slice_end_ns <= now)
 			c->slice_end_ns = now + SLICE_NS;
 		need = MIN(need, c->slice_end_ns);
 	}
 	if (reap_pending())
-		need = MIN(need, clock_ns() + REAP_INTERVAL_NS);
+		need = MIN(need, now + REAP_INTERVAL_NS);
 	timer_at_latest(c, need);
 }
 
@@ -199,9 +198,8 @@ static struct thread *pick_locked(struct percpu *c)
 	return t;
 }
 
-static void switch_to(struct percpu *c, struct thread *from, struct thread *to)
+static void switch_to(struct percpu *c, struct thread *from, struct thread *to, uint64_t now)
 {
-	uint64_t now = rdtsc();
 	if (from) {
 		from->cpu_time_tsc += now - c->run_since_tsc;
 		arch_save_bases(from);
@@ -229,12 +227,13 @@ static void leave_cpu(struct percpu *c, struct thread *t)
 static struct thread *choose(struct percpu *c)
 {
 	struct thread *t = c->current, *next;
+	uint64_t tsc = rdtsc(), now = clock_at(tsc);
 	spin_lock(&c->run_lock);
 	if (t && t->state == THREAD_RUNNING) {
-		bool ended = (c->run_mask & 1u << t->priority) && clock_ns() >= c->slice_end_ns;
+		bool ended = (c->run_mask & 1u << t->priority) && now >= c->slice_end_ns;
 		if (c->run_mask < 2u << t->priority && !ended && !c->next) {
 			spin_unlock(&c->run_lock);
-			set_timer(c);
+			set_timer(c, now);
 			return t;
 		}
 		/* Preempted: first of its queue, and it keeps the rest of its slice; slice over: last. */
@@ -250,16 +249,15 @@ static struct thread *choose(struct percpu *c)
 		cpu_idle();
 	}
 	if (next != t)
-		switch_to(c, t, next);
+		switch_to(c, t, next, tsc);
 	else
 		t->state = THREAD_RUNNING;
 	/* A thread that runs by direct switch does so in its caller's slice. */
 	if (!direct || !c->slice_end_ns) {
-		uint64_t now = clock_ns();
 		c->slice_end_ns = next->slice_end_ns > now ? next->slice_end_ns : now + SLICE_NS;
 		next->slice_end_ns = 0;
 	}
-	set_timer(c);
+	set_timer(c, now);
 	return next;
 }
 

@@ -1,9 +1,11 @@
 /*
  * timer: a leftist heap per CPU. The shorter right spine (`dist`) bounds every merge to O(log n).
  */
+#ifndef HOST_TEST                       /* the test brings a machine of its own */
 #include <kernel/account.h>
 #include <kernel/arch.h>
 #include <kernel/percpu.h>
+#endif
 #include <kernel/timer.h>
 
 static uint32_t dist(const struct timer *t)

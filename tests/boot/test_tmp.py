@@ -67,12 +67,13 @@ def test_faults_under_clients(m):
 
 def test_state_that_kills_is_dropped(m):
     """Three faults in a row before a single command: the next instance begins with nothing, and says so."""
+    # Each has the time to look at its state: who dies before that cannot have died of it.
     m.run("put tmp://a kept")
     begin = restarts(m, "tmpd")
-    m.run("put killer:// tmpd 2 0 300 fault")
+    m.run("put killer:// tmpd 2 50000 1 fault")
     wait_for_restarts(m, begin + 2)
     assert m.run("cat tmp://a; cat tmp://a") == "kept\n" * 2
-    m.run("put killer:// tmpd 3 0 300 fault")
+    m.run("put killer:// tmpd 3 50000 1 fault")
     wait_for_restarts(m, begin + 5)
     assert m.run("ls tmp://") == ""
     assert "three faults in a row; it is dropped" in m.run("cat log://")

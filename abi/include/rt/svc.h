@@ -72,9 +72,8 @@ must_use status_t svc_write_out(cmd_id_t cmd, uint64_t offset, const void *buf, 
 must_use status_t svc_notify(struct svc *s, uint64_t badge, handle_t *notify);
 
 /*
- * Which operation this is, the same each time it is delivered: for rt/intent.h. Today it is made of what the
- * command carries, so two equal requests of one client look alike: ask only about a `redelivered` one, and settle
- * (intent_settle) before a new one.
+ * Which operation this is: unique, and the same each time the command is delivered; for rt/intent.h. It costs a system
+ * call, so ask only for what must not be done twice. 0: there is no such command.
  */
 uint64_t svc_op_id(const struct svc_cmd *c);
 

@@ -225,9 +225,14 @@ uint64_t clock_tsc_to_ns(uint64_t delta)
 	return (uint64_t)((unsigned __int128)delta * ns_mult >> 32);
 }
 
+uint64_t clock_at(uint64_t tsc)
+{
+	return clock_tsc_to_ns(tsc - tsc_base);
+}
+
 uint64_t clock_ns(void)
 {
-	return clock_tsc_to_ns(rdtsc() - tsc_base);
+	return clock_at(rdtsc());
 }
 
 uint64_t clock_ns_to_tsc(uint64_t ns)

@@ -20,6 +20,7 @@ void *mmio_map(uint64_t phys, uint64_t size, int cache);
 /* Calibrates the TSC (CPUID 15h/16h, else HPET, else PIT) and says in the log which. Uses acpi.h. */
 void clock_init(void);
 uint64_t clock_ns(void);                    /* since clock_init; monotonic */
+uint64_t clock_at(uint64_t tsc);            /* what clock_ns said, or would have said, then */
 extern uint64_t clock_tsc_hz;
 void clock_delay_us(uint32_t us);           /* busy wait, boot and panic only */
 uint64_t clock_tsc_to_ns(uint64_t delta);

@@ -20,6 +20,7 @@ struct thread;
 struct process;
 struct port;
 struct session;
+struct vmem;
 
 enum command_state { CMD_IDLE, CMD_QUEUED, CMD_ACCEPTED, CMD_DONE /* submitted, answered, not yet told */ };
 enum command_cancel { CANCEL_NONE, CANCEL_QUEUED /* in port->cancels */, CANCEL_TOLD };
@@ -52,7 +53,7 @@ struct command {
 	uint8_t         hops;           /* forwards so far */
 	uint8_t         n_handles;
 	uint32_t        handle_rights[IPC_HANDLES];
-	char           *path;           /* kernel's copy: path_len bytes at path_offset; owned, path_size bytes */
+	char           *path;           /* kernel's copy: path_len bytes at path_offset; owned if path_size > 0, else in the caller */
 	struct object  *handles[IPC_HANDLES];   /* a handle count each */
 	struct list     event;          /* port->cancels of the server's Port; port->completions of the sender's */
 	struct port    *completion;     /* submitted: counted; where COMPLETION goes */
@@ -111,9 +112,8 @@ struct namespace {
 	uint32_t          n_sockets;
 };
 
-/* Where the windows of c are: addresses, lengths, and in whose Vmem (NULL: nobody waits for them any more). */
-struct windows { uint64_t in, out; uint32_t in_len, out_len; struct vmem *vmem; };
-void command_windows(const struct command *c, struct windows *w);
+/* A window of c: its length, its address and in whose Vmem (NULL: the path, in the kernel); 0 if nobody waits for it. */
+uint64_t command_window(const struct command *c, bool out, uint64_t *base, struct vmem **vm);
 always_inline bool command_detached(const struct command *c) { return !c->caller && !c->is_close; }
 /* The identity of the request, unchanged by forward and redelivery; c is accepted, its Port locked. */
 uint64_t command_op_id(struct command *c);

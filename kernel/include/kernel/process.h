@@ -21,6 +21,8 @@ enum wait_kind { WAIT_NONE, WAIT_SLEEP, WAIT_CALL, WAIT_ACCEPT, WAIT_SOCKET };
 
 #define REGS_SYSCALL 0x100          /* regs.vector: entered by SYSCALL, leave by SYSRET */
 
+#define THREAD_PATH 96
+
 /* entry.S and fastpath.S know the fields marked (f). */
 struct thread {
 	struct regs     regs;           /* (f) first; owner CPU only, or whoever wakes it */
@@ -50,6 +52,7 @@ struct thread {
 	struct watchers watchers;
 	struct socket  *wait_socket;    /* counted; waits in it, or was woken and has not begun its call again (socket.h) */
 	struct list     wait_node;      /* its place there */
+	char            short_path[THREAD_PATH];        /* of its call under way; longer ones are allocated */
 };
 enum thread_special { SPECIAL_FPU = 1, SPECIAL_DEADLINE = 2, SPECIAL_NO_COMMAND = 4, SPECIAL_INTERRUPTED = 8 };
 

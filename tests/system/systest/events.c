@@ -224,7 +224,7 @@ static void slices(void)
 	spin_stop = false;
 	for (size_t i = 0; i < ARRAY_LEN(w); i++)
 		DONE(worker_start(&w[i], spin, NULL, PRIORITY_NORMAL - 1));
-	pause_ms(120);
+	pause_ms(900);                  /* long enough for a busy host to be fair, too */
 	spin_stop = true;
 	for (size_t i = 0; i < ARRAY_LEN(w); i++) {
 		DONE(worker_join(&w[i]));
