@@ -140,7 +140,7 @@ const struct intent_answer *intent_find(const struct intent_log *log, uint64_t o
 {
 	const struct intent_record *found = NULL;
 
-	for (uint32_t i = 0; i < log->n; i++) {
+	for (uint32_t i = 0; op_id && i < log->n; i++) {
 		const struct intent_record *r = &log->ring[i];
 		if ((state_of(r) == INTENT_BEGUN || state_of(r) == INTENT_DONE) && r->op_id == op_id
 		    && (!found || sequence_of(r) > sequence_of(found)))

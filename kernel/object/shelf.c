@@ -53,8 +53,9 @@ status_t sys_shelf_put(handle_t shelf, uint32_t slot, handle_t h)
 	struct object *o, *old = NULL;
 	uint32_t rights;
 	status_t st = LOOKUP(shelf, OBJ_SHELF, RIGHT_WRITE, &t);
-	if (st == OK)
-		st = handle_lookup(CURRENT_PROCESS->table, h, OBJ_NONE, RIGHT_DUP | RIGHT_TRANSFER, &o, &rights);
+	if (st < 0)
+		return st;
+	st = handle_lookup(CURRENT_PROCESS->table, h, OBJ_NONE, RIGHT_DUP | RIGHT_TRANSFER, &o, &rights);
 	if (st < 0)
 		return st;
 	if (o->type == OBJ_SHELF || o->type == OBJ_TABLE)

@@ -132,7 +132,7 @@ static status_t open_existing(struct svc_cmd *c, uint32_t ino, uint32_t flags, s
 
 static status_t open_new(struct svc_cmd *c, uint32_t flags, uint32_t mode, struct file_open_rep *p)
 {
-	struct change ch;
+	struct change ch = { .n = 0 };
 	struct place at;
 	status_t st = place(c, c->path, c->path_len, &at);
 
@@ -152,13 +152,9 @@ static status_t open_new(struct svc_cmd *c, uint32_t flags, uint32_t mode, struc
 
 static status_t open_or_create(struct svc_cmd *c, uint32_t flags, uint32_t mode, struct file_open_rep *p)
 {
-	static bool served;
 	uint32_t ino;
 	status_t st;
 
-	if (served)
-		state_good(&state);
-	served = true;
 	if (repeated(c, p, sizeof(*p), &st))
 		return st;
 	st = find(c, &ino);
@@ -455,6 +451,18 @@ static const struct file_ops ops = {
 	.unlink = on_unlink, .rename = on_rename, .mkdir = on_mkdir, .truncate = on_truncate, .sync = on_sync, .map = on_map, .poll = on_poll,
 };
 
+/* Around the generated dispatcher: at the second command the state has proved good for one. */
+static status_t dispatch(const void *handlers, void *self, struct svc_cmd *c, uint64_t w[IPC_WORDS])
+{
+	static unsigned begun;
+
+	if (begun < 2 && ++begun == 2)
+		state_good(&state);
+	return file_proto.dispatch(handlers, self, c, w);
+}
+
+static const struct svc_proto proto = { .name = "file", .dispatch = dispatch };
+
 /* ---- start ---- */
 
 /* The tree's Frame from the shelf, or a fresh one put there. */
@@ -520,7 +528,7 @@ int main(int argc unused, char **argv unused)
 	static struct svc svc;
 
 	recover();
-	MUST(svc_init(&svc, &file_proto, &ops, NULL));
+	MUST(svc_init(&svc, &proto, &ops, NULL));
 	svc.on_closing = on_closing;
 	svc.on_unminted = on_unminted;
 	status_t st = svc_run(&svc);

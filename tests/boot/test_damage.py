@@ -160,8 +160,9 @@ def test_initfs_cut_in_half(boot, build):
     no_services(boot({"skerry/initfs.tar.gz": packed[:len(packed) // 2]}), "initfs: the archive is damaged", "initd")
 
 
-def test_initfs_without_end(boot, build):
+def test_initfs_without_end(boot, build, root):
     """The last bytes are missing: the last program is lost with them, everything else runs."""
+    last = max(path.parent.name for path in root.glob("sbin/*/main.c"))
     packed = (build / "initfs.tar.gz").read_bytes()
     m = boot({"skerry/initfs.tar.gz": packed[:-600]})
     log = m.boot()
@@ -169,7 +170,7 @@ def test_initfs_without_end(boot, build):
     assert m.run("echo alive") == "alive\n"
     services = m.run("svc")
     assert re.search(r"^outputd +\d+ running", services, re.M)
-    assert re.search(r"^sysd +\S+ (broken|ended)", services, re.M), services
+    assert re.search(rf"^{last} +\S+ (broken|ended)", services, re.M), services
 
 
 def test_initfs_with_wrong_checksum(boot, build):
@@ -181,12 +182,12 @@ def test_initfs_with_wrong_checksum(boot, build):
 
 
 def test_initfs_with_flipped_bits(boot, build):
-    """Damage in several places: never a panic, always a word about it."""
+    """Damage in several places: always a word about it, and never a panic, whatever programs the bits were in."""
     packed = (build / "initfs.tar.gz").read_bytes()
     for at in (12, 1000, len(packed) // 3, len(packed) * 3 // 4):
         m = boot({"skerry/initfs.tar.gz": altered(packed, at, bytes([packed[at] ^ 0x10]))})
         m.expect("initfs: the archive is damaged", 60)
-        m.expect(re.compile(r"no service will run|skerry:/\$ |left out|cannot be executed|ended"), 60)
+        m.expect(re.compile(r"no service will run|\d services of \d started"), 60)
         m.close()
 
 

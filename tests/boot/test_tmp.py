@@ -3,9 +3,10 @@ tmp:// while its server is killed: nothing acknowledged is lost, nothing is done
 account is what it was.
 """
 import re
+import time
 
 import pytest
-from test_kill import account, kill, restarts, same_account, wait_for_restarts
+from test_kill import account, kill, restarts, same_account
 
 CLIENTS = 3
 ROUNDS = 800
@@ -21,24 +22,33 @@ def m(booted, build):
         yield machine
 
 
-def load(m, rounds, kills, spread_us):
+def wait_for_restarts(m, count):
+    """Through back-off, too."""
+    for _ in range(100):
+        if re.search(rf"^tmpd +\d+ running +{count} ", m.run("svc"), re.M):
+            return
+        time.sleep(0.1)
+    raise AssertionError(m.run("svc"))
+
+
+def load(m, rounds, kills, spread_us, fault=""):
     """
     Clients beside kills, until both are done; what is left behind is as the clients were told. The killer
     (tests/system/killer) strikes up to `spread_us` after each start, in the middle of whatever goes on.
     """
     begin = restarts(m, "tmpd")
-    m.run(f"put killer:// tmpd {kills} 0 {spread_us}")
+    m.run(f"put killer:// tmpd {kills} 0 {spread_us} {fault}")
     text = m.run(" ".join(f"tmpload run {i} {rounds} &" for i in range(CLIENTS)) + " wait", timeout=180)
     for i in range(CLIENTS):
         assert f"tmpload {i}: {rounds} rounds done" in text, text
-    wait_for_restarts(m, "tmpd", begin + kills)
+    wait_for_restarts(m, begin + kills)
     assert "each exactly once" in m.run(f"tmpload verify {CLIENTS} {rounds}", timeout=60)
     kill(m, "tmpd", 1)
     assert "each exactly once" in m.run(f"tmpload verify {CLIENTS} {rounds}", timeout=60)
     assert m.run("tmpload clean", timeout=60) == "tmpload: clean\n"
     assert m.run("ls tmp://") == ""
     log = m.run("cat log://")
-    assert "damaged" not in log and "dropped" not in log and "fault" not in log, log
+    assert "damaged" not in log and "is dropped" not in log and "fault:" not in log, log
 
 
 @pytest.mark.parametrize("spread_us", [3000, 300])
@@ -48,6 +58,27 @@ def test_kills_under_clients(m, spread_us):
     before = account(m)
     load(m, ROUNDS, KILLS, spread_us)
     same_account(m, before)
+
+
+def test_faults_under_clients(m):
+    """Faults count against the kept state only when nothing was served in between; back-off makes clients wait."""
+    load(m, ROUNDS, 6, 100000, "fault")
+
+
+def test_state_that_kills_is_dropped(m):
+    """Three faults in a row before a single command: the next instance begins with nothing, and says so."""
+    m.run("put tmp://a kept")
+    begin = restarts(m, "tmpd")
+    m.run("put killer:// tmpd 2 0 300 fault")
+    wait_for_restarts(m, begin + 2)
+    assert m.run("cat tmp://a; cat tmp://a") == "kept\n" * 2
+    m.run("put killer:// tmpd 3 0 300 fault")
+    wait_for_restarts(m, begin + 5)
+    assert m.run("ls tmp://") == ""
+    assert "three faults in a row; it is dropped" in m.run("cat log://")
+    m.run("put tmp://a new")
+    kill(m, "tmpd", 3)
+    assert m.run("cat tmp://a") == "new\n"
 
 
 def test_files_outlive_their_server(m):

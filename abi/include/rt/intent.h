@@ -70,7 +70,10 @@ struct intent_log {
 uint32_t intent_open(struct intent_log *log, struct intent_record *ring, uint32_t n, void *region, size_t region_size);
 /* Completes what was begun, oldest first. `acted`, if not NULL, is called after each, before it counts as done. */
 void intent_recover(struct intent_log *log, void (*acted)(void *ctx, const struct intent_record *r), void *ctx);
-/* The answer given to this operation, if it was begun; borrowed until the next intent_begin. NULL: it was not. */
+/*
+ * The answer given to this operation, if it was begun; borrowed until the next intent_begin. NULL: it was not, or
+ * the id is 0, which stands for what nobody will ask about again.
+ */
 const struct intent_answer *intent_find(const struct intent_log *log, uint64_t op_id);
 /* Everything done so far has been answered: an operation with the same id is a new one. Cheap. */
 void intent_settle(struct intent_log *log);

@@ -3,6 +3,7 @@
  * its timer finds them in the middle of what they do; a shell that kills finds them waiting. Part of test images only.
  *
  *   put killer:// tmpd 100 50 3000      kills tmpd 100 times, each 50 to 3050 us after the next instance is there
+ *   put killer:// tmpd 6 50 3000 fault  as if each had been its own fault
  *   cat killer://                       how many are left to do
  */
 #include <abi/file.h>
@@ -18,6 +19,7 @@ enum { BADGE_TIMER = 1, POLL_US = 100 };
 
 static handle_t info, timer;
 static char victim[PROCESS_NAME_MAX];
+static uint32_t reason;
 static uint64_t left, min_us, spread_us, last_pid, rng = 88172645463325252ull;
 static uint64_t aimed;                      /* the instance that has been seen, and whose time is set */
 
@@ -61,7 +63,7 @@ static void on_notify(void *self unused, uint64_t badge unused, uint64_t bits un
 		return;
 	}
 	if (process_open(info, pid, &h) == OK) {
-		if (process_kill(h, KILL_PLAIN) == OK) {
+		if (process_kill(h, reason) == OK) {
 			last_pid = pid;
 			left--;
 		}
@@ -103,6 +105,7 @@ static status_t on_write(void *self unused, struct svc_cmd *c, const struct file
 	min_us = strtoul(at, &at, 10);
 	spread_us = strtoul(at, &at, 10);
 	spread_us += spread_us == 0;
+	reason = strstr(at, "fault") ? KILL_HEARTBEAT : KILL_PLAIN;
 	p->done = c->in_len;
 	wake_in(POLL_US);
 	return OK;
