@@ -195,8 +195,6 @@ status_t sys_socket_read(handle_t h, user_out_t buf, uint64_t len, uint64_t dead
 		st = ERR_INVALID;
 	} else if (!l->ended && !l->refused && len) {
 		st = socket_wait_locked(s, &l->readers, deadline);
-		spin_unlock(&k->lock);
-		return st;
 	}
 	lane_pass_on_locked(k, l);
 	spin_unlock(&k->lock);
@@ -271,8 +269,6 @@ status_t sys_socket_write(handle_t h, user_in_t buf, uint64_t len, uint64_t dead
 		st = ERR_TOO_LONG;
 	} else if (unlikely(!lane_writable(k, l, len, n))) {
 		st = socket_wait_locked(s, &l->writers, deadline);
-		spin_unlock(&k->lock);
-		return st;
 	} else if (likely(len)) {
 		if (k->type == SOCKET_STREAM)
 			*done = MIN(MIN(len, lane_room(l)), SOCKET_PACKET_MAX);

@@ -109,8 +109,7 @@ status_t sys_socket_accept(handle_t h, uint64_t deadline, handle_t *out)
 		c->link->flight[c->side]--;
 		spin_unlock(&socket_flight_lock);
 	}
-	if (st != STATUS_BLOCKED)
-		lane_pass_on_locked(k, &k->lane[0]);
+	lane_pass_on_locked(k, &k->lane[0]);
 	spin_unlock(&k->lock);
 	if (c && st == OK)
 		OBJ_PUT(c);
@@ -135,8 +134,7 @@ static status_t connect(struct socket *s, uint64_t deadline, handle_t *out)
 		k->n_pending++;
 		watched = socket_watched_locked(k, 0, SOCKET_READABLE);
 	}
-	if (st != STATUS_BLOCKED)
-		lane_pass_on_locked(k, &k->lane[0]);
+	lane_pass_on_locked(k, &k->lane[0]);
 	spin_unlock(&k->lock);
 	if (unlikely(watched))
 		socket_tell(watched, SOCKET_READABLE, false);

@@ -48,6 +48,10 @@ noinline status_t socket_wait_locked(struct socket *s, struct list *queue, uint6
 	struct thread *t = current_thread();
 	if (!deadline)
 		return ERR_AGAIN;
+	if (unlikely(t->special & SPECIAL_INTERRUPTED)) {
+		t->special &= (uint8_t)~SPECIAL_INTERRUPTED;
+		return ERR_INTERRUPTED;
+	}
 	t->wait_socket = OBJ_GET(s);
 	list_push_back(queue, &t->wait_node);
 	sched_block_current(WAIT_SOCKET, deadline);
@@ -80,12 +84,13 @@ void socket_wait_leave(struct thread *t)
 	(void)leave(t, false);
 }
 
-void socket_wait_break(struct thread *t, status_t why)
+bool socket_wait_break(struct thread *t, status_t why)
 {
-	if (leave(t, true)) {
-		t->regs.rax = (uint64_t)why;
-		sched_wake(t);
-	}
+	if (!leave(t, true))
+		return false;
+	t->regs.rax = (uint64_t)why;
+	sched_wake(t);
+	return true;
 }
 
 status_t socket_find(handle_t h, uint32_t need, struct socket **s)

@@ -26,7 +26,7 @@ void thread_timeout(struct timer *timer)
 		port_waiter_remove(t, ERR_TIMED_OUT);
 		break;
 	case WAIT_SOCKET:
-		socket_wait_break(t, ERR_TIMED_OUT);
+		(void)socket_wait_break(t, ERR_TIMED_OUT);
 		break;
 	default:
 		break;
@@ -230,6 +230,10 @@ status_t sys_thread_interrupt(handle_t h)
 	case WAIT_CALL:
 		command_interrupt(t);
 		break;
+	case WAIT_SOCKET:
+		if (socket_wait_break(t, ERR_INTERRUPTED))
+			break;
+		/* fall through */
 	default:
 		t->special |= SPECIAL_INTERRUPTED;      /* its next wait ends at once */
 	}

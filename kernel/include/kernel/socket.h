@@ -76,8 +76,8 @@ void socket_last_handle(struct object *o);
 bool socket_destroy(struct object *o);
 /* A thread leaves the Socket it waits in, or was woken for: it goes on with another call, or dies. */
 void socket_wait_leave(struct thread *t);
-/* The wait ends with an error (deadline). Nothing happens if it was woken meanwhile. */
-void socket_wait_break(struct thread *t, status_t why);
+/* The wait ends with an error (deadline, interruption). False: it was woken meanwhile, and nothing happened. */
+bool socket_wait_break(struct thread *t, status_t why);
 
 /* ---- among the files of Sockets ---- */
 #define PACKET_ROOM(len) (ALIGN_UP((uint64_t)(len), 4) + 4)     /* its length before it; so a length lies in one page */
@@ -87,7 +87,7 @@ always_inline uint64_t lane_room(const struct lane *l) { return SOCKET_BUFFER - 
 bool lane_writable(const struct link *k, const struct lane *l, uint64_t len, uint32_t n);
 /* Whoever is done with a lane, or no longer waits there, lets the next go on if it can. */
 void lane_pass_on_locked(struct link *k, struct lane *l);
-/* STATUS_BLOCKED, or ERR_AGAIN if deadline is 0. queue: of a lane of s. */
+/* STATUS_BLOCKED, ERR_AGAIN if deadline is 0, ERR_INTERRUPTED. queue: of a lane of s, where the next may go on now. */
 must_use status_t socket_wait_locked(struct socket *s, struct list *queue, uint64_t deadline);
 /* Looks a Socket up. Whatever comes of the call, the thread is not counted on any more for another Socket. */
 must_use status_t socket_find(handle_t h, uint32_t need, struct socket **s);

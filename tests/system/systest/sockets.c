@@ -330,6 +330,19 @@ static void waits(void)
 		DONE(worker_join(&w[i]));
 	EQ(w[0].result + w[1].result + w[2].result + w[3].result, 1);
 	DONE(handle_close(b));
+	/* Broken off; or the next wait is, when there was none. */
+	DONE(socket_pair(SOCKET_STREAM, &a, &b));
+	arg.socket = b;
+	DONE(worker_start(&w[0], read_later, &arg, PRIORITY_NORMAL));
+	pause_ms(SHORT_MS);
+	DONE(thread_interrupt(w[0].thread));
+	DONE(worker_join(&w[0]));
+	EQ(w[0].result, ERR_INTERRUPTED);
+	EQ(get(b, back, 1, 0), ERR_AGAIN);
+	EQ(put(a, "x", 1, 0), 1);
+	EQ(get(b, back, 1, 0), 1);
+	DONE(handle_close(a));
+	DONE(handle_close(b));
 	/* Writers, one after the other as there is room. */
 	DONE(socket_pair(SOCKET_STREAM, &a, &b));
 	while (put(a, data, sizeof(data), 0) > 0)
