@@ -258,14 +258,13 @@ status_t sys_forward(cmd_id_t id, handle_t session, uint32_t skip, uint32_t righ
 	}
 	/* Off this Port; with its handles, path and windows it goes on under the other Session. */
 	struct residue r = { 0 };
-	(void)command_op_id(c);
 	this_cpu()->commands_accepted--;
 	if (c->cancel == CANCEL_QUEUED) {
 		list_remove(&c->event);
 		p->pending--;
 	}
 	if (p->suspect == c) {
-		p->suspect = NULL;
+		port_suspect_locked(p, NULL);
 		r.dispatch = OBJ_GET(p);
 	}
 	bool cancelled = c->cancel != CANCEL_NONE;
@@ -286,10 +285,11 @@ status_t sys_forward(cmd_id_t id, handle_t session, uint32_t skip, uint32_t righ
 	struct thread *caller = c->submitted ? NULL : c->caller;
 	spin_unlock(&p->lock);
 	residue_drop(&r);
-	st = port_send(to->port, c, false);
+	bool submitted = c->submitted, told = submitted && c->sender;
+	st = cancelled ? ERR_CANCELLED : port_send(to->port, c, false);
 	if (unlikely(st < 0)) {
-		/* The other side went in this instant: that is the answer. */
-		bool submitted = c->submitted;
+		/* Nobody wants it any more, or the other side went in this instant: that is the answer. */
+		c->session = NULL;
 		c->caller = NULL;
 		(void)abandon(c, st);
 		if (caller) {
@@ -297,17 +297,10 @@ status_t sys_forward(cmd_id_t id, handle_t session, uint32_t skip, uint32_t righ
 			sched_wake(caller);
 		} else if (submitted) {
 			c->meta = (uint64_t)st;
-			command_complete(c, true);
+			command_complete(c, told);
 		} else {
 			command_free(c);
 		}
-	} else if (cancelled) {
-		/* Whoever serves it now is told as well, once it has accepted. */
-		spin_lock(&to->port->lock);
-		if (c->session == to)
-			command_cancel_locked(c);
-		spin_unlock(&to->port->lock);
-		port_dispatch(to->port);
 	}
 	return OK;
 }

@@ -13,6 +13,7 @@
 #define CHUNK_ORDER   2                 /* 16 KiB: 64 commands */
 #define CHUNK_SLOTS   64u
 #define CHUNKS_MAX    4096u
+#define LINE_MAX      16                /* commands sent for the sake of commands, as far as identities follow them */
 #define FAULTS_POISON 3                 /* servers that died of one command in a row before it is given up */
 _Static_assert(CHUNK_SLOTS * sizeof(struct command) <= PAGE_SIZE << CHUNK_ORDER, "a chunk holds its slots");
 
@@ -125,6 +126,14 @@ static uint64_t scatter(uint64_t x)
 	return x ^ x >> 31;
 }
 
+/* What the caller of c was serving when it sent c; NULL: nothing, or nobody waits. */
+static struct command *parent_of(const struct command *c)
+{
+	const struct thread *t = c->submitted ? NULL : c->caller;
+	struct command *parent = t ? t->serving : NULL;
+	return parent && parent->state == CMD_ACCEPTED && parent->server == t->process ? parent : NULL;
+}
+
 /*
  * A command sent while its sender serves another takes its identity from that one and the number of the step, so that
  * the same request done again after a crash asks for the same things under the same names.
@@ -134,13 +143,34 @@ uint64_t command_op_id(struct command *c)
 	static uint64_t fresh;
 	if (c->op_id)
 		return c->op_id;
-	struct thread *t = c->submitted ? NULL : c->caller;
-	struct command *parent = t ? t->serving : NULL;
-	if (parent && parent->state == CMD_ACCEPTED && parent->server == t->process && parent->op_id)
-		c->op_id = scatter(parent->op_id + t->steps) | 1;
+	struct command *parent = parent_of(c);
+	if (parent && parent->op_id)
+		c->op_id = scatter(parent->op_id + c->caller->steps) | 1;
 	else
 		c->op_id = scatter(__atomic_add_fetch(&fresh, 1, __ATOMIC_RELAXED) << 1) | 1;
 	return c->op_id;
+}
+
+/*
+ * Gives the accepted command c, if it still is the one of that id, its identity; before it, to those for whose sake it was
+ * sent, or the next time round it would have another. One Port is locked at a time; what changes meanwhile is left alone.
+ */
+static void name_line(struct command *c, cmd_id_t id, unsigned depth)
+{
+	struct port *p = command_port(c);
+	struct command *parent = NULL;
+	cmd_id_t parent_id = 0;
+	for (unsigned pass = 0; p && pass < 2; pass++) {
+		spin_lock(&p->lock);
+		bool same = c->id == id && c->state == CMD_ACCEPTED && command_port(c) == p;
+		if (same && pass == 0 && !c->op_id && (parent = parent_of(c)))
+			parent_id = parent->id;
+		else if (same && pass == 1)
+			(void)command_op_id(c);
+		spin_unlock(&p->lock);
+		if (pass == 0 && parent && !parent->op_id && depth < LINE_MAX)
+			name_line(parent, parent_id, depth + 1);
+	}
 }
 
 struct command *command_lock(cmd_id_t id)
@@ -177,7 +207,7 @@ void command_finish_locked(struct command *c, struct residue *r)
 		p->pending--;
 	}
 	if (unlikely(p->suspect == c)) {
-		p->suspect = NULL;
+		port_suspect_locked(p, NULL);
 		r->dispatch = OBJ_GET(p);
 	}
 	if (unlikely(c->extra)) {
@@ -258,6 +288,7 @@ void command_withdraw(struct thread *t, status_t why)
 		return;
 	struct residue r = { 0 };
 	bool told = false;
+	name_line(c, c->id, 0);
 	spin_lock(&p->lock);
 	if (t->wait != WAIT_CALL || c->caller != t || command_port(c) != p) {   /* answered meanwhile */
 		spin_unlock(&p->lock);
@@ -393,7 +424,7 @@ static unsigned bury_accepted(struct command *c, struct port *p, struct process 
 		c->redelivered = true;
 		steps = port_requeue_locked(p, c);
 		if (suspect)
-			p->suspect = c;
+			port_suspect_locked(p, c);
 		spin_unlock(&p->lock);
 		dead->requeued = true;
 	}
@@ -466,6 +497,13 @@ status_t sys_cmd_info(cmd_id_t id, struct cmd_info *info)
 	struct command *c = command_lock(id);
 	if (!c)
 		return ERR_NOT_FOUND;
+	if (!c->op_id) {
+		spin_unlock(&c->session->port->lock);
+		name_line(c, id, 0);
+		c = command_lock(id);
+		if (!c)
+			return ERR_NOT_FOUND;
+	}
 	struct port *p = c->session->port;
 	*info = (struct cmd_info){ .op_id = command_op_id(c), .accept_order = c->accept_seq, .hops = c->hops, .faults = c->faults };
 	spin_unlock(&p->lock);

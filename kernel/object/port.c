@@ -48,6 +48,13 @@ void port_dequeue_locked(struct port *p, struct command *c)
 	ACCOUNT_SUB(commands_queued, 1);
 }
 
+/* `pending` counts the suspect too: while there is one, nothing goes straight to a waiting thread. */
+void port_suspect_locked(struct port *p, struct command *c)
+{
+	p->pending += (c != NULL) - (p->suspect != NULL);
+	p->suspect = c;
+}
+
 static void regs_clear(struct regs *r)
 {
 	r->r8 = r->r9 = r->r10 = r->r12 = r->r13 = r->r14 = r->r15 = r->rsi = r->rdx = r->rbx = r->rbp = r->rdi = 0;
@@ -184,6 +191,7 @@ static status_t completion_deliver_locked(struct port *p, struct thread *t, stru
 	for (unsigned i = 0; i < c->n_handles; i++)
 		f->residue.handles[i] = c->handles[i];
 	f->residue.n_handles = c->n_handles;
+	c->n_handles = 0;
 	f->residue.done_port = p;       /* the reference that the command held */
 	c->state = CMD_IDLE;
 	list_push_back(&p->reserve, &c->node);
@@ -193,8 +201,7 @@ static status_t completion_deliver_locked(struct port *p, struct thread *t, stru
 	r->rdi = c->token;
 	r->rsi = c->w[0], r->rdx = c->w[1], r->r10 = c->w[2], r->r8 = c->w[3], r->r9 = c->w[4], r->r12 = c->w[5];
 	r->r13 = st < 0 ? (uint64_t)st : c->meta;
-	r->r14 = st < 0 ? 0 : (uint64_t)c->n_handles << 32;
-	c->n_handles = 0;
+	r->r14 = st < 0 ? 0 : (uint64_t)f->residue.n_handles << 32;
 	return OK;
 }
 
@@ -496,9 +503,10 @@ static status_t accept(handle_t port, struct port *p, uint64_t deadline)
 		spin_lock(&p->lock);
 		if (unlikely(p->acceptor != t->process->pid))
 			new_acceptor_locked(p, t->process);
-		if (unlikely(p->suspect && p->suspect == t->serving)) {
-			p->suspect->faults = 0;         /* it was taken and is being waited with: no killer */
-			p->suspect = NULL;
+		struct command *suspect = p->suspect;
+		if (unlikely(suspect && suspect == t->serving && suspect->state == CMD_ACCEPTED && suspect->server == t->process)) {
+			suspect->faults = 0;            /* it was taken and is being waited with: no killer */
+			port_suspect_locked(p, NULL);
 		}
 		status_t took = take_locked(p, t, &f);
 		if (took == ERR_AGAIN && !p->dead) {

@@ -69,7 +69,7 @@ struct port {
 	bool            dead;           /* no handle left: nobody can ever accept */
 	bool            draining;       /* in the reaper's list (its lock) */
 	uint32_t        flags;          /* PORT_*; fixed */
-	uint32_t        pending;        /* (f) queued commands and events: what accept would take at once */
+	uint32_t        pending;        /* (f) queued commands, events, and the suspect: 0 means that accept would take nothing */
 	uint32_t        queue_mask;     /* bit per priority with a queue */
 	uint64_t        next_seq;       /* (f) */
 	struct list     waiters;        /* (f) of struct thread in accept, last come first served: its cache is warm */
@@ -165,6 +165,7 @@ bool port_destroy(struct object *o);
 void port_waiter_remove(struct thread *t, status_t why);    /* accept broken off: deadline, death */
 unsigned port_requeue_locked(struct port *p, struct command *c); /* redelivery: before all that was never accepted; steps taken */
 void port_dequeue_locked(struct port *p, struct command *c);
+void port_suspect_locked(struct port *p, struct command *c);  /* NULL: none any more */
 void port_dispatch(struct port *p);                         /* waiting threads take what is there; p unlocked */
 void port_drain_some(void);                                 /* reaper: ends waits at Ports that nobody can serve */
 bool session_last_ref(struct object *o);                    /* true: CLOSE is on its way, the Session lives on */
