@@ -105,7 +105,7 @@ static int obey(int argc unused, char **argv unused)
 			case OP_HOLD:
 				continue;
 			case OP_FAULT_LATER:
-				pause_ms(30);
+				pause_ms(400);
 				*(volatile int *)8 = 1;
 				break;
 			case OP_FAULT:
@@ -1021,7 +1021,7 @@ static void heartbeat(void)
 		struct process_info end;
 		obey_start(&c);
 		STILL_FINE();
-		pause_ms(15);
+		pause_ms(150);
 		DONE(process_kill(c.process, KILL_HEARTBEAT));
 		DONE(child_wait(&c, LONG_MS, &end));
 		EQ(end.exit_kind, EXIT_KILLED);
@@ -1050,7 +1050,7 @@ static void suspect_siblings(void)
 	for (; served < POISON; served++) {
 		obey_start(&c);
 		STILL_FINE();
-		pause_ms(15);
+		pause_ms(150);
 		status_t st = nothing(a.port);
 		EQ(st, ERR_TIMED_OUT);
 		DONE(child_wait(&c, LONG_MS, &end));
