@@ -192,7 +192,6 @@ static bool end_piece(struct process *p)
 		spin_lock(&process_list_lock);
 		list_remove(&p->all);
 		spin_unlock(&process_list_lock);
-		p->dead_memory = p->vmem->mapped_pages;
 		OBJ_PUT(p->vmem);
 		p->vmem = NULL;
 		struct table *t = p->table;

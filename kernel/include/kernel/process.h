@@ -81,7 +81,6 @@ struct process {
 	uint64_t          fault_rip, fault_address;
 	uint64_t          dead_cpu_tsc; /* of threads that ended */
 	uint32_t          died_handles;
-	uint64_t          dead_memory;
 	struct list       all;          /* list of processes */
 	struct process   *reap_next;    /* dying list */
 	struct watchers   watchers;

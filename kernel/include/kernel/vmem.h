@@ -13,7 +13,6 @@ struct frame {
 	struct object   obj;
 	uint8_t         kind;           /* fixed */
 	uint8_t         cache;          /* PHYS: CACHE_*; fixed */
-	bool            kernel_owned;   /* PHYS over boot memory: cacheable, not device memory */
 	struct spinlock lock;           /* covers pages, n_pages, committed */
 	uint64_t        n_pages;
 	uint64_t        committed;      /* pages present */
