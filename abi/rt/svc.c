@@ -18,6 +18,7 @@ status_t svc_init(struct svc *s, const struct svc_proto *proto, const void *ops,
 	handle_t port = start_handle("port");
 	if (!port)
 		return ERR_NOT_FOUND;
+	svc_commit();
 	*s = (struct svc){ .port = port, .proto = proto, .ops = ops, .self = self };
 	return OK;
 }

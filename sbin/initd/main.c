@@ -490,6 +490,7 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	(void)argv;
+	svc_commit();
 	MUST(legacy_read(&left));
 	legacy_discard(&left, useless);
 	handle_t root = legacy_take(&left, OBJ_RESOURCE, TAG(0, KIND_START_ROOT));

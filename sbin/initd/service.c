@@ -16,6 +16,7 @@
 #define MANIFEST_DIR   "initfs:///etc/services"
 #define MANIFEST_BYTES (64 * KiB)
 #define SESSION_RIGHTS (RIGHT_READ | RIGHT_WRITE | RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER)
+#define STATE_AT_ONCE  (256 * KiB)
 #define STOP_GRACE_NS  (500 * NS_PER_MS)
 
 static struct service services[SERVICES_MAX];
@@ -269,6 +270,19 @@ static uint32_t limit32(uint64_t v)
 	return (uint32_t)MIN(v, (uint64_t)UINT32_MAX);
 }
 
+/* A state Frame. A small one is there at once: what a service must note it can note when memory is short, too. */
+static status_t state_create(uint64_t size, handle_t *frame)
+{
+	status_t st = frame_create(size, 0, frame);
+	uint64_t done;
+
+	for (uint64_t at = 0; st >= 0 && at < size && size <= STATE_AT_ONCE; at += PAGE_SIZE)
+		st = frame_write(*frame, at, "", 1, &done);
+	if (st < 0)
+		drop(frame);
+	return st;
+}
+
 /* The executable, a Budget, a state Frame, a shelf. On error the caller gives the service up. */
 static status_t make_parts(struct service *s)
 {
@@ -297,7 +311,7 @@ static status_t make_parts(struct service *s)
 	}
 	s->state_frame = take(s, OBJ_FRAME, KIND_STATE);
 	if (service_has_loop(s) && !s->state_frame) {
-		st = frame_create(s->m.state, 0, &s->state_frame);      /* given page by page when touched */
+		st = state_create(s->m.state, &s->state_frame);
 		if (st < 0)
 			return st;
 		mark(s, s->state_frame, KIND_STATE);

@@ -261,6 +261,7 @@ int main(int argc, char **argv)
 	(void)argc;
 	(void)argv;
 	struct legacy left;
+	svc_commit();
 	MUST(legacy_read(&left));
 	keep_start_handles(&left);
 	svc.port = take_port(&left);

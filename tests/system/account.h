@@ -48,8 +48,10 @@ static inline bool account_differ(const struct kstat *a, const struct kstat *b, 
 static inline void account_rest(handle_t info, struct kstat *k)
 {
 	char text[ACCOUNT_TEXT];
-	struct kstat last;
+	struct kstat last = { 0 };
 	MUST(kstat(info, k));
+	/* Telling a difference takes stack of our own: taken now, it is in the account. */
+	(void)account_differ(&last, k, text);
 	for (unsigned i = 0; i < ACCOUNT_TRIES; i++) {
 		uint64_t ns;
 		MUST(clock_now(&ns));

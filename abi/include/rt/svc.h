@@ -59,6 +59,8 @@ struct svc {
 	void (*on_idle)(void *self);                                    /* after each event; may be NULL */
 };
 
+/* Makes all of the service's variables and stack present, so that it never runs short of them; svc_init calls it. */
+void svc_commit(void);
 /* Fills in the Port handed over at the start ("port"); ops, self and hooks are the caller's to set. */
 must_use status_t svc_init(struct svc *s, const struct svc_proto *proto, const void *ops, void *self);
 /* Serves until asked to stop (OK) or the Port is lost (the error). */

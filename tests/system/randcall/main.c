@@ -349,6 +349,7 @@ static void one_child(uint64_t seed, uint64_t skipped, struct tally *t)
 	MUST(budget_create(0, &limits, &budget));
 	MUST(ns_create(&ns));
 	MUST(ns_bind(ns, "initfs", 6, root));
+	MUST(frame_create(PAGE_SIZE, 0, &count_frame));
 	MUST(frame_write(count_frame, 0, &skipped, sizeof(skipped), &n));
 	struct spawn_handle give[] = {
 		{ "count", count_frame, RIGHT_READ | RIGHT_WRITE | RIGHT_MAP, 0 }, { "info", given[0], RIGHT_ALL & ~RIGHT_MANAGE, 0 }, { "ioports", given[1], 0, 0 },
@@ -376,6 +377,7 @@ static void one_child(uint64_t seed, uint64_t skipped, struct tally *t)
 	handle_close(process);
 	t->children++;
 	t->calls += MAX(progress(), 1ul);
+	handle_close(count_frame);              /* whatever size the child gave it */
 	t->ended += info.exit_kind == EXIT_NORMAL;
 	t->faulted += info.exit_kind == EXIT_FAULT;
 	t->killed += info.exit_kind == EXIT_KILLED;
@@ -412,7 +414,6 @@ int main(int argc, char **argv)
 	given[0] = granted("grant://info");
 	given[1] = granted("grant://ioports");
 	given[2] = granted("grant://irq");
-	MUST(frame_create(PAGE_SIZE, 0, &count_frame));
 	print("randcall: seed %llu, %llu calls\n", (unsigned long long)seed, (unsigned long long)count);
 	print_flush();
 	/* One child before the account is taken: services have then seen the like. */
