@@ -1,10 +1,12 @@
 /*
- * killer: kills a service again and again, at instants that nobody can foresee. It runs above all services, so
+ * killer: kills services again and again, at instants that nobody can foresee. It runs above all services, so
  * its timer finds them in the middle of what they do; a shell that kills finds them waiting. Part of test images only.
  *
- *   put killer:// tmpd 100 50 3000      kills tmpd 100 times, each 50 to 3050 us after the next instance is there
- *   put killer:// tmpd 6 50 3000 fault  as if each had been its own fault
- *   cat killer://                       how many are left to do
+ *   put killer:// tmpd 100 50 3000              kills tmpd 100 times, each 50 to 3050 us after the next instance is there
+ *   put killer:// tmpd 6 50 3000 fault          as if each had been its own fault
+ *   put killer:// initd,sysd,tmpd 100 50 3000 seed=7   each time one of them, at random. One time in eight a second one dies
+ *                                               less than a millisecond after it; now and then one dies again while it recovers
+ *   cat killer://                               how many are left to do, and when the last one was (ns)
  */
 #include <abi/file.h>
 #include <gen/file.h>
@@ -15,13 +17,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BADGE_TIMER = 1, POLL_US = 100 };
+enum { BADGE_TIMER = 1, POLL_US = 100, VICTIMS_MAX = 16, BATCH = 16, SOON_US = 1000, PAIR_IN = 8 };
 
 static handle_t info, timer;
-static char victim[PROCESS_NAME_MAX];
+static struct victim { char name[PROCESS_NAME_MAX]; uint64_t last_pid; } victims[VICTIMS_MAX];
+static unsigned n_victims;
 static uint32_t reason;
-static uint64_t left, min_us, spread_us, last_pid, rng = 88172645463325252ull;
-static uint64_t aimed;                      /* the instance that has been seen, and whose time is set */
+static uint64_t left, min_us, spread_us, rng, last_ns;
+static struct victim *next;                 /* whose turn it is */
+static uint64_t aimed;                      /* one victim: the instance that has been seen, and whose time is set */
+static bool struck_alone = true;            /* the next one may come right behind the last */
 
 static uint64_t dice(uint64_t n)
 {
@@ -38,38 +43,110 @@ static void wake_in(uint64_t us)
 	MUST(notify_timer(timer, 0, now + us * NS_PER_US, 0));
 }
 
-/* The living process of that name, 0: none. */
-static uint64_t find_victim(void)
+/* The living process of that name which has not been killed yet, 0: none. */
+static uint64_t find(const struct victim *v)
 {
-	static struct process_info p[64];
+	static struct process_info p[BATCH];
+	uint64_t from = v->last_pid + 1;
 	uint32_t got = 0;
-	MUST(process_list(info, 1, p, ARRAY_LEN(p), &got));
-	for (uint32_t i = 0; i < got; i++)
-		if (!strcmp(p[i].name, victim) && p[i].exit_kind == EXIT_RUNNING && p[i].state < PROC_DYING && p[i].pid != last_pid)
-			return p[i].pid;
-	return 0;
+
+	for (;;) {
+		MUST(process_list(info, from, p, BATCH, &got));
+		if (!got)
+			return 0;
+		for (uint32_t i = 0; i < got; i++)
+			if (!strcmp(p[i].name, v->name) && p[i].exit_kind == EXIT_RUNNING && p[i].state < PROC_DYING)
+				return p[i].pid;
+		from = p[got - 1].pid + 1;
+	}
+}
+
+static void strike(struct victim *v, uint64_t pid)
+{
+	handle_t h;
+
+	if (process_open(info, pid, &h) < 0)
+		return;
+	if (process_kill(h, reason) == OK) {
+		MUST(clock_now(&last_ns));
+		v->last_pid = pid;
+		left--;
+	}
+	handle_close(h);
+}
+
+/* One victim: its time begins when an instance is seen. */
+static void one_victim(void)
+{
+	uint64_t pid = find(victims);
+
+	if (pid && pid == aimed) {
+		strike(victims, pid);
+		wake_in(POLL_US);
+		return;
+	}
+	aimed = pid;
+	wake_in(pid ? min_us + dice(spread_us) : POLL_US);
+}
+
+/* Several: whoever's turn it is dies now, whatever it may be doing, and be it recovering. */
+static void several_victims(void)
+{
+	uint64_t pid = find(next);
+
+	if (!pid) {
+		wake_in(POLL_US);
+		return;
+	}
+	strike(next, pid);
+	next = &victims[dice(n_victims)];
+	struck_alone = !struck_alone || dice(PAIR_IN);
+	wake_in(struck_alone ? min_us + dice(spread_us) : dice(SOON_US));
 }
 
 static void on_notify(void *self unused, uint64_t badge unused, uint64_t bits unused)
 {
-	handle_t h;
+	if (left && n_victims == 1)
+		one_victim();
+	else if (left)
+		several_victims();
+}
 
-	if (left == 0)
-		return;
-	uint64_t pid = find_victim();
-	if (!pid || pid != aimed) {
-		aimed = pid;
-		wake_in(pid ? min_us + dice(spread_us) : POLL_US);
-		return;
+/* ---- what it is told ---- */
+
+static status_t take_names(const char *text, size_t len)
+{
+	n_victims = 0;
+	for (size_t at = 0, n; at < len; at += n + 1) {
+		n = strcspn(text + at, ", ");
+		if (n == 0 || n >= PROCESS_NAME_MAX || n_victims == VICTIMS_MAX)
+			return ERR_INVALID;
+		struct victim *v = &victims[n_victims++];
+		*v = (struct victim){ 0 };
+		memcpy(v->name, text + at, n);
 	}
-	if (process_open(info, pid, &h) == OK) {
-		if (process_kill(h, reason) == OK) {
-			last_pid = pid;
-			left--;
-		}
-		handle_close(h);
-	}
+	return n_victims ? OK : ERR_INVALID;
+}
+
+static status_t take_line(char *text)
+{
+	char *at, *seed = strstr(text, "seed=");
+	size_t names = strcspn(text, " \n");
+
+	left = 0;
+	if (text[names] != ' ' || take_names(text, names) < 0)
+		return ERR_INVALID;
+	uint64_t kills = strtoul(text + names, &at, 10);
+	min_us = strtoul(at, &at, 10);
+	spread_us = strtoul(at, &at, 10);
+	spread_us += spread_us == 0;
+	rng = 88172645463325252ull ^ (seed ? strtoul(seed + 5, NULL, 10) << 16 : 0);
+	reason = strstr(at, "fault") ? KILL_HEARTBEAT : KILL_PLAIN;
+	next = &victims[dice(n_victims)];
+	aimed = 0;
+	left = kills;
 	wake_in(POLL_US);
+	return OK;
 }
 
 static status_t on_open(void *self unused, struct svc_cmd *c, const struct file_open_req *q unused, struct file_open_rep *p)
@@ -82,33 +159,22 @@ static status_t on_open(void *self unused, struct svc_cmd *c, const struct file_
 
 static status_t on_read(void *self unused, struct svc_cmd *c, const struct file_read_req *q, struct file_read_rep *p)
 {
-	char text[32];
-	int n = snprintf(text, sizeof(text), "%llu\n", (unsigned long long)left);
+	char text[64];
+	int n = snprintf(text, sizeof(text), "%llu %llu\n", (unsigned long long)left, (unsigned long long)last_ns);
 	return svc_read_from(c, q->offset, text, (size_t)n, &p->done);
 }
 
 static status_t on_write(void *self unused, struct svc_cmd *c, const struct file_write_req *q unused, struct file_write_rep *p)
 {
-	char text[128], *at;
+	char text[256];
 	if (c->in_len >= sizeof(text))
 		return ERR_TOO_LONG;
 	status_t st = svc_read_in(c->cmd, 0, text, c->in_len);
 	if (st < 0)
 		return st;
 	text[c->in_len] = 0;
-	size_t name = strcspn(text, " \n");
-	if (name == 0 || name >= sizeof(victim) || text[name] != ' ')
-		return ERR_INVALID;
-	memset(victim, 0, sizeof(victim));
-	memcpy(victim, text, name);
-	left = strtoul(text + name, &at, 10);
-	min_us = strtoul(at, &at, 10);
-	spread_us = strtoul(at, &at, 10);
-	spread_us += spread_us == 0;
-	reason = strstr(at, "fault") ? KILL_HEARTBEAT : KILL_PLAIN;
 	p->done = c->in_len;
-	wake_in(POLL_US);
-	return OK;
+	return take_line(text);
 }
 
 static status_t on_truncate(void *self unused, struct svc_cmd *c unused, const struct file_truncate_req *q unused, struct file_truncate_rep *p unused)

@@ -1,0 +1,325 @@
+/*
+ * clients: what each kind of client does in a round, and how it knows that the answer was right.
+ */
+#include "crowd.h"
+#include "../counterd/count.h"
+#include "../tmp_rounds.h"
+#include <gen/file.h>
+#include <gen/syscalls.h>
+
+enum { BLOCKS = 64 * KiB, PIECE = 8 * KiB, TEXT = 64 * KiB, SEEN = 64, TTY_PAUSE_MS = 20 };
+
+static struct shared *shared;
+static struct told *told;
+static unsigned self;
+static uint64_t rng;
+
+/* Says what is going on, for whoever looks for one that hangs, and does it. */
+#define DO(what, uri, call) do { snprintf(told->at, AT_TEXT, "%s %s", what, uri); TRY(what, uri, call); } while (0)
+
+static uint64_t dice(uint64_t n)
+{
+	rng ^= rng << 13;
+	rng ^= rng >> 7;
+	rng ^= rng << 17;
+	return rng % n;
+}
+
+static int wrong(const char *uri, const char *what)
+{
+	print_error("client %u, round %u: %s: %s", self, told->rounds, uri, what);
+	return 1;
+}
+
+/* The whole of a small file by one READ, so that it is of one moment. */
+static int read_text(const char *uri, char *text, size_t *len)
+{
+	handle_t h;
+
+	DO("open", uri, file_open(uri, OPEN_READ, &h));
+	DO("read", uri, file_read(h, 0, text, TEXT - 1, len));
+	text[*len] = 0;
+	file_close(h);
+	return 0;
+}
+
+/* ---- the kinds ---- */
+
+static int tmp_round(unsigned i)
+{
+	static handle_t log;
+
+	snprintf(told->at, AT_TEXT, "a round of tmp://");
+	if (!log && rounds_open(&log))
+		return 1;
+	return round_of(self, i, log);
+}
+
+static int add_one(handle_t counter, uint64_t *sum)
+{
+	uint64_t values[3], args[4] = { 1 };
+
+	DO("add", "count://", file_ctl(counter, COUNT_ADD, args, 0, values));
+	*sum = values[0];
+	return 0;
+}
+
+static int count_round(unsigned i unused)
+{
+	static handle_t common, own;
+	uint64_t sum;
+	char uri[32];
+
+	snprintf(uri, sizeof(uri), "count://%u", self + 1);
+	if (!own) {
+		static char text[TEXT];
+		size_t len;
+		if (read_text(uri, text, &len))
+			return 1;
+		told->own = strtoul(text, NULL, 10);
+		DO("open", uri, file_open(uri, OPEN_WRITE, &own));
+		DO("open", "count://0", file_open("count://0", OPEN_WRITE, &common));
+	}
+	if (add_one(common, &sum))
+		return 1;
+	told->counts++;
+	told->sums += sum;
+	if (add_one(own, &sum))
+		return 1;
+	if (sum != told->own + 1) {
+		print_error("client %u: %s went from %llu to %llu", self, uri, (unsigned long long)told->own, (unsigned long long)sum);
+		return 1;
+	}
+	told->own = sum;
+	return 0;
+}
+
+static int initfs_round(unsigned i)
+{
+	const struct known_file *f = &shared->files[(self * 7 + i) % shared->n_files];
+	struct stat st;
+	char *data;
+	size_t size;
+
+	DO("stat", f->path, file_stat_uri(f->path, &st));
+	DO("read", f->path, file_slurp(f->path, 2 * MiB, &data, &size));
+	bool same = size == f->size && st.size == f->size && state_sum(1, data, size) == f->sum;
+	free(data);
+	return same ? 0 : wrong(f->path, "other bytes than before");
+}
+
+/* A file of at most BLOCKS bytes and what must be in it. */
+static char mirror[BLOCKS], piece[PIECE];
+static size_t mirror_size;
+
+static int blocks_check(handle_t f, size_t at, size_t len)
+{
+	size_t done = 0, want = at < mirror_size ? MIN(len, mirror_size - at) : 0;
+
+	DO("read", "blocks", file_read(f, at, piece, len, &done));
+	return done == want && !memcmp(piece, mirror + at, want) ? 0 : wrong("blocks", "not what was written");
+}
+
+static int blocks_round(unsigned i)
+{
+	static handle_t f;
+	size_t at = dice(BLOCKS), len = 1 + dice(PIECE);
+	uint64_t size = dice(BLOCKS);
+	char uri[32];
+
+	len = MIN(len, BLOCKS - at);
+	snprintf(uri, sizeof(uri), "tmp://blocks-%u", self);
+	if (!f)
+		DO("create", uri, file_open(uri, OPEN_READ | OPEN_WRITE | OPEN_CREATE | OPEN_TRUNC, &f));
+	if (shared->stop) {
+		DO("unlink", uri, file_unlink(uri, 0));
+		return 0;
+	}
+	if (i % 16 == 15) {
+		struct msg m = { 0 };
+		file_truncate_ask(&m, &(struct file_truncate_req){ .size = size });
+		DO("truncate", uri, ipc_call(f, &m));
+		if (size < mirror_size)
+			memset(mirror + size, 0, mirror_size - size);
+		mirror_size = size;
+	} else {
+		for (size_t k = 0; k < len; k++)
+			mirror[at + k] = (char)dice(256);
+		DO("write", uri, file_write_all(f, at, mirror + at, len));
+		mirror_size = MAX(mirror_size, at + len);
+	}
+	return blocks_check(f, dice(BLOCKS), 1 + dice(PIECE)) || blocks_check(f, at, len);
+}
+
+static int rng_round(unsigned i)
+{
+	static uint64_t seen[SEEN];
+	uint64_t bytes[8] = { 0 };
+	size_t done = 0;
+	handle_t h;
+
+	DO("open", "rng://", file_open("rng://", OPEN_READ, &h));
+	DO("read", "rng://", file_read(h, 0, bytes, sizeof(bytes), &done));
+	file_close(h);
+	if (done != sizeof(bytes) || !bytes[7])
+		return wrong("rng://", "fewer bytes than asked for");
+	for (unsigned k = 0; k < SEEN; k++)
+		if (seen[k] == bytes[0])
+			return wrong("rng://", "the same bytes again");
+	seen[i % SEEN] = bytes[0];
+	return 0;
+}
+
+/* One line of the log; its time is not before the last one's. */
+static int log_line(const char *line)
+{
+	static uint64_t last;
+	char *end;
+
+	uint64_t s = strtoul(line + 1, &end, 10), ms = *end == '.' ? strtoul(end + 1, &end, 10) : 0, t = s * 1000 + ms;
+	if (line[0] != '[' || *end != ']')
+		return wrong("log://follow", line);
+	if (t < last)
+		return wrong("log://follow", "time goes backwards");
+	last = t;
+	return 0;
+}
+
+/* Lines may come in pieces. What was overwritten before it could be read is zeros: go on behind the next end of a line. */
+static int log_round(unsigned i unused)
+{
+	static char line[1024], text[4096];
+	static handle_t h;
+	static uint64_t offset;
+	static size_t have;
+	static bool lost;
+	size_t done = 0;
+
+	if (!h)
+		DO("open", "log://follow", file_open("log://follow", OPEN_READ, &h));
+	DO("read", "log://follow", file_read(h, offset, text, sizeof(text), &done));
+	offset += done;
+	for (size_t k = 0; k < done; k++) {
+		lost |= !text[k];
+		if (text[k] != '\n') {
+			line[have] = text[k];
+			have = MIN(have + 1, sizeof(line) - 1);
+			continue;
+		}
+		line[have] = 0;
+		if (!lost && log_line(line))
+			return 1;
+		lost = false;
+		have = 0;
+	}
+	return 0;
+}
+
+static int proc_round(unsigned i unused)
+{
+	static char text[TEXT];
+	struct process_info me;
+	char uri[32];
+	size_t len;
+
+	MUST(process_info(0, &me));
+	snprintf(uri, sizeof(uri), "proc://%llu/name", (unsigned long long)me.pid);
+	if (read_text(uri, text, &len))
+		return 1;
+	if (strcmp(text, "crowd\n") != 0)
+		return wrong(uri, text);
+	if (read_text("proc://kstat", text, &len))
+		return 1;
+	if (!strstr(text, "\nhandles "))
+		return wrong("proc://kstat", text);
+	memset(text, 1, sizeof(text));
+	if (read_text("zero://", text, &len))
+		return 1;
+	for (size_t k = 0; k < TEXT - 1; k++)
+		if (len != TEXT - 1 || text[k])
+			return wrong("zero://", "not zero");
+	return 0;
+}
+
+static int tty_round(unsigned i)
+{
+	char text[RECORD];
+	uint64_t now;
+
+	int n = snprintf(text, sizeof(text), "<tty %u %u %.*s>\n", self, i, (int)(i % 27), "abcdefghijklmnopqrstuvwxyz");
+	DO("write", "tty", file_append_all(start_handle("stdout"), text, (size_t)n));
+	MUST(clock_now(&now));
+	thread_sleep(now + TTY_PAUSE_MS * NS_PER_MS);
+	return 0;
+}
+
+static int svc_round(unsigned i unused)
+{
+	static char text[TEXT];
+	size_t len;
+
+	if (read_text("svc://", text, &len))
+		return 1;
+	if (!strstr(text, "\ntmpd ") || !strstr(text, "\nrngd "))
+		return wrong("svc://", text);
+	if (read_text("svc://tmpd", text, &len))
+		return 1;
+	return strstr(text, "provides   tmp\n") ? 0 : wrong("svc://tmpd", text);
+}
+
+static int spawn_round(unsigned i unused)
+{
+	const char *argv[] = { "true" };
+	struct spawn s = { .argc = 1, .argv = argv, .priority = PRIORITY_NORMAL, .level = 100 };
+	struct process_info info;
+	handle_t process;
+	uint64_t pid;
+
+	DO("start", "true", spawn_uri("initfs:///bin/true", &s, &process, &pid, NULL));
+	DO("wait for", "true", process_wait(process, FOREVER, &info));
+	handle_close(process);
+	return info.exit_kind == EXIT_NORMAL && info.exit_status == 0 ? 0 : wrong("true", "ended in another way");
+}
+
+/* ---- who is what ---- */
+
+static const struct { const char *name; int (*round)(unsigned i); } kinds[KINDS] = {
+	[KIND_TMP] = { "tmp", tmp_round }, [KIND_COUNT] = { "count", count_round }, [KIND_INITFS] = { "initfs", initfs_round },
+	[KIND_BLOCKS] = { "blocks", blocks_round }, [KIND_RNG] = { "rng", rng_round }, [KIND_LOG] = { "log", log_round },
+	[KIND_PROC] = { "proc", proc_round }, [KIND_TTY] = { "tty", tty_round }, [KIND_SVC] = { "svc", svc_round },
+	[KIND_SPAWN] = { "spawn", spawn_round },
+};
+
+enum client_kind kind_of(unsigned client)
+{
+	static const uint8_t order[] = {
+		KIND_TMP, KIND_COUNT, KIND_INITFS, KIND_BLOCKS, KIND_RNG, KIND_LOG, KIND_PROC, KIND_TTY, KIND_SVC, KIND_SPAWN,
+		KIND_TMP, KIND_COUNT, KIND_INITFS, KIND_BLOCKS, KIND_RNG, KIND_LOG, KIND_TMP, KIND_COUNT, KIND_TMP, KIND_COUNT,
+	};
+	return order[client % sizeof(order)];
+}
+
+const char *kind_name(unsigned client)
+{
+	return kinds[kind_of(client)].name;
+}
+
+int client_run(struct shared *s, unsigned number, uint64_t seed)
+{
+	int (*round)(unsigned) = kinds[kind_of(number)].round;
+	int status = 0;
+
+	shared = s;
+	self = number;
+	told = &s->told[number];
+	rng = 88172645463325252ull ^ seed << 20 ^ number << 8;
+	while (!shared->stop && status == 0) {
+		status = round(told->rounds);
+		if (status == 0)
+			told->rounds++;
+	}
+	if (status == 0 && kind_of(number) == KIND_BLOCKS)
+		status = blocks_round(0);
+	told->ended = 1;
+	return status;
+}
