@@ -244,6 +244,9 @@ static void tell_result(void)
 		appends += kind_of(i) == KIND_TMP ? shared->told[i].rounds : 0;
 		rounds += shared->told[i].rounds;
 	}
+	for (unsigned i = 0; i < clients; i++)
+		if (kind_of(i) == KIND_TTY)
+			print("crowd: client %u wrote %u lines\n", i, shared->told[i].rounds);
 	print("crowd: %u clients, %llu rounds; %llu appends, %llu renames and %llu counts, each exactly once\n", clients,
 	      (unsigned long long)rounds, (unsigned long long)appends, (unsigned long long)appends, (unsigned long long)counts);
 }
