@@ -583,6 +583,9 @@ def proto_h(proto):
     out += [f"\tstatus_t (*{op.lower})(void *self, struct svc_cmd *c, const struct {p}_{op.lower}_req *q, "
             f"struct {p}_{op.lower}_rep *p);" for op in proto.ops]
     out += ["};", "", f"extern const struct svc_proto {p}_proto;", "",
+            '/* "OPEN" and the like; NULL: no such operation. */', f"static inline const char *{p}_op_name(uint32_t op)", "{", "\tswitch (op) {"]
+    out += [f'\tcase {p.upper()}_{op.name}: return "{op.name}";' for op in proto.ops]
+    out += ["\tdefault: return NULL;", "\t}", "}", "",
             "/*",
             " * ask: a client's request into a message (windows, path and handles are the caller's to add).",
             " * answer: the reply out of it. reply: what a service that answered SVC_LATER packs for svc_reply.",

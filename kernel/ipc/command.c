@@ -9,6 +9,7 @@
 #include <kernel/plant.h>
 #include <kernel/sched.h>
 #include <kernel/syscall.h>
+#include <kernel/trace.h>
 
 #define CHUNK_ORDER   2                 /* 16 KiB: 64 commands */
 #define CHUNK_SLOTS   64u
@@ -173,6 +174,11 @@ static void name_line(struct command *c, cmd_id_t id, unsigned depth)
 	}
 }
 
+void command_name(struct command *c)
+{
+	name_line(c, c->id, 0);
+}
+
 struct command *command_lock(cmd_id_t id)
 {
 	struct thread *t = current_thread();
@@ -264,6 +270,8 @@ void command_cancel_locked(struct command *c)
 	struct port *p = c->session->port;
 	if (c->state != CMD_ACCEPTED || c->cancel != CANCEL_NONE)
 		return;
+	if (unlikely(trace_on))
+		trace_event(c, TRACE_CANCEL, NULL, OK);
 	c->cancel = CANCEL_QUEUED;
 	list_push_back(&p->cancels, &c->event);
 	p->pending++;
@@ -294,6 +302,8 @@ void command_withdraw(struct thread *t, status_t why)
 		spin_unlock(&p->lock);
 		return;
 	}
+	if (unlikely(trace_on))
+		trace_event(c, TRACE_LEFT, t, why);
 	if (c->state == CMD_QUEUED) {
 		command_finish_locked(c, &r);
 	} else {
@@ -405,6 +415,8 @@ static unsigned bury_accepted(struct command *c, struct port *p, struct process 
 	} else if (suspect && ++c->faults >= FAULTS_POISON) {
 		struct thread *caller = c->submitted ? NULL : c->caller;
 		c->meta = (uint64_t)ERR_POISONED;
+		if (unlikely(trace_on))
+			trace_event(c, TRACE_FAILED, NULL, ERR_POISONED);
 		command_finish_locked(c, &r);
 		spin_unlock(&p->lock);
 		if (caller) {
@@ -420,6 +432,8 @@ static unsigned bury_accepted(struct command *c, struct port *p, struct process 
 			p->pending--;
 			c->cancel = CANCEL_TOLD;
 		}
+		if (unlikely(trace_on))
+			trace_event(c, TRACE_REQUEUED, NULL, OK);
 		c->server = NULL;
 		c->redelivered = true;
 		steps = port_requeue_locked(p, c);

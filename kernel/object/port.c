@@ -10,6 +10,7 @@
 #include <kernel/panic.h>
 #include <kernel/sched.h>
 #include <kernel/syscall.h>
+#include <kernel/trace.h>
 
 struct port *port_create(uint32_t flags, struct budget *payer, status_t *why)
 {
@@ -123,6 +124,8 @@ static status_t deliver_locked(struct port *p, struct command *c, struct thread 
 	r->r14 = c->rights | (uint64_t)c->n_handles << 32;
 	if (c->priority > t->priority)
 		t->priority = c->priority;
+	if (unlikely(trace_on))
+		trace_event(c, TRACE_DELIVERED, t, OK);
 	return OK;
 }
 
@@ -183,6 +186,8 @@ static status_t completion_deliver_locked(struct port *p, struct thread *t, stru
 	struct command *c = LIST_FIRST(&p->completions, struct command, event);
 	struct regs *r = &t->regs;
 	bool ours = c->op == (uint32_t)t->process->pid;         /* else a dead instance's: dropped */
+	if (unlikely(trace_on))
+		trace_event(c, TRACE_COMPLETED, t, OK);
 	list_remove(&c->event);
 	p->pending--;
 	if (ours)
@@ -215,6 +220,8 @@ static status_t command_take_locked(struct port *p, struct command *c, struct th
 		return OK;
 	f->caller = c->submitted ? NULL : c->caller;
 	c->meta = (uint64_t)f->status;
+	if (unlikely(trace_on))
+		trace_event(c, TRACE_FAILED, t, f->status);
 	command_finish_locked(c, &f->residue);
 	return ERR_BUSY;
 }
@@ -257,6 +264,8 @@ static status_t take_locked(struct port *p, struct thread *t, struct after *f)
 status_t port_send(struct port *p, struct command *c, bool direct)
 {
 	status_t st = OK;
+	if (unlikely(trace_on))
+		trace_sent(p, c);
 	spin_lock(&p->lock);
 	if (unlikely(p->dead))
 		st = ERR_GONE;
@@ -280,6 +289,8 @@ status_t port_send(struct port *p, struct command *c, bool direct)
 		wanted = !p->acceptor;
 	}
 	if (unlikely(st < 0)) {
+		if (unlikely(trace_on))
+			trace_event(c, TRACE_FAILED, NULL, st);
 		c->session = NULL;
 		c->caller = NULL;
 	}
@@ -358,6 +369,8 @@ static bool fail_first(struct port *p, status_t st)
 	struct command *c = first_queued_locked(p);
 	struct thread *caller = c && !c->submitted ? c->caller : NULL;
 	if (c) {
+		if (unlikely(trace_on))
+			trace_event(c, TRACE_FAILED, NULL, st);
 		c->meta = (uint64_t)st;
 		command_finish_locked(c, &r);
 	}
@@ -636,6 +649,8 @@ static status_t answer(bool direct)
 		if (unlikely(minted || o[0] || o[1] || o[2] || o[3]))
 			caller_handles(caller, o, rights, minted, (uint32_t)from->r15);
 	}
+	if (unlikely(trace_on))
+		trace_event(c, TRACE_RETURNED, t, result);
 	struct residue r;
 	struct command *done = c->submitted && c->sender ? c : NULL;
 	command_finish_locked(c, &r);

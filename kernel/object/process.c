@@ -9,6 +9,7 @@
 #include <kernel/sched.h>
 #include <kernel/socket.h>
 #include <kernel/syscall.h>
+#include <kernel/trace.h>
 
 enum { PHASE_THREADS, PHASE_COMMANDS, PHASE_HANDLES, PHASE_MEMORY };
 
@@ -40,6 +41,8 @@ struct process *process_create(const char *name, struct budget *b, struct namesp
 	p->level = level;
 	p->start_ns = clock_ns();
 	p->parent_pid = current_thread() ? CURRENT_PROCESS->pid : 0;
+	if (unlikely(trace_on))
+		trace_process(p);
 	list_init(&p->threads);
 	list_init(&p->all);
 	watchers_init(&p->watchers);

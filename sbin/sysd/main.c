@@ -13,6 +13,7 @@
 #include <rt/svc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <tracing/tracing.h>
 #include "node.h"
 #include "text.h"
 
@@ -36,7 +37,7 @@ static struct follower *followers;
 static uint16_t next_serial;
 static struct { uint64_t badge; struct text text; } snapshots[SNAPSHOTS];   /* badge 0: free */
 static unsigned next_snapshot;
-static uint8_t piece[PIECE];
+static uint8_t piece[PIECE] aligned(8);
 
 /* ---- the log ---- */
 
@@ -174,6 +175,28 @@ static status_t make_kstat(struct text *t)
 	return st;
 }
 
+static status_t make_trace(struct text *t)
+{
+	static struct trace_record batch[32];
+	char line[TRACE_LINE];
+	uint64_t first = 0, seq = 0;
+	uint32_t got = 0;
+
+	do {
+		status_t st = trace_read(info, seq, batch, ARRAY_LEN(batch), &got, &first);
+		if (st < 0)
+			return st == ERR_NOT_FOUND ? OK : st;   /* off: nothing to tell */
+		if (first > seq)
+			text_add(t, "%llu records were lost\n", (unsigned long long)(first - seq));
+		for (uint32_t i = 0; i < got; i++) {
+			trace_line(line, sizeof(line), &batch[i]);
+			text_add(t, "%s\n", line);
+		}
+		seq = first + got;
+	} while (got > 0 && !t->failed && seq < first + TRACE_NODES_MAX);
+	return OK;
+}
+
 static status_t make_handles(struct text *t, handle_t process)
 {
 	struct handle_info batch[32];
@@ -245,6 +268,8 @@ static status_t make_text(struct text *t, const struct node *n)
 		st = make_table(t);
 	} else if (n->kind == NODE_KSTAT) {
 		st = make_kstat(t);
+	} else if (n->kind == NODE_TRACE) {
+		st = make_trace(t);
 	} else {
 		st = process_open(info, n->arg, &process);
 		if (st < 0)
@@ -325,7 +350,7 @@ static uint32_t node_type(enum node_kind kind, bool as_directory)
 
 static bool node_writable(enum node_kind kind)
 {
-	return kind == NODE_NULL || kind == NODE_ZERO || kind == NODE_CTL || kind == NODE_PROCESS;
+	return kind == NODE_NULL || kind == NODE_ZERO || kind == NODE_CTL || kind == NODE_TRACE || kind == NODE_PROCESS;
 }
 
 static status_t on_open(void *self unused, struct svc_cmd *c, const struct file_open_req *q, struct file_open_rep *p)
@@ -415,9 +440,11 @@ static status_t process_end(uint64_t pid)
 	return st;
 }
 
-static status_t write_ctl(struct svc_cmd *c, uint64_t pid, uint64_t *done)
+static status_t write_ctl(struct svc_cmd *c, const struct node *n, uint64_t *done)
 {
 	char text[CTL_TEXT_MAX + 1];
+	uint64_t pid;
+	uint32_t what;
 
 	if (c->in_len > CTL_TEXT_MAX)
 		return ERR_INVALID;
@@ -425,12 +452,16 @@ static status_t write_ctl(struct svc_cmd *c, uint64_t pid, uint64_t *done)
 	if (st < 0)
 		return st;
 	size_t len = c->in_len;
+	if (n->kind == NODE_TRACE) {
+		*done = len;
+		return trace_parse(text, len, &what, &pid) ? trace_control(info, what, pid, 0) : ERR_INVALID;
+	}
 	if (len && text[len - 1] == '\n')
 		len--;
 	if (len != 4 || memcmp(text, "kill", 4) != 0)
 		return ERR_INVALID;
 	*done = c->in_len;
-	return process_end(pid);
+	return process_end(n->arg);
 }
 
 static status_t on_write(void *self unused, struct svc_cmd *c, const struct file_write_req *q unused, struct file_write_rep *p)
@@ -442,8 +473,8 @@ static status_t on_write(void *self unused, struct svc_cmd *c, const struct file
 	p->done = c->in_len;
 	if (n.kind == NODE_NULL || n.kind == NODE_ZERO)
 		return OK;
-	if (n.kind == NODE_CTL)
-		return write_ctl(c, n.arg, &p->done);
+	if (n.kind == NODE_CTL || n.kind == NODE_TRACE)
+		return write_ctl(c, &n, &p->done);
 	return node_is_directory(n.kind) ? ERR_IS_DIRECTORY : ERR_READ_ONLY;
 }
 
@@ -471,6 +502,7 @@ static status_t list_processes(uint64_t *cookie, uint32_t room, uint64_t *done)
 
 	if (*cookie == 0) {
 		*done += dirent_put(piece, room, node_badge((struct node){ .kind = NODE_KSTAT }), 0, FILE_REGULAR, "kstat");
+		*done += dirent_put(piece + *done, room - *done, node_badge((struct node){ .kind = NODE_TRACE }), 0, FILE_REGULAR, "trace");
 		*cookie = 1;
 	}
 	for (;;) {
@@ -523,12 +555,31 @@ static status_t on_readdir(void *self unused, struct svc_cmd *c, const struct fi
 	return st < 0 ? st : svc_write_out(c->cmd, 0, piece, p->done);
 }
 
-static status_t on_ctl(void *self unused, struct svc_cmd *c, const struct file_ctl_req *q, struct file_ctl_rep *p unused)
+static status_t on_trace_ctl(struct svc_cmd *c, const struct file_ctl_req *q, struct file_ctl_rep *p)
+{
+	struct trace_record *records = (struct trace_record *)piece;
+	uint32_t got = 0, room = MIN(c->out_len, (uint32_t)PIECE) / sizeof(*records);
+
+	if (q->code == CTL_TRACE)
+		return !(c->rights & RIGHT_WRITE) ? ERR_DENIED
+			: q->arg0 > TRACE_CHILDREN ? ERR_INVALID : trace_control(info, (uint32_t)q->arg0, q->arg1, c->badge);
+	if (q->code != CTL_TRACE_READ)
+		return ERR_NOT_SUPPORTED;
+	if (!(c->rights & RIGHT_READ))
+		return ERR_DENIED;
+	status_t st = trace_read(info, q->arg0, records, room, &got, &p->value1);
+	p->value0 = got;
+	return st < 0 || !got ? st : svc_write_out(c->cmd, 0, records, got * sizeof(*records));
+}
+
+static status_t on_ctl(void *self unused, struct svc_cmd *c, const struct file_ctl_req *q, struct file_ctl_rep *p)
 {
 	struct node n;
 
 	if (!node_from_badge(c->badge, &n))
 		return ERR_INVALID;
+	if (n.kind == NODE_TRACE)
+		return on_trace_ctl(c, q, p);
 	if (q->code != CTL_PROC_KILL || (n.kind != NODE_PROCESS && n.kind != NODE_CTL))
 		return ERR_NOT_SUPPORTED;
 	return c->rights & RIGHT_WRITE ? process_end(n.arg) : ERR_DENIED;
@@ -536,8 +587,14 @@ static status_t on_ctl(void *self unused, struct svc_cmd *c, const struct file_c
 
 static void on_close(void *self unused, uint64_t badge)
 {
-	if (badge)
-		snapshot_drop(badge);
+	struct trace_info t;
+
+	if (!badge)
+		return;
+	snapshot_drop(badge);
+	/* Whoever turned tracing on through this Session is gone. */
+	if (trace_info(info, &t) == OK && t.what != TRACE_OFF && t.owner == badge)
+		(void)!trace_control(info, TRACE_OFF, 0, 0);
 }
 
 static const struct file_ops ops = {

@@ -75,6 +75,9 @@ static status_t step(const struct node *from, const char *part, size_t len, stru
 		*to = (struct node){ .kind = NODE_KSTAT };
 		if (is(part, len, "kstat"))
 			return OK;
+		to->kind = NODE_TRACE;
+		if (is(part, len, "trace"))
+			return OK;
 		to->kind = NODE_PROCESS;
 		return parse_pid(part, len, &to->arg) ? OK : ERR_NOT_FOUND;
 	case NODE_PROCESS:

@@ -13,6 +13,7 @@ enum node_kind {
 	NODE_LOG_TEXT,              /* log:// as opened: arg = number of its first byte */
 	NODE_LOG_FOLLOW,            /* log://follow: the same, and waits at the end */
 	NODE_KSTAT, NODE_TABLE,     /* proc://kstat, proc:// as text */
+	NODE_TRACE,                 /* proc://trace */
 	NODE_PROCESS,               /* proc://PID; arg = pid, also below */
 	NODE_NAME, NODE_STATE, NODE_CPU, NODE_MEMORY, NODE_HANDLES, NODE_NAMESPACE, NODE_INFO, NODE_CTL,
 	NODE_KINDS,

@@ -31,5 +31,7 @@ enum ctl_code {
 	CTL_SVC_STOP = 16, CTL_SVC_START = 17, CTL_SVC_RESTART = 18, CTL_SVC_KILL = 19,   /* svc://NAME */
 	CTL_SVC_POWEROFF = 20, CTL_SVC_REBOOT = 21,                                      /* svc:// */
 	CTL_PROC_KILL = 32,         /* proc://PID */
+	CTL_TRACE = 33,             /* proc://trace: arg0: enum trace_what, arg1: pid; what it turns on goes off with the Session */
+	CTL_TRACE_READ = 34,        /* arg0: number of the first record wanted; out: struct trace_record[] -> how many, number of the first */
 };
 enum tty_mode { TTY_CANONICAL = 1, TTY_ECHO = 2, TTY_SIGNALS = 4, TTY_CR_TO_NL = 8, TTY_NL_TO_CRNL = 16, TTY_DEFAULT = 31 };

@@ -160,3 +160,33 @@ struct kstat {
 	uint64_t cpus;
 };
 _Static_assert(OBJ_TYPES <= 16, "kstat.objects");
+
+/* ---- Trace (docs/tracing.md) ---- */
+enum trace_what { TRACE_OFF, TRACE_STOP /* records stay */, TRACE_ALL, TRACE_PROCESS /* and what it starts from now on */, TRACE_CHILDREN /* only that */ };
+enum trace_kind {
+	TRACE_SENT = 1, TRACE_FORWARDED,        /* pid: of the sender, or of who forwards */
+	TRACE_DELIVERED,            /* pid, text: of who accepted */
+	TRACE_RETURNED,
+	TRACE_CANCEL,               /* its caller wants it back */
+	TRACE_LEFT,                 /* its caller has left, with `status`; a server may still be at it */
+	TRACE_FAILED,               /* ended by the kernel, with `status` */
+	TRACE_REQUEUED,             /* pid, text: of its server, which died; it will be delivered again */
+	TRACE_COMPLETED,            /* the submitter has accepted the COMPLETION */
+};
+enum trace_flags { TRACE_PATH = 1, TRACE_CLOSE = 2, TRACE_SUBMITTED = 4, TRACE_AGAIN = 8 /* delivered again */ };
+#define TRACE_TEXT 64
+struct trace_record {
+	uint64_t time_ns;
+	uint64_t command, request;  /* op ids: of this command, and of the first one for whose sake it was sent */
+	uint64_t parent;            /* SENT: what the sender was serving; 0: nothing that is traced */
+	uint64_t port, badge;       /* object id of the Port; the Session's badge */
+	uint64_t w[3];              /* SENT: words asked; RETURNED: answered */
+	uint32_t in_len, out_len;   /* SENT: windows */
+	uint32_t pid, tid;          /* tid: object id of the thread, lower half */
+	int32_t  status;            /* RETURNED, LEFT, FAILED; what does not fit is cut */
+	uint16_t op;
+	uint8_t  kind, flags;       /* enum trace_kind, trace_flags */
+	char     text[TRACE_TEXT];  /* SENT: the path, its end if it is long; else a process's name; zero-terminated */
+};
+_Static_assert(sizeof(struct trace_record) == 160, "a record of the trace");
+struct trace_info { uint64_t owner, pid, next; uint32_t what, stopped, room, reserved; };   /* what: TRACE_OFF or as turned on; next: records so far */

@@ -134,6 +134,22 @@ static const uint32_t light_calls[] = {
 };
 extern char entry_light[], entry_full[], fast_call_words[], fast_call[], fast_return_accept[];
 
+static void short_path(struct percpu *c, bool on)
+{
+	static const struct { uint32_t call; char *entry; } fast[] = {
+		{ SYS_call_words, fast_call_words }, { SYS_call, fast_call }, { SYS_return_accept, fast_return_accept },
+	};
+	on = on && cpu_features.fsgsbase;       /* it moves the bases with these instructions only */
+	for (unsigned i = 0; i < ARRAY_LEN(fast); i++)
+		c->entries[fast[i].call - SYSCALL_BASE] = on ? fast[i].entry : entry_full;
+}
+
+void arch_short_path(bool on)
+{
+	for (uint32_t i = 0; i < cpu_count; i++)
+		short_path(percpu_all[i], on);
+}
+
 static void patch(char *at, uint8_t last)
 {
 	/* The loader's HHDM is still writable over the kernel's text. */
@@ -182,11 +198,7 @@ void cpu_protect_init(void)
 		this_cpu()->entries[i] = entry_full;
 		this_cpu()->handlers[i] = syscall_table[i];
 	}
-	if (f->fsgsbase) {      /* the short path moves the bases with these instructions only */
-		this_cpu()->entries[SYS_call_words - SYSCALL_BASE] = fast_call_words;
-		this_cpu()->entries[SYS_call - SYSCALL_BASE] = fast_call;
-		this_cpu()->entries[SYS_return_accept - SYSCALL_BASE] = fast_return_accept;
-	}
+	short_path(this_cpu(), true);
 	for (unsigned i = 0; i < ARRAY_LEN(light_calls); i++)
 		this_cpu()->entries[light_calls[i] - SYSCALL_BASE] = entry_light;
 	fpu_init();

@@ -16,6 +16,9 @@
 uint64_t kernel_phys_of(const void *virt);    /* of the kernel image */
 void *mmio_map(uint64_t phys, uint64_t size, int cache);
 
+/* Whether plain commands take it (fastpath.S), on every CPU; a call under way on another one may still. [cpu.c] */
+void arch_short_path(bool on);
+
 /* ---- clocks [clock.c] ---- */
 /* Calibrates the TSC (CPUID 15h/16h, else HPET, else PIT) and says in the log which. Uses acpi.h. */
 void clock_init(void);

@@ -152,6 +152,8 @@ struct residue {
 	struct object *handles[IPC_HANDLES];
 };
 void command_fresh(struct command *c);                      /* before it is sent */
+uint64_t command_op_id(struct command *c);                  /* its identity, made now if it has none */
+void command_name(struct command *c);                       /* an accepted one's, made as if its server had asked; no lock held */
 void command_finish_locked(struct command *c, struct residue *r);
 void residue_drop(struct residue *r);
 

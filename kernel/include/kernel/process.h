@@ -74,6 +74,7 @@ struct process {
 	bool              ever_served;          /* accepted at least once */
 	bool              first;                /* initfsd: executed again when it ends */
 	bool              requeued;
+	uint32_t          traced;               /* trace.c: as the generation of a ring that follows it */
 	uint32_t          bury_next, dispatch_next;     /* teardown: progress through the command table */
 	uint64_t          suspect;              /* id of the command that its faulting thread had accepted last */
 	uint32_t          exit_kind;

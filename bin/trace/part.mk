@@ -1,0 +1,1 @@
+LIBS_trace := cli launch tracing supervise
