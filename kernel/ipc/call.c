@@ -7,6 +7,7 @@
 #include <kernel/account.h>
 #include <kernel/budget.h>
 #include <kernel/ipc.h>
+#include <kernel/log.h>
 #include <kernel/mm.h>
 #include <kernel/sched.h>
 #include <kernel/syscall.h>
@@ -82,8 +83,24 @@ static status_t abandon(struct command *c, status_t st)
 	return st;
 }
 
+#ifdef TEST_BUILD
+/* Calls go downwards: a service that waits for one of its own level or above could wait for itself. */
+static bool upwards(const struct process *from, const struct port *to)
+{
+	if (!to->level || from->level > to->level)
+		return false;
+	const struct process *server = to->server;
+	klog("%s (level %u) calls %s (level %u): refused", from->name, from->level, server ? server->name : "a dead service", to->level);
+	return true;
+}
+#endif
+
 static status_t send(struct thread *t, struct command *c, struct session *s, uint32_t rights, uint64_t deadline)
 {
+#ifdef TEST_BUILD
+	if (upwards(t->process, s->port))
+		return abandon(c, ERR_LOOP);
+#endif
 	if (unlikely(t->special & SPECIAL_INTERRUPTED)) {
 		t->special &= (uint8_t)~SPECIAL_INTERRUPTED;
 		return abandon(c, ERR_INTERRUPTED);
@@ -218,6 +235,7 @@ status_t raw_submit(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t
 		c->rights = s->rights & rights;
 		c->priority = current_thread()->priority;
 		CURRENT_PROCESS->ever_served = true;
+		command_derive(c);
 		st = port_send(s->port, c, false);
 		OBJ_PUT(counted);
 		if (st == OK)
@@ -256,6 +274,8 @@ status_t sys_forward(cmd_id_t id, handle_t session, uint32_t skip, uint32_t righ
 		spin_unlock(&p->lock);
 		return st;
 	}
+	/* The sender may leave while it is on its way. */
+	struct process *late = command_detached(c) ? c->late : NULL;
 	/* Off this Port; with its handles, path and windows it goes on under the other Session. */
 	struct residue r = { 0 };
 	this_cpu()->commands_accepted--;
@@ -300,6 +320,7 @@ status_t sys_forward(cmd_id_t id, handle_t session, uint32_t skip, uint32_t righ
 			command_complete(c, told);
 		} else {
 			command_free(c);
+			attach_answered(late);
 		}
 	}
 	return OK;

@@ -15,6 +15,8 @@
 #define CHUNK_SLOTS   64u
 #define CHUNKS_MAX    4096u
 #define LINE_MAX      16                /* commands sent for the sake of commands, as far as identities follow them */
+#define GRACE_NS      (1 * NS_PER_SEC)  /* for a server to answer what is wanted back */
+#define GRACE_SLOTS   1024u             /* of the table in one go, with interrupts off */
 #define FAULTS_POISON 3                 /* servers that died of one command in a row before it is given up */
 _Static_assert(CHUNK_SLOTS * sizeof(struct command) <= PAGE_SIZE << CHUNK_ORDER, "a chunk holds its slots");
 
@@ -179,6 +181,19 @@ void command_name(struct command *c)
 	name_line(c, c->id, 0);
 }
 
+void command_derive(struct command *c)
+{
+	struct thread *t = current_thread();
+	struct command *parent = t->serving;
+	if (parent->state != CMD_ACCEPTED || parent->server != t->process)
+		return;
+	cmd_id_t id = parent->id;
+	name_line(parent, id, 0);
+	t->steps++;
+	if (parent->id == id && parent->op_id)
+		c->op_id = scatter(parent->op_id + t->steps) | 1;
+}
+
 struct command *command_lock(cmd_id_t id)
 {
 	struct thread *t = current_thread();
@@ -204,7 +219,7 @@ void command_finish_locked(struct command *c, struct residue *r)
 	struct port *p = s->port;
 	*r = (struct residue){ .payer = c->payer };
 	if (c->state == CMD_QUEUED)
-		port_dequeue_locked(p, c);
+		queue_remove(p, c, false);
 	else if (c->state == CMD_ACCEPTED)
 		this_cpu()->commands_accepted--;
 	c->state = CMD_IDLE;
@@ -230,8 +245,10 @@ void command_finish_locked(struct command *c, struct residue *r)
 	if (unlikely(c->submitted)) {
 		r->done = c;
 		r->tell = c->sender;
-	} else if (unlikely(!c->caller))
+	} else if (unlikely(!c->caller)) {
 		r->dead = c;
+		r->late = c->is_close ? NULL : c->late;
+	}
 	if (unlikely(c->is_close))
 		r->closed = s;
 	else if (--s->in_flight == 0 && unlikely(s->closing == SESSION_CLOSE_PENDING))
@@ -260,6 +277,8 @@ void residue_drop(struct residue *r)
 		r->closed->close = NULL;        /* freed here, as every command without a caller */
 	if (r->dead)
 		command_free(r->dead);
+	if (r->late)
+		attach_answered(r->late);
 	if (r->done)
 		command_complete(r->done, r->tell);
 	OBJ_PUT(r->closed);
@@ -275,6 +294,20 @@ void command_cancel_locked(struct command *c)
 	c->cancel = CANCEL_QUEUED;
 	list_push_back(&p->cancels, &c->event);
 	p->pending++;
+}
+
+/*
+ * An accepted command goes on without its sender, which will not hear of it: words and operation are in it, windows are
+ * gone, and until it is answered it is one that came late.
+ */
+static void detach_locked(struct command *c, struct process *sender)
+{
+	(void)command_op_id(c);
+	c->submitted = false;
+	c->caller = NULL;
+	c->late = sender;
+	attach_late(sender);
+	command_cancel_locked(c);
 }
 
 /* Before c is sent. */
@@ -306,18 +339,16 @@ void command_withdraw(struct thread *t, status_t why)
 		trace_event(c, TRACE_LEFT, t, why);
 	if (c->state == CMD_QUEUED) {
 		command_finish_locked(c, &r);
+		queue_priorities(p);
 	} else {
-		/* Its server may go on and is told; windows are gone, the answer will be dropped. */
 		const struct regs *from = &t->regs;
 		uint64_t w[IPC_WORDS] = { from->rsi, from->rdx, from->r10, from->r8, from->r9, from->r12 };
 		memcpy(c->w, w, sizeof(w));
 		c->op = IPC_META_OP(from->r15);
-		(void)command_op_id(c);
-		c->caller = NULL;
 		if (!c->path_size)
 			c->path = NULL;         /* it was in the thread */
 		t->command = NULL;
-		command_cancel_locked(c);
+		detach_locked(c, t->process);
 		told = true;
 		object_get(&p->obj);
 	}
@@ -352,10 +383,17 @@ void command_interrupt(struct thread *t)
 		command_cancel_locked(c);
 	object_get(&p->obj);
 	spin_unlock(&p->lock);
-	if (accepted)
+	if (accepted) {
+		/* Its server has the grace time to answer; then it is as if the deadline had come. */
+		uint64_t latest = clock_ns() + GRACE_NS;
+		if (!(t->special & SPECIAL_DEADLINE) || t->timer.deadline > latest) {
+			t->special |= SPECIAL_DEADLINE;
+			timer_arm(&t->timer, latest);
+		}
 		port_dispatch(p);
-	else
+	} else {
 		command_withdraw(t, ERR_INTERRUPTED);
+	}
 	OBJ_PUT(p);
 }
 
@@ -373,6 +411,16 @@ static void submitted_release(struct command *c)
 	if (!keep)
 		command_free(c);
 	OBJ_PUT(q);
+}
+
+/* An accepted one goes on detached, and is freed when it is answered: its Port has a place less in reserve. Returns that Port. */
+static struct port *submitted_detach_locked(struct command *c, struct process *sender)
+{
+	struct port *q = c->completion;
+	c->op = IPC_META_OP(c->meta);
+	detach_locked(c, sender);
+	__atomic_fetch_sub(&q->n_reserve, 1, __ATOMIC_RELAXED);
+	return q;
 }
 
 static void drop_handles(struct command *c)
@@ -446,20 +494,24 @@ static unsigned bury_accepted(struct command *c, struct port *p, struct process 
 	return steps;
 }
 
-/* What it had submitted: a queued one is withdrawn, an accepted one detached; nobody hears of either. */
-static void bury_submitted(struct command *c, struct port *p)
+/*
+ * What it had submitted: a queued one is withdrawn, an accepted one detached; nobody hears of either. Whoever reserved its
+ * place has died with that.
+ */
+static void bury_submitted(struct command *c, struct port *p, struct process *dead)
 {
 	struct residue r = { 0 };
+	struct port *q = NULL;
 	if (c->state == CMD_QUEUED) {
+		c->sender = NULL;
 		command_finish_locked(c, &r);
 	} else {
-		c->sender = NULL;
-		c->op = IPC_META_OP(c->meta);   /* detached */
-		command_cancel_locked(c);
+		q = submitted_detach_locked(c, dead);
 		r.dispatch = OBJ_GET(p);
 	}
 	spin_unlock(&p->lock);
 	residue_drop(&r);
+	OBJ_PUT(q);
 }
 
 static bool dispatch_some(struct process *dead, uint32_t n)
@@ -494,7 +546,7 @@ bool command_bury_some(struct process *dead)
 		else if (c->server == dead && c->state == CMD_ACCEPTED)
 			work += bury_accepted(c, p, dead);
 		else if (c->submitted && c->sender == dead)
-			bury_submitted(c, p);
+			bury_submitted(c, p, dead);
 		else
 			spin_unlock(&p->lock);
 	}
@@ -532,13 +584,13 @@ status_t sys_port_reserve(handle_t h, uint32_t count)
 		return st;
 	if (!count || count > PORT_RESERVE_MAX)
 		return ERR_INVALID;
-	for (uint32_t i = 0; i < count && st == OK; i++) {
+	while (st == OK && __atomic_load_n(&q->n_reserve, __ATOMIC_RELAXED) < count) {
 		struct command *c = command_alloc(CURRENT_PROCESS->budget, &st);
 		if (!c)
 			break;
 		spin_lock(&q->lock);
-		if (q->n_reserve >= PORT_RESERVE_MAX || q->dead) {
-			st = ERR_LIMIT;
+		if (q->dead) {
+			st = ERR_GONE;
 		} else {
 			q->n_reserve++;
 			list_push_back(&q->reserve, &c->node);
@@ -548,6 +600,78 @@ status_t sys_port_reserve(handle_t h, uint32_t count)
 			command_free(c);
 	}
 	return st;
+}
+
+static bool wanted_back(const struct command *c, const struct port *q)
+{
+	return c->submitted && c->sender && c->completion == q && c->state == CMD_ACCEPTED && c->cancel != CANCEL_NONE;
+}
+
+/* It goes on detached, and a spare tells its sender. */
+static void give_up_locked(struct command *c, struct port *q, struct command *spare)
+{
+	spare->submitted = true;
+	spare->sender = c->sender;
+	spare->op = c->op;
+	spare->token = c->token;
+	spare->meta = (uint64_t)ERR_TIMED_OUT;
+	spare->completion = submitted_detach_locked(c, c->sender);
+	__atomic_fetch_add(&q->n_reserve, 1, __ATOMIC_RELAXED);
+}
+
+/* At the second look the grace time has passed. True: it is to be looked at again. */
+static bool grace_look(struct command *c, struct port *q)
+{
+	struct port *p = command_port(c);
+	struct command *spare = c->overdue ? command_alloc(q->obj.payer, &(status_t){ 0 }) : NULL;
+	bool again = false, over = false;
+	if (p) {
+		spin_lock(&p->lock);
+		bool wanted = command_port(c) == p && wanted_back(c, q);
+		over = wanted && spare;
+		again = wanted && !spare;
+		if (over)
+			give_up_locked(c, q, spare);
+		else if (again)
+			c->overdue = true;
+		spin_unlock(&p->lock);
+	}
+	if (over)
+		command_complete(spare, true);
+	else if (spare)
+		command_free(spare);
+	return again;
+}
+
+/*
+ * Once per grace time, while something submitted at this Port is wanted back: what was so at the last look already is
+ * given up. In pieces: the timer fires again at once for the next.
+ */
+void grace_fire(struct timer *timer)
+{
+	struct port *q = CONTAINER_OF(timer, struct port, grace);
+	uint32_t n = __atomic_load_n(&command_chunk_count, __ATOMIC_ACQUIRE) * CHUNK_SLOTS, end = MIN(n, q->grace_next + GRACE_SLOTS);
+	for (; q->grace_next < end; q->grace_next++) {
+		struct command *c = by_slot(q->grace_next);
+		if (wanted_back(c, q))
+			q->grace_again |= grace_look(c, q);
+	}
+	uint64_t wait = end < n ? 10 * NS_PER_US : GRACE_NS;
+	if (end == n) {
+		q->grace_next = 0;
+		q->grace_on = q->grace_again && !q->dead;
+		q->grace_again = false;
+	}
+	if (q->grace_on)
+		timer_arm(timer, clock_ns() + wait);
+}
+
+static void grace_begin(struct port *q)
+{
+	if (q->grace_on)
+		return;
+	q->grace_on = true;
+	timer_arm(&q->grace, clock_ns() + GRACE_NS);
 }
 
 status_t sys_cancel(handle_t h, uint64_t token)
@@ -567,12 +691,15 @@ status_t sys_cancel(handle_t h, uint64_t token)
 			continue;
 		struct residue r = { 0 };
 		spin_lock(&p->lock);
-		if (command_port(c) == p && c->submitted && c->completion == q && c->token == token) {
+		if (command_port(c) == p && c->submitted && c->sender && c->completion == q && c->token == token) {
 			if (c->state == CMD_QUEUED) {
 				c->meta = (uint64_t)ERR_CANCELLED;
 				command_finish_locked(c, &r);
+				queue_priorities(p);
 			} else {
+				c->overdue = false;
 				command_cancel_locked(c);
+				grace_begin(q);
 				r.dispatch = OBJ_GET(p);
 			}
 		}

@@ -151,6 +151,7 @@ void reap_some(void)
 {
 	process_teardown_some();
 	port_drain_some();
+	port_admit_some();
 	for (unsigned i = 0; i < 8; i++) {
 		spin_lock(&reap_lock);
 		if (!ready)

@@ -12,6 +12,8 @@
 #include <kernel/syscall.h>
 #include <kernel/trace.h>
 
+#define STRANGERS_MAX 64
+
 struct port *port_create(uint32_t flags, struct budget *payer, status_t *why)
 {
 	struct port *p = (struct port *)object_create(OBJ_PORT, sizeof(*p), payer, why);
@@ -25,28 +27,13 @@ struct port *port_create(uint32_t flags, struct budget *payer, status_t *why)
 	list_init(&p->completions);
 	list_init(&p->reserve);
 	list_init(&p->again);
+	list_init(&p->by_server);
+	list_init(&p->strangers);
+	list_init(&p->held);
+	p->grace.fire = grace_fire;
 	watchers_init(&p->watchers);
 	list_init(&p->waiters);
 	return p;
-}
-
-static void enqueue_locked(struct port *p, struct command *c, struct list *before)
-{
-	c->state = CMD_QUEUED;
-	list_insert_before(before, &c->node);
-	if (!c->redelivered)
-		p->queue_mask |= 1u << c->priority;
-	p->pending++;
-	ACCOUNT_ADD(commands_queued, 1);
-}
-
-void port_dequeue_locked(struct port *p, struct command *c)
-{
-	list_remove(&c->node);
-	if (!c->redelivered && list_empty(&p->queue[c->priority]))
-		p->queue_mask &= ~(1u << c->priority);
-	p->pending--;
-	ACCOUNT_SUB(commands_queued, 1);
 }
 
 /* `pending` counts the suspect too: while there is one, nothing goes straight to a waiting thread. */
@@ -213,7 +200,7 @@ static status_t completion_deliver_locked(struct port *p, struct thread *t, stru
 /* A command off its list, to t. Refused for want of room in the server's table: *f, and ERR_BUSY. */
 static status_t command_take_locked(struct port *p, struct command *c, struct thread *t, struct after *f)
 {
-	port_dequeue_locked(p, c);
+	queue_remove(p, c, true);
 	c->state = CMD_IDLE;
 	f->status = deliver_locked(p, c, t);
 	if (likely(f->status == OK))
@@ -258,7 +245,7 @@ static status_t take_locked(struct port *p, struct thread *t, struct after *f)
 	if (!list_empty(&p->completions)) {
 		return completion_deliver_locked(p, t, f);
 	}
-	return command_take_locked(p, LIST_FIRST(&p->queue[31 - __builtin_clz(p->queue_mask)], struct command, node), t, f);
+	return command_take_locked(p, queue_first(p), t, f);
 }
 
 status_t port_send(struct port *p, struct command *c, bool direct)
@@ -278,15 +265,17 @@ status_t port_send(struct port *p, struct command *c, bool direct)
 	if (st == OK && !behind && !list_empty(&p->waiters)) {
 		t = LIST_FIRST(&p->waiters, struct thread, run);
 		st = deliver_locked(p, c, t);
-		if (likely(st == OK)) {
+		if (likely(st == OK))
 			list_remove(&t->run);
-			t->wait_port = NULL;
-		} else {
+		else
 			c->session->in_flight--;
-		}
+	} else if (st == OK && !c->is_close && c->session->queued >= SESSION_QUEUED_MAX) {
+		c->session->in_flight--;
+		st = ERR_LIMIT;
 	} else if (st == OK) {
-		enqueue_locked(p, c, &p->queue[c->priority]);
-		wanted = !p->acceptor;
+		queue_add(p, c);
+		queue_priorities(p);
+		wanted = !p->server && !((p->flags & PORT_STATELESS) && p->acceptor);
 	}
 	if (unlikely(st < 0)) {
 		if (unlikely(trace_on))
@@ -319,10 +308,8 @@ void port_dispatch(struct port *p)
 		}
 		struct thread *t = LIST_FIRST(&p->waiters, struct thread, run);
 		status_t took = take_locked(p, t, &f);
-		if (took == OK) {
+		if (took == OK)
 			list_remove(&t->run);
-			t->wait_port = NULL;
-		}
 		spin_unlock(&p->lock);
 		if (took == OK)
 			sched_wake(t);
@@ -341,7 +328,8 @@ void port_waiter_remove(struct thread *t, status_t why)
 	bool waiting = t->wait == WAIT_ACCEPT && t->wait_port == p;
 	if (waiting) {
 		list_remove(&t->run);
-		t->wait_port = NULL;
+		p->n_strangers -= t->stranger;
+		t->stranger = false;
 	}
 	spin_unlock(&p->lock);
 	if (!waiting)
@@ -353,20 +341,12 @@ void port_waiter_remove(struct thread *t, status_t why)
 		sched_wake(t);
 }
 
-/* The first command in the queues, or NULL. */
-static struct command *first_queued_locked(struct port *p)
-{
-	if (!list_empty(&p->again))
-		return LIST_FIRST(&p->again, struct command, node);
-	return p->queue_mask ? LIST_FIRST(&p->queue[31 - __builtin_clz(p->queue_mask)], struct command, node) : NULL;
-}
-
 /* Answers the first queued command with an error. False: there is none. */
 static bool fail_first(struct port *p, status_t st)
 {
 	struct residue r = { 0 };
 	spin_lock(&p->lock);
-	struct command *c = first_queued_locked(p);
+	struct command *c = queue_first(p);
 	struct thread *caller = c && !c->submitted ? c->caller : NULL;
 	if (c) {
 		if (unlikely(trace_on))
@@ -391,10 +371,10 @@ static bool drain_some(struct port *p)
 			p->recovered = false;
 			p->pending--;
 		}
-		if (!list_empty(&p->waiters)) {
-			t = LIST_FIRST(&p->waiters, struct thread, run);
+		if (!list_empty(&p->waiters) || !list_empty(&p->strangers)) {
+			t = LIST_FIRST(list_empty(&p->waiters) ? &p->strangers : &p->waiters, struct thread, run);
 			list_remove(&t->run);
-			t->wait_port = NULL;
+			t->stranger = false;
 		} else if (!list_empty(&p->completions)) {
 			done = LIST_FIRST(&p->completions, struct command, event);
 			list_remove(&done->event);
@@ -461,6 +441,7 @@ void port_last_handle(struct object *o)
 	spin_lock(&p->lock);
 	p->dead = true;
 	spin_unlock(&p->lock);
+	timer_disarm(&p->grace);
 	drain_later(p);
 }
 
@@ -468,15 +449,7 @@ unsigned port_requeue_locked(struct port *p, struct command *c)
 {
 	if (!c->submitted && c->caller)
 		c->priority = c->caller->priority;
-	struct list *at = p->again.next;
-	unsigned steps = 0;
-	if (!c->faults)                         /* the suspect comes first */
-		for (; at != &p->again; at = at->next, steps++) {
-			struct command *other = CONTAINER_OF(at, struct command, node);
-			if (!other->faults && other->accept_seq > c->accept_seq)
-				break;
-		}
-	enqueue_locked(p, c, at);
+	unsigned steps = queue_add_again(p, c);
 	if (p->dead)
 		drain_later(p);
 	return steps;
@@ -485,15 +458,19 @@ unsigned port_requeue_locked(struct port *p, struct command *c)
 bool port_destroy(struct object *o)
 {
 	struct port *p = (struct port *)o;
-	ASSERT(!p->pending && list_empty(&p->waiters));
+	ASSERT(!p->pending && list_empty(&p->waiters) && list_empty(&p->strangers));
+	timer_disarm(&p->grace);
+	port_unattach(p);
 	return true;
 }
 
 /* ---- accept and return ---- */
 
 /* The first to accept after another process did hears RECOVERED, when all that was accepted before has come again. */
-static void new_acceptor_locked(struct port *p, struct process *server)
+void port_acceptor_locked(struct port *p, struct process *server)
 {
+	if (p->server != server)
+		port_serve_locked(p, server);
 	if (p->acceptor && !(p->flags & PORT_STATELESS) && !p->recovered) {
 		p->recovered = true;
 		p->pending++;
@@ -501,21 +478,42 @@ static void new_acceptor_locked(struct port *p, struct process *server)
 	p->acceptor = server->pid;
 }
 
+/* Somebody else serves here, or for now nobody may. */
+static status_t wait_as_stranger(struct port *p, struct thread *t, uint64_t deadline)
+{
+	if (p->dead)
+		return ERR_GONE;
+	if (p->n_strangers == STRANGERS_MAX)
+		return ERR_BUSY;
+	p->n_strangers++;
+	t->stranger = true;
+	list_push_back(&p->strangers, &t->run);
+	sched_block_current(WAIT_ACCEPT, deadline);
+	return STATUS_BLOCKED;
+}
+
 static status_t accept(handle_t port, struct port *p, uint64_t deadline)
 {
 	struct thread *t = current_thread();
+	status_t st;
 	t->process->ever_served = true;
 	if (unlikely(t->special & SPECIAL_INTERRUPTED)) {
 		t->special &= (uint8_t)~SPECIAL_INTERRUPTED;
 		return ERR_INTERRUPTED;
 	}
+	t->wait_port = p;
 	if (t->priority != t->base_priority)
 		sched_drop_priority();
 	for (unsigned refusals = 0; refusals < 32; refusals++) {
 		struct after f;
 		spin_lock(&p->lock);
+		if (unlikely(!port_admits_locked(p, t->process))) {
+			st = wait_as_stranger(p, t, deadline);
+			spin_unlock(&p->lock);
+			return st;
+		}
 		if (unlikely(p->acceptor != t->process->pid))
-			new_acceptor_locked(p, t->process);
+			port_acceptor_locked(p, t->process);
 		struct command *suspect = p->suspect;
 		if (unlikely(suspect && suspect == t->serving && suspect->state == CMD_ACCEPTED && suspect->server == t->process)) {
 			suspect->faults = 0;            /* it was taken and is being waited with: no killer */
@@ -523,7 +521,6 @@ static status_t accept(handle_t port, struct port *p, uint64_t deadline)
 		}
 		status_t took = take_locked(p, t, &f);
 		if (took == ERR_AGAIN && !p->dead) {
-			t->wait_port = p;
 			list_push_front(&p->waiters, &t->run);
 			sched_block_current(WAIT_ACCEPT, deadline);
 		}
@@ -654,6 +651,8 @@ static status_t answer(bool direct)
 	struct residue r;
 	struct command *done = c->submitted && c->sender ? c : NULL;
 	command_finish_locked(c, &r);
+	if (!direct && t->priority != t->base_priority)
+		queue_priorities(p);
 	if (done)
 		completion_fill(c, from, o, rights, minted);
 	if (caller) {

@@ -45,6 +45,7 @@ struct process *process_create(const char *name, struct budget *b, struct namesp
 		trace_process(p);
 	list_init(&p->threads);
 	list_init(&p->all);
+	list_init(&p->serves);
 	watchers_init(&p->watchers);
 	p->vmem = vmem_create(b, why);
 	if (p->vmem)
@@ -180,7 +181,7 @@ static bool end_piece(struct process *p)
 		p->phase = PHASE_COMMANDS;
 		/* fall through */
 	case PHASE_COMMANDS:
-		if (!command_bury_some(p))
+		if (!command_bury_some(p) || !attach_bury_some(p))
 			return false;
 		p->died_handles = p->table->n_open;
 		p->phase = PHASE_HANDLES;

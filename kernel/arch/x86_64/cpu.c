@@ -26,6 +26,7 @@ SAME(handle_entry, object, E_OBJECT); SAME(handle_entry, rights, E_RIGHTS); SAME
 SAME(session, port, S_PORT); SAME(session, badge, S_BADGE); SAME(session, rights, S_RIGHTS); SAME(session, in_flight, S_IN_FLIGHT);
 SAME(session, closing, S_CLOSING);
 SAME(port, lock, P_LOCK); SAME(port, pending, P_PENDING); SAME(port, next_seq, P_SEQ); SAME(port, waiters, P_WAITERS);
+SAME(port, level, P_LEVEL); SAME(process, level, PR_LEVEL);
 SAME(command, id, C_ID); SAME(command, state, C_STATE); SAME(command, session, C_SESSION); SAME(command, caller, C_CALLER);
 SAME(command, server, C_SERVER); SAME(command, accept_seq, C_SEQ); SAME(command, rights, C_RIGHTS);
 SAME(vmem, root, V_ROOT); SAME(vmem, cpus, V_CPUS);

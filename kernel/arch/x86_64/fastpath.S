@@ -93,6 +93,12 @@
 	mov S_PORT(%r13), %rbp
 	mov T_COMMAND(%rsp), %rbx
 	try_lock %rbp, \slow
+#ifdef TEST_BUILD
+	mov T_PROCESS(%rsp), %r11
+	mov PR_LEVEL(%r11), %r11d
+	cmp P_LEVEL(%rbp), %r11d
+	jbe \slow_unlock               /* calls go downwards: the long way says so */
+#endif
 	/* The waiting server thread: RCX = its `run` node. */
 	mov P_WAITERS(%rbp), %rcx
 	lea P_WAITERS(%rbp), %r11

@@ -75,6 +75,8 @@
 #define P_PENDING    48
 #define P_SEQ        56
 #define P_WAITERS    64
+#define P_LEVEL      80
+#define PR_LEVEL     48
 #define C_ID         0
 #define C_STATE      8      /* and C_EXTRA in the next byte */
 #define C_SESSION    16

@@ -15,6 +15,7 @@
 #include <kernel/list.h>
 #include <kernel/notify.h>
 #include <kernel/object.h>
+#include <kernel/timer.h>
 
 struct thread;
 struct process;
@@ -23,6 +24,7 @@ struct session;
 struct vmem;
 
 enum command_state { CMD_IDLE, CMD_QUEUED, CMD_ACCEPTED, CMD_DONE /* submitted, answered, not yet told */ };
+#define BEFORE_MAX 4
 enum command_cancel { CANCEL_NONE, CANCEL_QUEUED /* in port->cancels */, CANCEL_TOLD };
 
 /* fastpath.S knows the fields marked (f). */
@@ -30,11 +32,13 @@ struct command {
 	uint64_t        id;             /* (f) generation << 32 | slot; each acceptance raises the generation */
 	uint8_t         state;          /* (f) enum command_state */
 	uint8_t         extra;          /* (f) has a path or handles, or was submitted */
-	uint8_t         priority;       /* (f) this and the next five: 0 on the short path */
+	uint8_t         priority;       /* (f) this and all up to `session`: 0 on the short path */
 	uint8_t         cancel;         /* enum command_cancel */
-	bool            is_close;       /* a Session's last word; fixed */
-	bool            redelivered;    /* while QUEUED: in port->again */
-	bool            submitted;      /* by submit: `sender` counts, not `caller` */
+	bool            is_close : 1;   /* a Session's last word; fixed */
+	bool            redelivered : 1; /* while QUEUED: in port->again */
+	bool            submitted : 1;  /* by submit: `sender` counts, not `caller` */
+	bool            lead : 1;       /* while QUEUED: the first of its payer, and leads `peers` */
+	bool            overdue : 1;    /* submitted: wanted back since the last look (grace_fire) */
 	uint8_t         faults;         /* servers that died of it in a row */
 	struct session *session;        /* (f) borrowed: it counts us in flight; says which Port */
 	union {
@@ -55,9 +59,15 @@ struct command {
 	uint32_t        handle_rights[IPC_HANDLES];
 	char           *path;           /* kernel's copy: path_len bytes at path_offset; owned if path_size > 0, else in the caller */
 	struct object  *handles[IPC_HANDLES];   /* a handle count each */
-	struct list     event;          /* port->cancels of the server's Port; port->completions of the sender's */
+	union {
+		struct list event;      /* port->cancels of the server's Port; port->completions of the sender's */
+		struct list peers;      /* while QUEUED: of struct command, its payer's others of this priority */
+	};
 	struct port    *completion;     /* submitted: counted; where COMPLETION goes */
-	uint64_t        token;          /* submitted: the sender's name for it */
+	union {
+		uint64_t        token;  /* submitted: the sender's name for it */
+		struct process *late;   /* detached: counted; who sent it, and may be gone */
+	};
 	uint64_t        in, out, meta;  /* submitted: windows in the sender's memory, and r15; DONE: meta = status */
 } aligned(64);
 #define COMMAND_SIZE 256                /* aligned: a slot is found by shifts */
@@ -73,6 +83,7 @@ struct port {
 	uint32_t        queue_mask;     /* bit per priority with a queue */
 	uint64_t        next_seq;       /* (f) */
 	struct list     waiters;        /* (f) of struct thread in accept, last come first served: its cache is warm */
+	uint32_t        level;          /* (f) of the server, if it is a service; else 0 */
 	struct list     events;         /* of struct notify with bits to deliver */
 	struct list     cancels;        /* of struct command: accepted ones whose caller wants them back, or has left */
 	struct list     completions;    /* of struct command: submitted by who serves here, and answered */
@@ -81,11 +92,23 @@ struct port {
 	struct command *suspect;        /* borrowed: may have killed its server; delivered alone */
 	uint64_t        acceptor;       /* pid of who accepted last */
 	bool            recovered;      /* a new instance is to hear RECOVERED once `again` is empty */
+	bool            exclusive;      /* attached: `server` alone accepts, and only when `before` is empty */
+	bool            grace_on;       /* the timer is armed, or fires */
+	struct process *server;         /* borrowed while it lives: attached, or accepted last; NULL: nobody */
+	struct list     by_server;      /* server->serves; attach_lock */
+	struct list     strangers;      /* of struct thread in accept that have to wait until their process may */
+	uint32_t        n_strangers, n_before;
+	struct process *before[BEFORE_MAX];     /* counted: earlier servers; what they sent is not all answered yet */
+	struct list     held;           /* of Ports with `before`; attach_lock */
+	struct timer    grace;          /* for commands submitted here and wanted back in vain */
+	bool            grace_again;    /* this look found what the next one is to end */
+	uint32_t        grace_next;     /* slot of the command table */
 	uint32_t        n_reserve;      /* commands made for submit, free or in use */
 	struct watchers watchers;       /* "wanted": a command came, and nobody ever accepted here */
 	struct port    *drain_next;
-	struct list     queue[PRIORITY_MAX + 1];    /* of struct command */
+	struct list     queue[PRIORITY_MAX + 1];    /* of struct command that lead those of their payer; queue.c */
 };
+#define SESSION_QUEUED_MAX 1024         /* commands that wait at a Port by one Session */
 
 struct session {
 	struct object   obj;
@@ -94,6 +117,7 @@ struct session {
 	uint32_t        rights;         /* (f) fixed */
 	uint32_t        in_flight;      /* (f) its commands queued or accepted; port.lock */
 	uint8_t         closing;        /* (f) enum session_closing; port.lock */
+	uint32_t        queued;         /* of those in flight: never accepted yet; port.lock */
 	struct command *close;          /* owned: made with the Session, so CLOSE cannot fail */
 };
 /* What a server can give a Session; the rest of a handle's rights is the kernel's. */
@@ -119,6 +143,9 @@ always_inline bool command_detached(const struct command *c) { return !c->caller
 uint64_t command_op_id(struct command *c);
 /* The caller of an accepted command wants it back: tells its server, once. The Port is locked; dispatch it after. */
 void command_cancel_locked(struct command *c);
+void grace_fire(struct timer *t);       /* port->grace */
+/* A submitted command takes its identity from what its sender serves, if anything. */
+void command_derive(struct command *c);
 /* A submitted command is over: COMPLETION to its sender. No lock held. */
 void command_complete(struct command *c, bool tell);
 
@@ -146,6 +173,7 @@ struct residue {
 	bool tell;
 	struct port *dispatch;          /* counted: its suspect is off, or a CANCEL came */
 	struct port *done_port;         /* counted: of a COMPLETION that was accepted */
+	struct process *late;           /* counted: the sender of a detached command, which is over now */
 	struct budget *payer;
 	char *path;
 	uint32_t path_size, n_handles;
@@ -166,8 +194,28 @@ void port_last_handle(struct object *o);
 bool port_destroy(struct object *o);
 void port_waiter_remove(struct thread *t, status_t why);    /* accept broken off: deadline, death */
 unsigned port_requeue_locked(struct port *p, struct command *c); /* redelivery: before all that was never accepted; steps taken */
-void port_dequeue_locked(struct port *p, struct command *c);
 void port_suspect_locked(struct port *p, struct command *c);  /* NULL: none any more */
+/* The first to accept after another process did will hear RECOVERED. */
+void port_acceptor_locked(struct port *p, struct process *server);
+
+/* ---- the queue of a Port (queue.c); the Port is locked ---- */
+void queue_add(struct port *p, struct command *c);
+unsigned queue_add_again(struct port *p, struct command *c);    /* had been accepted before; steps taken */
+/* taken: by a server, so that its payer's next one comes when others had their turn. */
+void queue_remove(struct port *p, struct command *c, bool taken);
+struct command *queue_first(struct port *p);                    /* NULL: none */
+uint8_t command_priority(const struct command *c);
+/* Threads that serve here work at least at the priority of what waits here and of what they have in hand. */
+void queue_priorities(struct port *p);
+
+/* ---- who serves a Port (attach.c) ---- */
+bool port_admits_locked(const struct port *p, const struct process *server);
+void port_serve_locked(struct port *p, struct process *server);     /* NULL: nobody */
+void port_unattach(struct port *p);                     /* it is being destroyed */
+bool attach_bury_some(struct process *dead);            /* its Ports have no server now. A bounded piece; true: all done */
+void attach_late(struct process *sender);               /* one more of its commands goes on without it */
+void attach_answered(struct process *sender);           /* one fewer; drops the reference */
+void port_admit_some(void);                             /* reaper */
 void port_dispatch(struct port *p);                         /* waiting threads take what is there; p unlocked */
 void port_drain_some(void);                                 /* reaper: ends waits at Ports that nobody can serve */
 bool session_last_ref(struct object *o);                    /* true: CLOSE is on its way, the Session lives on */

@@ -32,7 +32,7 @@ struct thread {
 	struct command *command;        /* (f) owned: for its calls; NULL only when memory ran out */
 	struct command *serving;        /* (f) what it accepted last; command memory never goes away, so it may be stale */
 	uint64_t        fs_base, gs_base;       /* (f) */
-	struct port    *wait_port;      /* (f) WAIT_ACCEPT: borrowed, the Port lists us */
+	struct port    *wait_port;      /* (f) where it accepts, or did last; borrowed only while WAIT_ACCEPT, as the Port lists it */
 	struct list     run;            /* (f) run queue; while in accept: port->waiters */
 	uint8_t         state;          /* (f) run queue lock */
 	uint8_t         wait;           /* (f) enum wait_kind; lock of what it waits in */
@@ -40,6 +40,7 @@ struct thread {
 	uint8_t         base_priority;  /* (f) */
 	uint8_t         special;        /* (f) enum thread_special: not for the short path */
 	bool            dying;
+	bool            stranger;       /* WAIT_ACCEPT: in port->strangers; port.lock */
 	uint32_t        steps;          /* (f) calls since it accepted last */
 	uint32_t        cpu;            /* whose run queue */
 	void           *fpu;            /* XSAVE area, NULL until first use; owned */
@@ -59,13 +60,13 @@ enum thread_special { SPECIAL_FPU = 1, SPECIAL_DEADLINE = 2, SPECIAL_NO_COMMAND 
 struct process {
 	struct object     obj;
 	uint64_t          pid;          /* fixed */
+	uint32_t          level, priority;      /* fixed; level (f) */
 	char              name[PROCESS_NAME_MAX];
 	struct vmem      *vmem;         /* counted; gone when DEAD */
 	struct table     *table;        /* counted; gone when DEAD */
 	struct namespace *ns;           /* counted */
 	struct budget    *budget;       /* counted */
 	uint64_t          parent_pid, start_ns;
-	uint32_t          level, priority;
 	struct spinlock   lock;         /* covers what follows */
 	struct list       threads;              /* of struct thread */
 	uint32_t          n_threads, n_live;    /* listed; of those, not exiting */
@@ -82,6 +83,10 @@ struct process {
 	uint64_t          fault_rip, fault_address;
 	uint64_t          dead_cpu_tsc; /* of threads that ended */
 	uint32_t          died_handles;
+	/* attach_lock covers these three. */
+	struct list       serves;       /* of struct port: its `server` */
+	uint32_t          late;         /* commands it sent that go on without it */
+	bool              buried;       /* all it had accepted is queued again, all it sent withdrawn or late */
 	struct list       all;          /* list of processes */
 	struct process   *reap_next;    /* dying list */
 	struct watchers   watchers;
