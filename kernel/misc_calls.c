@@ -88,7 +88,10 @@ status_t sys_kstat(handle_t resource, struct kstat *out)
 		out->switches += c->switches;
 		out->interrupts += c->interrupts;
 		out->page_faults += c->page_faults;
-		out->syscalls += c->syscalls_count;
+		out->calls_short += c->ways[CALL_SHORT];
+		out->calls_long += c->ways[CALL_LONG];
+		out->returns_short += c->ways[RETURN_SHORT];
+		out->returns_long += c->ways[RETURN_LONG];
 	}
 	return OK;
 }

@@ -105,6 +105,7 @@ static status_t send(struct thread *t, struct command *c, struct session *s, uin
 		t->special &= (uint8_t)~SPECIAL_INTERRUPTED;
 		return abandon(c, ERR_INTERRUPTED);
 	}
+	way_taken(CALL_LONG);
 	command_fresh(c);
 	t->steps++;
 	c->session = s;

@@ -628,6 +628,7 @@ static status_t answer(bool direct)
 	struct command *c = command_lock(from->rdi);
 	if (!c)
 		return ERR_NOT_FOUND;
+	way_taken(RETURN_LONG);
 	struct port *p = c->session->port;
 	struct thread *caller = c->submitted ? NULL : c->caller;
 	struct session *minted = NULL;

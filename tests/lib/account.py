@@ -4,7 +4,8 @@ figures from before, but for the fields that move by themselves; abi/objects.h m
 """
 import time
 
-MOVING = {"pages_slab", "pages_free", "time_ns", "idle_ns", "switches", "syscalls", "interrupts", "page_faults", "irq_off_max_ns"}
+MOVING = {"pages_slab", "pages_free", "time_ns", "idle_ns", "switches", "interrupts", "page_faults",
+          "calls_short", "calls_long", "returns_short", "returns_long"}
 
 
 def kstat(m):

@@ -155,8 +155,9 @@ struct kstat {
 	uint64_t pages_free;                /* (*) */
 	uint64_t pages_total;               /* managed by the page allocator */
 	uint64_t time_ns, idle_ns;          /* (*) since boot */
-	uint64_t switches, syscalls, interrupts, page_faults;  /* (*) counts since boot; syscalls: only in test builds */
-	uint64_t irq_off_max_ns;            /* (*) longest stretch in the kernel, test builds */
+	uint64_t switches, interrupts, page_faults;     /* (*) counts since boot */
+	uint64_t calls_short, calls_long;   /* (*) commands that took the short path, or the long one; test builds */
+	uint64_t returns_short, returns_long;   /* (*) and their answers */
 	uint64_t cpus;
 };
 _Static_assert(OBJ_TYPES <= 16, "kstat.objects");

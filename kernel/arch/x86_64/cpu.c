@@ -15,7 +15,8 @@
 SAME(percpu, current, PC_CURRENT); SAME(percpu, kstack_top, PC_KSTACK); SAME(percpu, user_rsp, PC_USER_RSP);
 SAME(percpu, work, PC_WORK); SAME(percpu, cpu, PC_CPU); SAME(percpu, vmem, PC_VMEM);
 SAME(percpu, commands_accepted, PC_ACCEPTED); SAME(percpu, entries, PC_ENTRIES); SAME(percpu, handlers, PC_HANDLERS);
-SAME(percpu, tss.rsp, PC_RSP0); SAME(percpu, run_top, PC_RUN_TOP);
+SAME(percpu, tss.rsp, PC_RSP0); SAME(percpu, ways[CALL_SHORT], PC_CALLS); SAME(percpu, ways[RETURN_SHORT], PC_RETURNS);
+ SAME(percpu, run_top, PC_RUN_TOP);
 SAME(regs, rip, R_RIP); SAME(regs, rdi, R_RDI); SAME(regs, rax, R_RAX); SAME(regs, vector, R_VECTOR); SAME(thread, regs, 0);
 SAME(thread, process, T_PROCESS); SAME(thread, table, T_TABLE); SAME(thread, vmem, T_VMEM); SAME(thread, command, T_COMMAND);
 SAME(thread, serving, T_SERVING); SAME(thread, fs_base, T_FS); SAME(thread, gs_base, T_GS); SAME(thread, wait_port, T_WAIT_PORT);

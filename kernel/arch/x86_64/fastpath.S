@@ -49,6 +49,13 @@
 	jz \slow
 .endm
 
+/* Test builds count what took this path, so that a test can tell. */
+.macro count at
+#ifdef TEST_BUILD
+	incq %gs:\at
+#endif
+.endm
+
 /* Interrupts are off, so only another CPU can hold it: then the C path waits. Uses R11. */
 .macro try_lock port, slow
 	mov $1, %r11d
@@ -111,6 +118,7 @@
 	or S_CLOSING(%r13), %r11b
 	jnz \slow_unlock
 	/* commit: take the server thread off the Port */
+	count PC_CALLS
 	mov (%rcx), %r11
 	mov %r11, P_WAITERS(%rbp)
 	mov 8(%rcx), %rax
@@ -257,6 +265,7 @@ fast_return_accept:
 	cmp T_PRIORITY(%r11), %r14b
 	ja slow_return_unlock
 	/* commit: the command is over */
+	count PC_RETURNS
 	movb $0, C_STATE(%rcx)
 	decl S_IN_FLIGHT(%rbx)
 	decq %gs:PC_ACCEPTED

@@ -14,6 +14,8 @@
 #define PC_ENTRIES   64
 #define PC_HANDLERS  1088
 #define PC_RSP0      2120
+#define PC_CALLS     2224           /* ways[CALL_SHORT] */
+#define PC_RETURNS   2240           /* ways[RETURN_SHORT] */
 
 /* struct regs, which is also the start of struct thread */
 #define R_R15 0

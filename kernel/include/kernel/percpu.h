@@ -12,6 +12,7 @@ struct timer;
 
 #define SYSCALL_TABLE_MAX 128
 
+enum way { CALL_SHORT, CALL_LONG, RETURN_SHORT, RETURN_LONG, WAYS };
 enum { WORK_RESCHED = 1, WORK_REAP = 2, WORK_DYING = 4, WORK_RESTORE = 8 };
 
 /* Intel SDM 3A 8.7 */
@@ -35,6 +36,7 @@ struct percpu {
 	syscall_fn     handlers[SYSCALL_TABLE_MAX];     /* (f) 1088: the C function behind it */
 	uint32_t       tss_align;       /* 2112: makes RSP0 8-byte aligned */
 	struct tss     tss;             /* (f) 2116: RSP0 at 2120 */
+	uint64_t       ways[WAYS];      /* (f) 2224: test builds count which way calls and answers went */
 
 	uint32_t       apic_id;
 	struct thread *next;            /* direct switch: runs next; not in the run queue */
@@ -56,7 +58,7 @@ struct percpu {
 	uint32_t       n_cached;
 	uint64_t       cached[64];
 	uint64_t       idle_since_tsc, idle_tsc;
-	uint64_t       switches, syscalls_count, interrupts, page_faults;
+	uint64_t       switches, interrupts, page_faults;
 };
 _Static_assert(offsetof(struct percpu, entries) == 64 && offsetof(struct percpu, handlers) == 1088, "entry.S");
 
@@ -75,6 +77,14 @@ always_inline struct thread *current_thread(void)
 	struct thread *t;
 	asm volatile("mov %%gs:8, %0" : "=r"(t));
 	return t;
+}
+always_inline void way_taken(enum way way)
+{
+#ifdef TEST_BUILD
+	this_cpu()->ways[way]++;
+#else
+	(void)way;
+#endif
 }
 always_inline void cpu_work(uint32_t bits)
 {
