@@ -122,7 +122,7 @@ noreturn void kernel_main(const struct boot_info *from)
 	this_cpu()->apic_id = apic_id();
 	klog("cpu: 1 CPU of %u in use", acpi.n_cpus ? acpi.n_cpus : 1);
 
-	zero_page = page_alloc_zero(PAGE_KERNEL);
+	zero_page = page_alloc_zero();
 	ACCOUNT_ADD(pages_kernel, 1);
 	ACCOUNT_ADD(objects[OBJ_BUDGET], 1);
 	sched_init();

@@ -7,6 +7,7 @@
 #include <kernel/cmdline.h>
 #include <kernel/log.h>
 #include <kernel/mm.h>
+#include <kernel/process.h>
 #include <kernel/sched.h>
 #include <kernel/syscall.h>
 
@@ -23,11 +24,39 @@ status_t sys_clock_now(uint64_t *ns)
 	return OK;
 }
 
+/*
+ * What one program, with all below it, may log: a line is written with interrupts off, to a serial port perhaps, and
+ * pushes older ones out. 2 KiB a second, 32 KiB at once; the supervisor may say what it has to.
+ */
+enum { LOG_NS_PER_BYTE = 500 * NS_PER_US, LOG_BURST = 32 * KiB, LOG_LINE = 32, LOG_DEPTH = 3 };
+
+static bool log_allowed(uint64_t len)
+{
+	struct budget *b = CURRENT_PROCESS->budget;
+	uint64_t now = clock_ns(), burst = (uint64_t)LOG_BURST * LOG_NS_PER_BYTE;
+	while (b->depth > LOG_DEPTH)
+		b = b->parent;
+	uint64_t from = MAX(b->log_paid_ns, now);
+	if (b->depth == 0)
+		return true;
+	if (from - now > burst) {
+		b->log_lost++;
+		return false;
+	}
+	b->log_paid_ns = from + (len + LOG_LINE) * LOG_NS_PER_BYTE;
+	uint32_t lost = __atomic_exchange_n(&b->log_lost, 0, __ATOMIC_RELAXED);
+	if (unlikely(lost))
+		klog("%s (pid %llu) wrote too fast: %u lines are missing", CURRENT_PROCESS->name, (unsigned long long)CURRENT_PROCESS->pid, lost);
+	return true;
+}
+
 status_t sys_log_write(user_in_t text, uint64_t len)
 {
 	char line[512];
 	len = MIN(len, sizeof(line));
 	status_t st = copy_in(line, text, len);
+	if (st == OK && !log_allowed(len))
+		st = ERR_LIMIT;
 	if (st == OK)
 		log_append(line, len);
 	return st;

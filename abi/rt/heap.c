@@ -84,10 +84,16 @@ static uint32_t class_of(size_t need, size_t *size)
 	return FINE_CLASSES - 1 + (log - FINE_LOG) * 4 + (uint32_t)quarters;
 }
 
+/* Memory that is there: what malloc gave never faults for want of a page. */
 static void *map(size_t size)
 {
 	uint64_t va;
-	return vmem_map(0, 0, 0, 0, size, PROT_READ | PROT_WRITE, &va) < 0 ? NULL : (void *)va;
+	if (vmem_map(0, 0, 0, 0, size, PROT_READ | PROT_WRITE, &va) < 0)
+		return NULL;
+	if (vmem_commit(0, va, size) == OK)
+		return (void *)va;
+	MUST(vmem_unmap(0, va, size));
+	return NULL;
 }
 
 /* A fresh block from the arena. What is left of an old arena is given up: less than one block. */

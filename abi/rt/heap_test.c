@@ -9,7 +9,7 @@
 
 /* The heap asks for memory here; `mapped` counts what it holds. */
 static uint64_t mapped;
-static int refuse;
+static int refuse, refuse_pages;
 #define malloc heap_malloc
 #define free heap_free
 #define calloc heap_calloc
@@ -33,6 +33,12 @@ status_t vmem_map(handle_t v, handle_t f, uint64_t o, uint64_t va, uint64_t size
 	mapped += size;
 	*out = (uint64_t)p;
 	return OK;
+}
+
+status_t vmem_commit(handle_t v, uint64_t va, uint64_t size)
+{
+	(void)v, (void)va, (void)size;
+	return refuse_pages ? ERR_NO_MEMORY : OK;
 }
 
 status_t vmem_unmap(handle_t v, uint64_t va, uint64_t size)
@@ -166,6 +172,16 @@ static void no_memory_is_said(void **state)
 	while (p);
 	refuse = 0;
 	assert_non_null(heap_malloc(30000));
+	/* Addresses without pages behind them are no memory either, and are given back. */
+	refuse_pages = 1;
+	size_t before = mapped;
+	assert_null(heap_malloc(1 << 20));
+	do
+		p = heap_malloc(30000);
+	while (p);
+	assert_int_equal(mapped, before);
+	refuse_pages = 0;
+	assert_non_null(heap_malloc(1 << 20));
 }
 
 int main(void)

@@ -1,1 +1,1 @@
-LIBS_kill := cli
+LIBS_kill := cli launch

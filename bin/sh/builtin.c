@@ -2,7 +2,10 @@
  * builtin: what only the shell itself can do.
  */
 #include <cli/cli.h>
+#include <gen/errors.h>
 #include <gen/syscalls.h>
+#include <launch/launch.h>
+#include <rt/start.h>
 #include <string.h>
 #include "shell.h"
 
@@ -66,6 +69,33 @@ static int run_jobs(int argc unused, char **argv unused)
 	return 0;
 }
 
+/* Here too, and not only a program: to end who left no room for one to start. Of a job, all that it has started ends. */
+static int run_kill(int argc, char **argv)
+{
+	int status = 0;
+
+	if (argc < 2) {
+		complain("sh: usage: kill PID...\n");
+		return CLI_USAGE;
+	}
+	for (int i = 1; i < argc; i++) {
+		uint64_t pid;
+		status_t st;
+		if (!cli_number(argv[i], &pid) || pid == 0) {
+			complain("sh: kill: %s: not a process number\n", argv[i]);
+			status = CLI_USAGE;
+			continue;
+		}
+		if (!jobs_kill(pid, &st))
+			st = launch_kill(pid);
+		if (st < 0) {
+			complain("sh: kill: %s: %s\n", argv[i], st == ERR_NOT_FOUND ? "no such process" : error_text(st));
+			status = 1;
+		}
+	}
+	return status;
+}
+
 static void say_time(const char *what, uint64_t ns)
 {
 	complain("%s %llu.%03llu s\n", what, (unsigned long long)(ns / NS_PER_SEC), (unsigned long long)(ns % NS_PER_SEC / NS_PER_MS));
@@ -98,6 +128,7 @@ static const struct { const char *name, *help; int (*run)(int argc, char **argv)
 	{ "export", "export NAME=VALUE      the same as set", run_set },
 	{ "help",   "help                   this", run_help },
 	{ "jobs",   "jobs                   programs in the background", run_jobs },
+	{ "kill",   "kill PID...            end programs, those of this shell with all that they have started", run_kill },
 	{ "set",    "set [NAME=VALUE...]    variables, also for programs; NAME=VALUE alone does it too", run_set },
 	{ "time",   "time COMMAND...        runs it and says how long that took", run_time },
 	{ "unset",  "unset NAME...", run_unset },

@@ -2,6 +2,10 @@
  * jobs: programs under way. Each has a Notify that its end sets, bound to the shell's one Port under the
  * job's number; ^C arrives there too, from the terminal, under number 0. A pipeline is several jobs.
  *
+ * Each program gets a Budget of its own: seven eighths of what is left of what all of them together may have, so that
+ * it finds nearly all there is, and whoever comes after it still finds some. The shell at the terminal keeps a part for
+ * itself. Ending a job ends all that runs on its Budget, with whatever it has started.
+ *
  * The terminal may be killed and come back while a program runs, and has then forgotten whom ^C concerns;
  * so the shell looks now and then while it waits, and tells it again.
  */
@@ -14,23 +18,58 @@
 #include <supervise/reason.h>
 #include "shell.h"
 
-enum { JOBS_MAX = 32, SIGNAL_BADGE = 0, STATUS_INTERRUPTED = 128 + 2 };
+enum { JOBS_MAX = 32, SIGNAL_BADGE = 0, STATUS_INTERRUPTED = 128 + 2, OWN_PART = 16, LEFT_PART = 8 };
 #define REMIND_NS (2 * NS_PER_SEC)
 
 struct job {
 	bool     used, ended;
 	handle_t process, notify;
+	handle_t budget;            /* 0: the shell's own */
 	uint64_t pid;
 	char     name[PROCESS_NAME_MAX];
 };
 
 static struct job jobs[JOBS_MAX];       /* job i has badge i + 1 */
 static handle_t port, signal;
+static handle_t programs;               /* the Budget above those of all jobs; 0: the shell's own */
+
+/* What is left without one part in n. Who has no limit sets none. */
+static uint64_t without(uint64_t limit, uint64_t used, uint64_t n)
+{
+	uint64_t left = limit > used ? limit - used : 0;
+
+	return limit == UINT64_MAX ? limit : left - left / n;
+}
+
+static uint32_t without32(uint32_t limit, uint32_t used, uint32_t n)
+{
+	return limit == UINT32_MAX ? limit : (uint32_t)without(limit, used, n);
+}
+
+/* A Budget below `parent` with all that is left there but one part in n. 0: there cannot be one; then none it is. */
+static handle_t budget_below(handle_t parent, uint32_t n)
+{
+	struct budget_info b;
+	handle_t budget;
+
+	if (budget_info(parent, &b) < 0)
+		return 0;
+	const struct budget_limits limits = {
+		.pages = without(b.limit.pages, b.used.pages, n),
+		.kernel_bytes = without(b.limit.kernel_bytes, b.used.kernel_bytes, n),
+		.handles = without32(b.limit.handles, b.used.handles, n), .threads = without32(b.limit.threads, b.used.threads, n),
+		.commands = without32(b.limit.commands, b.used.commands, n),
+		.processes = without32(b.limit.processes, b.used.processes, n),
+	};
+	return budget_create(parent, &limits, &budget) < 0 ? 0 : budget;
+}
 
 status_t jobs_init(void)
 {
 	status_t st = port_create(0, &port);
 
+	if (shell.interactive)
+		programs = budget_below(0, OWN_PART);
 	if (st == OK)
 		st = notify_create(&signal);
 	return st == OK ? notify_port(signal, port, SIGNAL_BADGE) : st;
@@ -64,7 +103,14 @@ static void job_drop(struct job *j)
 {
 	handle_close(j->notify);
 	handle_close(j->process);
+	if (j->budget)
+		handle_close(j->budget);
 	*j = (struct job){ 0 };
+}
+
+static status_t job_end(const struct job *j)
+{
+	return j->budget ? budget_end(j->budget) : process_kill(j->process, KILL_PLAIN);
 }
 
 static struct job *job_free(void)
@@ -99,24 +145,38 @@ static int start_failed(const char *name, status_t st, const char *why)
 	return st == ERR_NOT_FOUND ? LAUNCH_NOT_FOUND : LAUNCH_FAILED;
 }
 
-static status_t job_start(struct job *j, const struct stage *stage, const char **why)
+static status_t job_start(struct job *j, const struct stage *stage, bool background, const char **why)
 {
 	char **argv = stage->argv;
 	struct launch l = {
 		.argc = stage->argc, .argv = (const char *const *)argv, .in = stage->in, .out = stage->out, .error = shell.terminal,
 	};
+	struct process_info self;
 
 	*why = NULL;
-	l.envc = vars_list(&l.envp);
-	status_t st = launch(&l, &j->process, &j->pid, why);
+	status_t st = process_info(0, &self);
 	if (st < 0)
 		return st;
+	l.priority = MIN(self.priority, (uint32_t)(background ? PRIORITY_BACKGROUND : PRIORITY_NORMAL));
+	l.budget = budget_below(programs, LEFT_PART);
+	l.envc = vars_list(&l.envp);
+	st = launch(&l, &j->process, &j->pid, why);
+	j->budget = l.budget;
+	if (st < 0) {
+		if (j->budget)
+			handle_close(j->budget);
+		j->budget = 0;
+		return st;
+	}
 	const char *slash = strrchr(argv[0], '/');
 	snprintf(j->name, sizeof(j->name), "%s", slash ? slash + 1 : argv[0]);
 	st = job_watch(j);
 	if (st < 0) {
-		(void)!process_kill(j->process, KILL_PLAIN);
+		(void)!job_end(j);
 		handle_close(j->process);
+		if (j->budget)
+			handle_close(j->budget);
+		j->budget = 0;
 		return st;
 	}
 	j->used = true;
@@ -205,7 +265,7 @@ static int run_foreground(struct job **list, int n, int status)
 		interrupted = true;
 		for (int i = 0; i < n; i++)
 			if (list[i])
-				(void)!process_kill(list[i]->process, KILL_PLAIN);
+				(void)!job_end(list[i]);
 	}
 	shell.cpu_ns = 0;
 	for (int i = 0; i < n; i++)
@@ -219,7 +279,7 @@ static int run_foreground(struct job **list, int n, int status)
 }
 
 /* Starts the program of a stage. NULL: that failed, was said, and is *status. */
-static struct job *stage_start(const struct stage *stage, int *status)
+static struct job *stage_start(const struct stage *stage, bool background, int *status)
 {
 	struct job *j = job_free();
 	const char *why;
@@ -229,7 +289,7 @@ static struct job *stage_start(const struct stage *stage, int *status)
 		*status = LAUNCH_FAILED;
 		return NULL;
 	}
-	status_t st = job_start(j, stage, &why);
+	status_t st = job_start(j, stage, background, &why);
 	if (st == OK)
 		return j;
 	*status = start_failed(stage->argv[0], st, why);
@@ -264,7 +324,7 @@ int jobs_run(struct stage *stages, int n, bool background)
 	for (int i = 0; i < n; i++) {
 		if (stages[i].argc == 0 || builtin_known(stages[i].argv[0]))
 			continue;
-		list[i] = stage_start(&stages[i], &status);
+		list[i] = stage_start(&stages[i], background, &status);
 		stage_close(&stages[i]);
 		if (list[i])
 			status = 0;
@@ -307,6 +367,16 @@ void jobs_reap(void)
 				say_ended(&jobs[i]);
 			job_drop(&jobs[i]);
 		}
+}
+
+bool jobs_kill(uint64_t pid, status_t *st)
+{
+	for (int i = 0; i < JOBS_MAX; i++)
+		if (jobs[i].used && jobs[i].pid == pid) {
+			*st = job_end(&jobs[i]);
+			return true;
+		}
+	return false;
 }
 
 void jobs_list(void)

@@ -47,6 +47,8 @@ int jobs_run(struct stage *stages, int n, bool background);
 int job_run(int argc, char **argv);     /* one program, with the shell's own ends */
 void jobs_reap(void);           /* says which background jobs have ended */
 void jobs_list(void);
+/* Ends a job of this shell, and all that it has started. False: it is none. */
+bool jobs_kill(uint64_t pid, status_t *st);
 int jobs_wait(uint64_t pid);    /* 0: for all */
 
 /* builtin.c */

@@ -27,7 +27,7 @@ static struct command *free_list;       /* linked through `session` */
 
 static bool grow_locked(void)
 {
-	uint64_t p = command_chunk_count < CHUNKS_MAX ? page_alloc(CHUNK_ORDER, PAGE_KERNEL) : 0;
+	uint64_t p = command_chunk_count < CHUNKS_MAX ? page_alloc(CHUNK_ORDER) : 0;
 	if (!p)
 		return false;
 	struct command *c = HHDM(p);

@@ -73,6 +73,20 @@ void budget_release(struct budget *b, enum budget_item item, uint64_t n)
 		give(b, item, n);
 }
 
+bool budget_within(const struct budget *b, const struct budget *top)
+{
+	while (b && b != top)
+		b = b->parent;
+	return b;
+}
+
+bool budget_ended(const struct budget *b)
+{
+	while (b && !b->ended)
+		b = b->parent;
+	return b;
+}
+
 struct budget *budget_create(struct budget *parent, const struct budget_limits *limits, status_t *why)
 {
 	*why = ERR_LIMIT;

@@ -17,8 +17,8 @@
 #include <kernel/spinlock.h>
 
 #define LOW_MEMORY    (1 * MiB)
-#define USER_RESERVE   256              /* pages that user memory leaves */
-#define KERNEL_RESERVE 128              /* pages that kernel objects leave: for recovery, which runs on the root Budget */
+/* Pages that user memory and kernel objects leave to whoever stands closer to the root. */
+enum { SERVICES_LEAVE_USER = 256, SERVICES_LEAVE_KERNEL = 128, PROGRAMS_LEAVE = 1024 };
 #define CACHE_BATCH   16
 #define RANGES_MAX    512            /* as many as the memory map can have */
 
@@ -26,6 +26,8 @@ static struct spinlock lock;            /* covers the lists */
 static uint32_t free_list[PAGE_ORDER_MAX + 1];      /* frame number of the first; 0: empty */
 static uint64_t free_pages;             /* in the lists; under lock */
 uint64_t page_total;
+
+enum page_need { PAGE_USER, PAGE_KERNEL };
 
 static uint64_t early_next, early_end;
 static struct { uint64_t base, end; bool ram; } ranges[RANGES_MAX];    /* what HHDM maps; ram: ours */
@@ -36,7 +38,7 @@ void kernel_map_page_array(uint64_t va, uint64_t end);
 uint64_t page_early(void)
 {
 	if (early_next == early_end) {          /* after boot, tables for mmio_map come from the allocator */
-		uint64_t p = page_alloc_zero(PAGE_KERNEL);
+		uint64_t p = page_alloc_zero();
 		if (!p)
 			panic("out of memory for kernel page tables");
 		ACCOUNT_ADD(pages_kernel, 1);
@@ -117,38 +119,66 @@ static uint64_t alloc_locked(unsigned order)
 	return (uint64_t)n << PAGE_SHIFT;
 }
 
-/* The first process and the supervisor may use the last page: they are who brings the others back. */
-static uint64_t reserve(enum page_need need)
+/*
+ * The first process and the supervisor, on the root Budget, may use the last page: they are who brings the others back.
+ * Services, right below, leave a little for them; programs, further down, leave enough to bring services back.
+ */
+static uint64_t reserve(const struct budget *b, enum page_need need)
 {
-	struct thread *t = current_thread();
-	if (!t || t->process->budget == budget_root())
-		return 0;
-	return need == PAGE_USER ? USER_RESERVE : KERNEL_RESERVE;
+	switch (b->depth) {
+	case 0:  return 0;
+	case 1:  return need == PAGE_USER ? SERVICES_LEAVE_USER : SERVICES_LEAVE_KERNEL;
+	default: return PROGRAMS_LEAVE;
+	}
 }
 
-uint64_t page_alloc(unsigned order, enum page_need need)
+static const struct budget *current_budget(void)
+{
+	struct thread *t = current_thread();
+	return t ? t->process->budget : budget_root();
+}
+
+static uint64_t alloc(const struct budget *b, unsigned order, enum page_need need)
 {
 	struct percpu *c = this_cpu();
 	if (order == 0 && c->n_cached)
 		return c->cached[--c->n_cached];
 	uint64_t p = 0;
 	spin_lock(&lock);
-	if (order > PAGE_ORDER_MAX || free_pages < (1ull << order) + reserve(need)) {
+	if (order > PAGE_ORDER_MAX || free_pages < (1ull << order) + reserve(b, need)) {
 		spin_unlock(&lock);
 		return 0;
 	}
 	p = alloc_locked(order);
-	if (order == 0 && free_pages > USER_RESERVE + CACHE_BATCH)
+	if (order == 0 && free_pages > PROGRAMS_LEAVE + CACHE_BATCH)
 		while (c->n_cached < CACHE_BATCH)
 			c->cached[c->n_cached++] = alloc_locked(0);
 	spin_unlock(&lock);
 	return p;
 }
 
-uint64_t page_alloc_zero(enum page_need need)
+uint64_t page_alloc(unsigned order)
 {
-	uint64_t p = page_alloc(0, need);
-	if (p && !(PLANTED(no_zero) && need == PAGE_USER && p / PAGE_SIZE % 256 == 7))
+	return alloc(current_budget(), order, PAGE_KERNEL);
+}
+
+uint64_t page_alloc_zero(void)
+{
+	uint64_t p = page_alloc(0);
+	if (p)
+		mem_zero(HHDM(p), PAGE_SIZE);
+	return p;
+}
+
+uint64_t page_alloc_user(const struct budget *payer, unsigned order)
+{
+	return alloc(payer, order, PAGE_USER);
+}
+
+uint64_t page_alloc_user_zero(const struct budget *payer)
+{
+	uint64_t p = page_alloc_user(payer, 0);
+	if (p && !(PLANTED(no_zero) && p / PAGE_SIZE % 256 == 7))
 		mem_zero(HHDM(p), PAGE_SIZE);
 	return p;
 }

@@ -55,7 +55,7 @@ void *kmalloc(size_t size)
 		unsigned order = page_order(size);
 		if (size > 1 * MiB)
 			return NULL;
-		uint64_t p = page_alloc(order, PAGE_KERNEL);
+		uint64_t p = page_alloc(order);
 		if (!p)
 			return NULL;
 		ACCOUNT_ADD(slab_bytes, PAGE_SIZE << order);
@@ -69,7 +69,7 @@ void *kmalloc(size_t size)
 	spin_lock(&pool[c].lock);
 	struct slab *s;
 	if (list_empty(&pool[c].partial)) {
-		uint64_t p = page_alloc(0, PAGE_KERNEL);
+		uint64_t p = page_alloc(0);
 		if (!p) {
 			spin_unlock(&pool[c].lock);
 			return NULL;

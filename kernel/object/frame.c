@@ -118,7 +118,7 @@ struct frame *frame_create(uint64_t size, uint32_t flags, struct budget *payer, 
 		f->kind = FRAME_CONTIG;
 		*why = order > CONTIGUOUS_ORDER_MAX ? ERR_INVALID : budget_charge(payer, CHARGE_PAGES, 1ull << order);
 		if (*why == OK) {
-			f->phys = page_alloc(order, PAGE_USER);
+			f->phys = page_alloc_user(payer, order);
 			if (f->phys) {
 				mem_zero(HHDM(f->phys), PAGE_SIZE << order);
 				f->n_pages = f->committed = 1ull << order;
@@ -169,7 +169,7 @@ status_t frame_page(struct frame *f, uint64_t index, uint64_t *phys)
 		} else if (*slot) {
 			*phys = *slot;
 		} else if ((st = budget_charge(f->obj.payer, CHARGE_PAGES, 1)) == OK) {
-			*phys = page_alloc_zero(PAGE_USER);
+			*phys = page_alloc_user_zero(f->obj.payer);
 			if (*phys) {
 				*slot = *phys;
 				f->committed++;

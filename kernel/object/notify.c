@@ -111,17 +111,47 @@ static struct binding *binding_find_locked(struct notify *n, unsigned bit)
 	return NULL;
 }
 
+static void timer_again(struct binding *b)
+{
+	uint64_t now = clock_ns(), next = MIN(b->timer.deadline, now) + b->period;
+	/* Periods that were missed are not made up for. */
+	if (next <= now)
+		next += (now - next) / b->period * b->period + b->period;
+	timer_arm(&b->timer, next);
+}
+
+/*
+ * A period whose bit nobody has taken yet says nothing new: the timer rests until it is taken. So timers cost no more
+ * interrupts than their owner has time to look at, however many there are and however short their periods.
+ */
 static void timer_fired(struct timer *t)
 {
 	struct binding *b = CONTAINER_OF(t, struct binding, timer);
-	if (b->period) {
-		uint64_t now = clock_ns(), next = MIN(t->deadline, now) + b->period;
-		/* Periods that were missed are not made up for. */
-		if (next <= now)
-			next += (now - next) / b->period * b->period + b->period;
-		timer_arm(t, next);
+	struct notify *n = b->notify;
+	uint64_t bit = 1ull << b->bit;
+	spin_lock(&n->lock);
+	bool rests = b->period && (n->bits & bit);
+	if (rests)
+		n->resting |= bit;
+	spin_unlock(&n->lock);
+	if (rests)
+		return;
+	if (b->period)
+		timer_again(b);
+	notify_signal(n, bit);
+}
+
+uint64_t notify_take_locked(struct notify *n)
+{
+	uint64_t bits = n->bits, resting = n->resting & bits;
+	n->bits = 0;
+	n->resting = 0;
+	for (; unlikely(resting); resting &= resting - 1) {
+		struct binding *b = binding_find_locked(n, (unsigned)__builtin_ctzll(resting));
+		if (b && b->period)
+			timer_again(b);
 	}
-	notify_signal(b->notify, 1ull << b->bit);
+	return bits;
 }
 
 static struct binding *binding_create(struct notify *n, unsigned bit, struct budget *payer, status_t *why)
@@ -214,6 +244,9 @@ status_t notify_set_timer(struct notify *n, unsigned bit, uint64_t deadline, uin
 	spin_unlock(&n->lock);
 	if (b && b->source)
 		return ERR_INVALID;
+	spin_lock(&n->lock);
+	n->resting &= ~(1ull << bit);
+	spin_unlock(&n->lock);
 	if (deadline == FOREVER) {
 		if (b)
 			binding_destroy(b);
@@ -284,8 +317,7 @@ status_t sys_notify_take(handle_t h, uint64_t *bits)
 	if (st < 0)
 		return st;
 	spin_lock(&n->lock);
-	*bits = n->bits;
-	n->bits = 0;
+	*bits = notify_take_locked(n);
 	spin_unlock(&n->lock);
 	return OK;
 }

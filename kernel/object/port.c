@@ -133,8 +133,7 @@ static void notify_deliver_locked(struct port *p, struct thread *t)
 	p->pending--;
 	spin_lock(&n->lock);
 	n->queued = false;
-	uint64_t bits = n->bits;
-	n->bits = 0;
+	uint64_t bits = notify_take_locked(n);
 	spin_unlock(&n->lock);
 	regs_clear(r);
 	r->rax = ACCEPT_NOTIFY;

@@ -55,9 +55,15 @@ struct process *process_create(const char *name, struct budget *b, struct namesp
 		return NULL;
 	}
 	spin_lock(&process_list_lock);
-	list_push_back(&process_list, &p->all);
+	bool ended = budget_ended(b);
+	if (!ended)
+		list_push_back(&process_list, &p->all);
 	spin_unlock(&process_list_lock);
-	return p;
+	if (!ended)
+		return p;
+	object_put(&p->obj);
+	*why = ERR_LIMIT;
+	return NULL;
 }
 
 bool process_destroy(struct object *o)
@@ -355,6 +361,37 @@ status_t sys_process_kill(handle_t h, uint32_t reason)
 	if (reason > KILL_HEARTBEAT)
 		return ERR_INVALID;
 	process_end(p, EXIT_KILLED, reason, 0, 0);
+	return OK;
+}
+
+/* Whom a restart has ended is dying, and not met again. */
+status_t sys_budget_end(handle_t h)
+{
+	struct budget *b;
+	status_t st = LOOKUP(h, OBJ_BUDGET, RIGHT_MANAGE, &b);
+	if (st < 0)
+		return st;
+	for (;;) {
+		struct process *p = NULL;
+		spin_lock(&process_list_lock);
+		b->ended = true;
+		LIST_EACH(node, &process_list) {
+			struct process *q = CONTAINER_OF(node, struct process, all);
+			if (q != CURRENT_PROCESS && !q->dying && budget_within(q->budget, b)) {
+				p = OBJ_GET(q);
+				break;
+			}
+		}
+		spin_unlock(&process_list_lock);
+		if (!p)
+			break;
+		process_end(p, EXIT_KILLED, KILL_PLAIN, 0, 0);
+		OBJ_PUT(p);
+		if (sched_preempt_point())
+			return STATUS_RESTART;
+	}
+	if (budget_within(CURRENT_PROCESS->budget, b))
+		process_end(CURRENT_PROCESS, EXIT_KILLED, KILL_PLAIN, 0, 0);
 	return OK;
 }
 

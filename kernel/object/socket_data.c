@@ -217,7 +217,7 @@ static noinline status_t pages_locked(struct link *k, struct lane *l, uint64_t n
 		status_t st = budget_charge(k->payer, CHARGE_PAGES, 1);
 		if (st < 0)
 			return st;
-		uint64_t phys = page_alloc(0, PAGE_USER);
+		uint64_t phys = page_alloc_user(k->payer, 0);
 		if (!phys) {
 			budget_release(k->payer, CHARGE_PAGES, 1);
 			return ERR_NO_MEMORY;

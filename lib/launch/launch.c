@@ -25,7 +25,7 @@ status_t launch(const struct launch *l, handle_t *process, uint64_t *pid, const 
 		handles[n++] = (struct spawn_handle){ .name = "stderr", .handle = l->error };
 	struct spawn s = {
 		.argc = l->argc, .argv = l->argv, .envc = l->envc, .envp = l->envp, .handles = handles, .n_handles = n,
-		.priority = self.priority, .level = self.level,
+		.priority = l->priority ? l->priority : self.priority, .level = self.level, .budget = l->budget,
 	};
 	st = ERR_NOT_FOUND;
 	for (unsigned i = 0; st == ERR_NOT_FOUND && launch_candidate(l->argv[0], i, uri, sizeof(uri)); i++)

@@ -490,6 +490,8 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	(void)argv;
+	/* Above all programs, which it may have to end, but not above who asks for that. */
+	MUST(thread_set_priority(0, PRIORITY_SUPERVISOR));
 	svc_commit();
 	MUST(legacy_read(&left));
 	legacy_discard(&left, useless);

@@ -198,10 +198,21 @@ static bool number(const char *value, uint64_t *out, struct manifest_error *e)
 	return amount(value, out) || refuse(e, "\"%.40s\" is not a number (K, M and G may follow it)", value);
 }
 
+/* "60%". */
+static bool part(const char *value, uint32_t *percent)
+{
+	uint64_t v;
+
+	if (!digits(&value, 10, &v) || strcmp(value, "%") != 0 || v < 1 || v > 100)
+		return false;
+	*percent = (uint32_t)v;
+	return true;
+}
+
 static bool set(struct manifest *m, enum key key, const char *value, struct manifest_error *e)
 {
-	static const char *const priorities[] = { "idle", "normal", "service", "driver" };
-	static const uint32_t priority_values[] = { PRIORITY_IDLE, PRIORITY_NORMAL, PRIORITY_SERVICE, PRIORITY_DRIVER };
+	static const char *const priorities[] = { "idle", "normal", "interactive", "service", "driver" };
+	static const uint32_t priority_values[] = { PRIORITY_IDLE, PRIORITY_NORMAL, PRIORITY_INTERACTIVE, PRIORITY_SERVICE, PRIORITY_DRIVER };
 	static const char *const starts[] = { "boot", "first-use" };
 	static const char *const restarts[] = { "always", "on-fault", "never" };
 	static const char *const switches[] = { "no", "yes" };
@@ -230,7 +241,7 @@ static bool set(struct manifest *m, enum key key, const char *value, struct mani
 		return true;
 	case KEY_PRIORITY:
 		if (!choice(value, priorities, priority_values, ARRAY_LEN(priorities), &m->priority))
-			return refuse(e, "priority must be idle, normal, service or driver");
+			return refuse(e, "priority must be idle, normal, interactive, service or driver");
 		return true;
 	case KEY_START:
 		if (!choice(value, starts, counting, ARRAY_LEN(starts), &c))
@@ -242,8 +253,8 @@ static bool set(struct manifest *m, enum key key, const char *value, struct mani
 			return refuse(e, "restart must be always, on-fault or never");
 		m->restart = (int)c;
 		return true;
-	case KEY_MEMORY:    return number(value, &m->budget.memory, e);
-	case KEY_KERNEL:    return number(value, &m->budget.kernel, e);
+	case KEY_MEMORY:    return part(value, &m->budget.memory_percent) || number(value, &m->budget.memory, e);
+	case KEY_KERNEL:    return part(value, &m->budget.kernel_percent) || number(value, &m->budget.kernel, e);
 	case KEY_HANDLES:   return number(value, &m->budget.handles, e);
 	case KEY_THREADS:   return number(value, &m->budget.threads, e);
 	case KEY_COMMANDS:  return number(value, &m->budget.commands, e);
@@ -329,7 +340,7 @@ bool manifest_parse(struct manifest *m, const char *name, const char *text, size
 	uint32_t seen = 0;
 
 	memset(m, 0, sizeof(*m));
-	m->budget = (struct manifest_budget){ UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX };
+	m->budget = (struct manifest_budget){ UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, 0, 0 };
 	m->priority = PRIORITY_SERVICE;
 	m->level = 100;
 	m->state = PAGE_SIZE;

@@ -7,10 +7,11 @@
  *   provides = rng                 schemes; the i-th gets the Port under badge i
  *   opens = log null               schemes it may open; "*" is all there are
  *   level = 20                     place in the call order, 1..100
- *   priority = service             idle, normal, service or driver
+ *   priority = service             idle, normal, interactive, service or driver
  *   start = boot                   boot or first-use
  *   restart = always               always, on-fault or never
- *   budget.memory = 2M             also .handles .threads .commands .processes .kernel; K, M, G allowed
+ *   budget.memory = 2M             also .handles .threads .commands .processes .kernel; K, M, G allowed;
+ *                                  60%: of the machine's memory (.memory, .kernel)
  *   resource = ioports:3f8+8       repeatable: ioports:HEX+N, irq:N, phys:HEX+HEX, info, info-manage, boot
  *   state = 64K                    size of its state Frame (4K; at most 16M)
  *   shelf = yes                    yes or no: a shelf for handles that outlive an instance
@@ -38,7 +39,10 @@ struct manifest_resource {
 };
 
 /* Limits that the manifest does not name are UINT64_MAX: the parent's count. */
-struct manifest_budget { uint64_t memory, kernel, handles, threads, commands, processes; };
+struct manifest_budget {
+	uint64_t memory, kernel, handles, threads, commands, processes;
+	uint32_t memory_percent, kernel_percent;        /* not 0: of the machine's memory */
+};
 
 struct manifest {
 	char     name[MANIFEST_NAME_MAX + 1];

@@ -93,7 +93,7 @@ static void mistakes(void **state)
 		{ "level = 101", 1, "level must be 1 to 100" },
 		{ "level = 99999999999999999999999", 1, "level must be 1 to 100" },
 		{ "level =", 1, "level has no value" },
-		{ "priority = high", 1, "priority must be idle, normal, service or driver" },
+		{ "priority = high", 1, "priority must be idle, normal, interactive, service or driver" },
 		{ "start = soon", 1, "start must be boot or first-use" },
 		{ "restart = maybe", 1, "restart must be always, on-fault or never" },
 		{ "budget.memory = 2T", 1, "\"2T\" is not a number (K, M and G may follow it)" },

@@ -270,6 +270,16 @@ static uint32_t limit32(uint64_t v)
 	return (uint32_t)MIN(v, (uint64_t)UINT32_MAX);
 }
 
+/* Bytes that a manifest allows, perhaps as a part of all memory that processes can ever have. */
+static uint64_t limit_bytes(uint64_t bytes, uint32_t percent)
+{
+	struct kstat k;
+
+	if (!percent || kstat(root, &k) < 0)
+		return bytes;
+	return (k.pages_total - k.pages_kernel) * PAGE_SIZE / 100 * percent;
+}
+
 /* A state Frame. A small one is there at once: what a service must note it can note when memory is short, too. */
 static status_t state_create(uint64_t size, handle_t *frame)
 {
@@ -287,9 +297,10 @@ static status_t state_create(uint64_t size, handle_t *frame)
 static status_t make_parts(struct service *s)
 {
 	const struct manifest_budget *b = &s->m.budget;
+	const uint64_t memory = limit_bytes(b->memory, b->memory_percent);
 	const struct budget_limits limits = {
-		.pages = b->memory == UINT64_MAX ? UINT64_MAX : (b->memory + PAGE_SIZE - 1) / PAGE_SIZE,
-		.kernel_bytes = b->kernel, .handles = limit32(b->handles), .threads = limit32(b->threads),
+		.pages = memory == UINT64_MAX ? UINT64_MAX : (memory + PAGE_SIZE - 1) / PAGE_SIZE,
+		.kernel_bytes = limit_bytes(b->kernel, b->kernel_percent), .handles = limit32(b->handles), .threads = limit32(b->threads),
 		.commands = limit32(b->commands), .processes = limit32(b->processes),
 	};
 	handle_t file;

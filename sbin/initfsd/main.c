@@ -261,6 +261,8 @@ int main(int argc, char **argv)
 	(void)argc;
 	(void)argv;
 	struct legacy left;
+	/* Whoever reads a file does so on his own account: commands lift us to their senders' priority. */
+	MUST(thread_set_priority(0, PRIORITY_NORMAL));
 	svc_commit();
 	MUST(legacy_read(&left));
 	keep_start_handles(&left);

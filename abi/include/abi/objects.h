@@ -76,7 +76,14 @@ struct exec_args {
 	handle_t table;             /* 0: a fresh one. Else a handle table that outlived its process; n_handles is 0 then */
 };
 
-enum { PRIORITY_IDLE = 0, PRIORITY_NORMAL = 12, PRIORITY_SERVICE = 18, PRIORITY_DRIVER = 24, PRIORITY_MAX = 31 };
+/*
+ * Programs in the background give way to those that somebody waits for, and all of them to the shell. A service that
+ * does as much work as it is asked for stands with the programs, and is lifted by the commands of those above it.
+ */
+enum {
+	PRIORITY_IDLE = 0, PRIORITY_BACKGROUND = 10, PRIORITY_NORMAL = 12, PRIORITY_SUPERVISOR = 13, PRIORITY_INTERACTIVE = 14,
+	PRIORITY_SERVICE = 18, PRIORITY_DRIVER = 24, PRIORITY_MAX = 31,
+};
 
 /* How a process ended. */
 enum exit_kind { EXIT_RUNNING, EXIT_NORMAL, EXIT_KILLED, EXIT_FAULT };

@@ -162,7 +162,7 @@ static uint64_t table_alloc(struct vmem *vm)
 {
 	if (budget_charge(vm->obj.payer, CHARGE_PAGES, 1) < 0)
 		return 0;
-	uint64_t phys = page_alloc_zero(PAGE_USER);
+	uint64_t phys = page_alloc_user_zero(vm->obj.payer);
 	if (!phys) {
 		budget_release(vm->obj.payer, CHARGE_PAGES, 1);
 		return 0;

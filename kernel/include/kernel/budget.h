@@ -9,6 +9,9 @@ struct budget {
 	struct object        obj;
 	struct budget       *parent;    /* counted; NULL at the root */
 	uint32_t             depth;     /* 0 at the root, at most BUDGET_DEPTH_MAX: a charge climbs it all */
+	bool                 ended;     /* no process starts on it any more; under process_list_lock */
+	uint64_t             log_paid_ns;   /* the log has been used up to this time (atomic enough: a line more or less) */
+	uint32_t             log_lost;      /* lines refused since the last one taken */
 	struct budget_limits limit;     /* fixed after create */
 	struct budget_limits used;      /* atomic */
 };
@@ -22,3 +25,6 @@ must_use status_t budget_charge(struct budget *b, enum budget_item item, uint64_
 void budget_release(struct budget *b, enum budget_item item, uint64_t n);
 struct budget *budget_create(struct budget *parent, const struct budget_limits *limits, status_t *why);
 struct budget *budget_root(void);
+/* Is b `top` or below it? */
+bool budget_within(const struct budget *b, const struct budget *top);
+bool budget_ended(const struct budget *b);      /* or one above it */

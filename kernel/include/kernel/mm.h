@@ -19,12 +19,14 @@ struct page {
 #define PAGE_ARRAY ((struct page *)0xffffc00000000000ull)
 always_inline struct page *page_of(uint64_t phys) { return &PAGE_ARRAY[phys >> PAGE_SHIFT]; }
 
-enum page_need { PAGE_USER, PAGE_KERNEL };      /* user pages stop above the kernel's reserve */
+struct budget;
 
 void page_init(const struct boot_mem *mem, uint32_t n);
 /* 2^order pages, contiguous, aligned to their size, content undefined. 0: none left. */
-uint64_t page_alloc(unsigned order, enum page_need need);
-uint64_t page_alloc_zero(enum page_need need);  /* one page */
+uint64_t page_alloc(unsigned order);    /* for the kernel; leaves the reserve that the current process's Budget must leave */
+uint64_t page_alloc_zero(void);         /* one page */
+uint64_t page_alloc_user(const struct budget *payer, unsigned order);   /* for a process; the reserve is the payer's */
+uint64_t page_alloc_user_zero(const struct budget *payer);
 void page_free(uint64_t phys, unsigned order);
 void page_add_range(uint64_t phys, uint64_t pages);     /* boot: hand memory over */
 uint64_t page_free_count(void);

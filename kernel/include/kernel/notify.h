@@ -13,6 +13,7 @@ struct notify {
 	struct object   obj;
 	struct spinlock lock;           /* covers what follows; after port.lock */
 	uint64_t        bits;
+	uint64_t        resting;        /* of them: periodic timers that go on when the bit is taken */
 	struct port    *port;           /* counted; where events go, or NULL */
 	uint64_t        badge;
 	bool            queued;         /* in port->events (port.lock) */
@@ -39,6 +40,7 @@ void watchers_fire(struct watchers *w, bool last);  /* last: stays fired; late b
 struct notify *notify_create(struct budget *payer, status_t *why);
 bool notify_destroy(struct object *o);
 void notify_signal(struct notify *n, uint64_t bits);
+uint64_t notify_take_locked(struct notify *n);      /* all bits, cleared */
 must_use status_t notify_bind(struct notify *n, unsigned bit, struct object *source, struct watchers *w, struct budget *payer);
 must_use status_t notify_set_timer(struct notify *n, unsigned bit, uint64_t deadline, uint64_t period, struct budget *payer);
 must_use status_t notify_set_port(struct notify *n, struct port *p, uint64_t badge);
