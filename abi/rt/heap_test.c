@@ -176,12 +176,8 @@ static void no_memory_is_said(void **state)
 	refuse_pages = 1;
 	size_t before = mapped;
 	assert_null(heap_malloc(1 << 20));
-	do
-		p = heap_malloc(30000);
-	while (p);
 	assert_int_equal(mapped, before);
 	refuse_pages = 0;
-	assert_non_null(heap_malloc(1 << 20));
 }
 
 int main(void)
