@@ -176,6 +176,18 @@ static void name_line(struct command *c, cmd_id_t id, unsigned depth)
 	}
 }
 
+void command_count(struct port *p, uint32_t *queued, uint32_t *accepted)
+{
+	uint32_t n = __atomic_load_n(&command_chunk_count, __ATOMIC_ACQUIRE) * CHUNK_SLOTS;
+	for (uint32_t i = 0; i < n; i++) {
+		struct command *c = by_slot(i);
+		if (command_port(c) == p) {
+			*queued += c->state == CMD_QUEUED;
+			*accepted += c->state == CMD_ACCEPTED;
+		}
+	}
+}
+
 void command_name(struct command *c)
 {
 	name_line(c, c->id, 0);

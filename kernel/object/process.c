@@ -138,6 +138,10 @@ void process_end(struct process *p, enum exit_kind kind, int64_t status, uint64_
 		struct thread *blamed = t && t->process == p ? t : list_empty(&p->threads) ? NULL : LIST_FIRST(&p->threads, struct thread, in_process);
 		if (blamed)
 			p->suspect = blamed->serving->id;
+		if (blamed)
+			process_note_way(p, blamed);
+	} else if (first && kind == EXIT_NORMAL && status) {
+		process_note_way(p, t);
 	}
 	if (t && t->process == p) {
 		t->dying = true;

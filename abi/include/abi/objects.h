@@ -169,6 +169,17 @@ struct kstat {
 };
 _Static_assert(OBJ_TYPES <= 16, "kstat.objects");
 
+/* ---- looking in ---- */
+#define PROCESS_WAY 12
+/* Where a process that ended was: the instruction, then return addresses, as far as they could be followed. entry: of its image. */
+struct process_way { uint64_t entry, at[PROCESS_WAY]; uint32_t n, reserved; };
+enum thread_state_info { THREAD_IS_READY, THREAD_IS_RUNNING, THREAD_IS_BLOCKED, THREAD_IS_DEAD };
+enum thread_wait_info { THREAD_WAITS_NOT, THREAD_SLEEPS, THREAD_CALLS, THREAD_ACCEPTS, THREAD_AT_SOCKET };
+/* port: object id of where it calls or accepts; server: pid of who has accepted its call, 0: it is queued. */
+struct thread_info { uint64_t id, cpu_time_ns, port, server; uint32_t state, wait, op, priority; };
+/* accepted_ever: since the Port was made; waiting: threads in accept. */
+struct port_info { uint64_t acceptor, accepted_ever; uint32_t queued, accepted, waiting, sessions, reserve, reserved; };
+
 /* ---- Trace (docs/tracing.md) ---- */
 enum trace_what { TRACE_OFF, TRACE_STOP /* records stay */, TRACE_ALL, TRACE_PROCESS /* and what it starts from now on */, TRACE_CHILDREN /* only that */ };
 enum trace_kind {

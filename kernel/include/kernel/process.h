@@ -75,6 +75,8 @@ struct process {
 	bool              ever_served;          /* accepted at least once */
 	bool              first;                /* initfsd: executed again when it ends */
 	bool              requeued;
+	uint64_t          entry, way[PROCESS_WAY];      /* of its image; where it was when it ended (inspect.c) */
+	uint32_t          n_way;
 	uint32_t          traced;               /* trace.c: as the generation of a ring that follows it */
 	uint32_t          bury_next, dispatch_next;     /* teardown: progress through the command table */
 	uint64_t          suspect;              /* id of the command that its faulting thread had accepted last */
@@ -98,6 +100,7 @@ bool process_destroy(struct object *o);
 bool process_uses_table(const struct table *table);
 /* Starts the end of a process; the reaper finishes it. Idempotent. */
 void process_end(struct process *p, enum exit_kind kind, int64_t status, uint64_t rip, uint64_t address);
+void process_note_way(struct process *p, const struct thread *t);    /* inspect.c */
 void process_fill_info(struct process *p, struct process_info *info);
 bool process_teardown_some(void);   /* reaper: a bounded piece of the first dying process; false: nothing to do */
 
