@@ -34,7 +34,7 @@ void process_note_way(struct process *p, const struct thread *t)
 	/* Blocked on the short path it has left no frame pointer. */
 	if (t != current_thread() && t->regs.vector == REGS_SYSCALL)
 		return;
-	if (p->exit_kind == EXIT_FAULT && peek(p->vmem, t->regs.rsp, &back) && is_code(p->vmem, back))
+	if (peek(p->vmem, t->regs.rsp, &back) && is_code(p->vmem, back))
 		p->way[p->n_way++] = back;
 	while (p->n_way < PROCESS_WAY && peek(p->vmem, frame, &above) && peek(p->vmem, frame + 8, &back) && is_code(p->vmem, back)) {
 		if (p->way[p->n_way - 1] != back)
