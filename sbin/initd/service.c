@@ -521,7 +521,8 @@ static void instance_ended(struct service *s, const struct process_info *info)
 		settled(s, OK);
 		return;
 	}
-	if (!s->restarting && reason_is_fault(info))
+	/* One that had waited for something to do, and so had done all that was there, is no crash loop. */
+	if (!s->restarting && reason_is_fault(info) && !info->calm)
 		wait = backoff_fault(&s->backoff, s->started_ns, now_ns());
 	if (wait == 0) {
 		log_print("%s (pid %llu) ended: %s; starting it again", s->m.name, pid, s->reason);

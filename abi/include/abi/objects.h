@@ -87,7 +87,16 @@ enum {
 
 /* How a process ended. */
 enum exit_kind { EXIT_RUNNING, EXIT_NORMAL, EXIT_KILLED, EXIT_FAULT };
-enum kill_reason { KILL_PLAIN, KILL_HEARTBEAT };
+enum kill_reason {
+	KILL_PLAIN, KILL_HEARTBEAT,
+	/*
+	 * Test builds: not an end, but a crash of the first thread at the instruction where it is (ERR_AGAIN: it waits). With
+	 * KILL_CRASH_NEXT also of one that waits in accept, as soon as it is given something.
+	 */
+	KILL_CRASH_STORE = 0x100, KILL_CRASH_ASSERT, KILL_CRASH_LOOP, KILL_CRASH_END,
+	KILL_CRASH_NEXT = 0x80,
+};
+#define CRASH_STRIDE 32             /* KILL_CRASH_STORE + i goes on at the program's entry + (1 + i) * so many bytes */
 
 struct process_info {
 	uint64_t pid;
@@ -105,6 +114,8 @@ struct process_info {
 	uint32_t state;             /* enum process_state */
 	uint64_t parent_pid;
 	uint64_t start_time_ns;
+	uint32_t calm;              /* 1: it has waited in accept with nothing to accept. One that faults without is a crash loop */
+	uint32_t reserved;
 };
 enum process_state { PROC_RUNNING, PROC_READY, PROC_WAITING, PROC_DYING, PROC_DEAD };
 

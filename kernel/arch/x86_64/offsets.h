@@ -52,10 +52,10 @@
 #define T_GS         224
 #define T_WAIT_PORT  232
 #define T_RUN        240
-#define T_STATE      256    /* and T_WAIT in the next byte */
-#define T_PRIORITY   258
-#define T_BASE_PRIORITY 259
-#define T_SPECIAL    260
+#define T_STATE      256    /* and wait, waited, spare in the next bytes */
+#define T_PRIORITY   260
+#define T_BASE_PRIORITY 261
+#define T_SPECIAL    262
 #define T_STEPS      264
 
 /* struct table, struct handle_entry (24 bytes, 64 in a chunk) */

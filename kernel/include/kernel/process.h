@@ -36,6 +36,8 @@ struct thread {
 	struct list     run;            /* (f) run queue; while in accept: port->waiters */
 	uint8_t         state;          /* (f) run queue lock */
 	uint8_t         wait;           /* (f) enum wait_kind; lock of what it waits in */
+	bool            waited;         /* (f) ever, in accept with nothing to accept; written by one store with the two before it */
+	uint8_t         spare;          /* (f) */
 	uint8_t         priority;       /* (f) effective */
 	uint8_t         base_priority;  /* (f) */
 	uint8_t         special;        /* (f) enum thread_special: not for the short path */
@@ -78,6 +80,8 @@ struct process {
 	uint64_t          entry, way[PROCESS_WAY];      /* of its image; where it was when it ended (inspect.c) */
 	uint32_t          n_way;
 	uint32_t          traced;               /* trace.c: as the generation of a ring that follows it */
+	bool              calm;                 /* one of its threads had waited */
+	uint64_t          entry;                /* fixed; test builds crash behind it */
 	uint32_t          bury_next, dispatch_next;     /* teardown: progress through the command table */
 	uint64_t          suspect;              /* id of the command that its faulting thread had accepted last */
 	uint32_t          exit_kind;

@@ -12,7 +12,7 @@
 #include "../tmp_rounds.h"
 #include <gen/syscalls.h>
 
-enum { PATIENCE_S = 120, LOOK_MS = 20, LINE_MAX = 256 };
+enum { PATIENCE_S = 120, LOOK_MS = 20, TREE_FILES = 700 };
 
 static struct shared *shared;
 static handle_t frame, processes[CLIENTS_MAX];
@@ -76,6 +76,28 @@ static int note_files(const char *dir)
 		}
 	} while (done);
 	file_close(h);
+	return 0;
+}
+
+/*
+ * tmpd's tree takes as many pages as it ever held files: all that will be needed is needed now, or the kernel's account would tell
+ * one run from the next.
+ */
+static int touch_tree(void)
+{
+	char uri[FILE_PATH];
+	handle_t h;
+
+	for (unsigned pass = 0; pass < 2; pass++)
+		for (unsigned i = 0; i < TREE_FILES; i++) {
+			snprintf(uri, sizeof(uri), DIR "/touch-%u", i);
+			if (pass) {
+				TRY("unlink", uri, file_unlink(uri, 0));
+				continue;
+			}
+			TRY("create", uri, file_open(uri, OPEN_WRITE | OPEN_CREATE, &h));
+			file_close(h);
+		}
 	return 0;
 }
 
@@ -259,7 +281,7 @@ static int crowd(const char *seed, const char *line)
 
 	MUST(frame_create(SHARED_SIZE, 0, &frame));
 	shared = map_shared(frame);
-	if (note_files("initfs:///bin") || note_files("initfs:///sbin") || note_files("initfs:///etc/services") || rounds_open(&log))
+	if (note_files("initfs:///bin") || note_files("initfs:///sbin") || note_files("initfs:///etc/services") || rounds_open(&log) || touch_tree())
 		return 1;
 	file_close(log);
 	TRY("read", "count://0", file_slurp("count://0", 64, &text, &size));
