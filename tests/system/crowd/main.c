@@ -172,10 +172,12 @@ static int kill_services(const char *line)
 
 	TRY("open", "killer://", file_open("killer://", OPEN_READ | OPEN_WRITE, &h));
 	TRY("write", "killer://", file_write_all(h, 0, line, strlen(line)));
-	file_close(h);
-	while (left)
+	while (left) {
 		if (wait_round() || killer_left(&left))
 			return 1;
+		TRY("write", "killer://", file_write_all(h, 0, "turn", 4));
+	}
+	file_close(h);
 	/* What the last ones did must be seen, too. */
 	return wait_round();
 }

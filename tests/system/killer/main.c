@@ -8,6 +8,7 @@
  *                                               less than a millisecond after it; now and then one dies again while it recovers
  *   put killer:// initd,sysd,tmpd 100 50 3000 crash seed=7   they crash instead (KILL_CRASH_...), where they are: a wild store, a failed
  *                                               assertion, an endless loop that is ended as by a missed heartbeat
+ *   put killer:// turn                          every client has got something done since the last time: it can be bad luck no more
  *   cat killer://                               how many are left to do, and when the last one was (ns)
  */
 #include <abi/file.h>
@@ -24,17 +25,19 @@ enum { BADGE_TIMER = 1, POLL_US = 100, VICTIMS_MAX = 16, BATCH = 16, SOON_US = 1
  * Crashes: a second one may come before the first is overcome. A third would be a poisonous request's (ERR_POISONED), or that of a state
  * that kills (rt/state.h): not before every client has had its turn.
  */
-enum { AGAIN_IN = 4, IN_ROW_MAX = 2, CALM_US = 500000, TRIES_MAX = 100, TRY_US = 100, LOOP_US = 3000 };
+enum { AGAIN_IN = 4, IN_ROW_MAX = 2, TRIES_MAX = 100, TRY_US = 100, LOOP_US = 3000 };
 
 static handle_t info, timer;
 static struct victim {
 	char     name[PROCESS_NAME_MAX];
-	uint64_t last_pid, last_ns;             /* who died last, and when */
+	uint64_t last_pid;                      /* who died last */
+	uint64_t turn;                          /* and in which of the clients' turns */
 	unsigned in_row;                        /* crashes since it was calm */
 } victims[VICTIMS_MAX];
 static unsigned n_victims;
 static uint32_t reason;                     /* enum kill_reason; KILL_CRASH_STORE: any crash */
 static uint64_t left, min_us, spread_us, rng, last_ns;
+static uint64_t turns;                      /* told by the clients: each of them has got something done since the last */
 static struct victim *next;                 /* whose turn it is */
 static uint64_t aimed;                      /* one victim: the instance that has been seen, and whose time is set */
 static unsigned tries;                      /* in vain, at this victim */
@@ -93,7 +96,7 @@ static bool strike(struct victim *v, uint64_t pid)
 	if (done) {
 		MUST(clock_now(&last_ns));
 		v->last_pid = pid;
-		v->last_ns = last_ns;
+		v->turn = turns;
 		v->in_row++;
 		left--;
 	}
@@ -107,12 +110,10 @@ static bool strike(struct victim *v, uint64_t pid)
 /* Whether a crash of this instance would be one too many. */
 static bool spared(struct victim *v, const struct process_info *p)
 {
-	uint64_t now = 0;
-
-	MUST(clock_now(&now));
 	if (reason != KILL_CRASH_STORE)
 		return false;
-	if (p->calm && now - v->last_ns >= CALM_US * NS_PER_US)
+	/* The turn that began after it died is over. */
+	if (p->calm && turns >= v->turn + 2)
 		v->in_row = 0;
 	return v->in_row >= IN_ROW_MAX || (v->in_row > 0 && dice(AGAIN_IN) > 0);
 }
@@ -234,6 +235,10 @@ static status_t on_write(void *self unused, struct svc_cmd *c, const struct file
 		return st;
 	text[c->in_len] = 0;
 	p->done = c->in_len;
+	if (!strncmp(text, "turn", 4)) {
+		turns++;
+		return OK;
+	}
 	return take_line(text);
 }
 
