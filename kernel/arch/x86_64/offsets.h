@@ -56,7 +56,7 @@
 #define T_PRIORITY   260
 #define T_BASE_PRIORITY 261
 #define T_SPECIAL    262
-#define T_STEPS      264
+#define T_STEPS      268
 
 /* struct table, struct handle_entry (24 bytes, 64 in a chunk) */
 #define TB_SLOTS     44
