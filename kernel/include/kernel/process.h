@@ -81,7 +81,6 @@ struct process {
 	uint32_t          n_way;
 	uint32_t          traced;               /* trace.c: as the generation of a ring that follows it */
 	bool              calm;                 /* one of its threads had waited */
-	uint64_t          entry;                /* fixed; test builds crash behind it */
 	uint32_t          bury_next, dispatch_next;     /* teardown: progress through the command table */
 	uint64_t          suspect;              /* id of the command that its faulting thread had accepted last */
 	uint32_t          exit_kind;
