@@ -96,10 +96,19 @@ status_t sys_thread_list(handle_t h, uint64_t first, user_out_t buf, uint32_t co
 
 status_t sys_port_info(handle_t h, struct port_info *info)
 {
+	struct progress was = progress_load();
 	struct port *p;
 	status_t st = LOOKUP(h, OBJ_PORT, RIGHT_INSPECT, &p);
 	if (st < 0)
 		return st;
+	/* The sums so far travel with the place in the table: 20 bits each, and there are 2^18 commands at most. */
+	const uint64_t mask = (1u << 20) - 1, done = progress_of(&was, SYS_port_info, p->obj.id);
+	uint32_t next = (uint32_t)(done & mask);
+	info->queued = (uint32_t)(done >> 20 & mask);
+	info->accepted = (uint32_t)(done >> 40 & mask);
+	while ((next = command_count_some(p, next, &info->queued, &info->accepted)) > 0)
+		if (sched_preempt_point())
+			return progress_restart(SYS_port_info, p->obj.id, next | (uint64_t)info->queued << 20 | (uint64_t)info->accepted << 40);
 	info->sessions = __atomic_load_n(&p->n_sessions, __ATOMIC_RELAXED);
 	spin_lock(&p->lock);
 	LIST_EACH(node, &p->waiters)
@@ -108,6 +117,5 @@ status_t sys_port_info(handle_t h, struct port_info *info)
 	info->accepted_ever = p->next_seq;
 	info->reserve = p->n_reserve;
 	spin_unlock(&p->lock);
-	command_count(p, &info->queued, &info->accepted);
 	return OK;
 }

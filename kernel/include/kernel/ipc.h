@@ -182,8 +182,8 @@ struct residue {
 };
 void command_fresh(struct command *c);                      /* before it is sent */
 uint64_t command_op_id(struct command *c);                  /* its identity, made now if it has none */
-/* Commands queued and accepted at p, by a look at them all. */
-void command_count(struct port *p, uint32_t *queued, uint32_t *accepted);
+/* Adds up commands queued and accepted at p, from slot `first` on, a bounded piece. 0: that was all; else where to go on. */
+uint32_t command_count_some(struct port *p, uint32_t first, uint32_t *queued, uint32_t *accepted);
 void command_name(struct command *c);                       /* an accepted one's, made as if its server had asked; no lock held */
 void command_finish_locked(struct command *c, struct residue *r);
 void residue_drop(struct residue *r);
