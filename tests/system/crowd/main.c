@@ -4,11 +4,14 @@
  *
  *   crowd CLIENTS SEED 'LINE'     starts so many clients, writes LINE to killer://, waits until the killer is through, ends the
  *                                 clients, and looks whether everything is as they were told
+ *   crowd die N HOW               a request to count://N that counterd dies of each time (enum count_death); prints how it was answered
+ *   crowd await N VALUE           waits until count://N has reached VALUE, in a command that lies parked with counterd
  *
  * Each client is a process of its own. What it was told lies in a Frame that all share, so that the end of a service has nothing
  * to do with the memory of what it promised. Kinds of clients are in clients.c; here is who starts them and who judges.
  */
 #include "crowd.h"
+#include "../counterd/count.h"
 #include "../tmp_rounds.h"
 #include <gen/syscalls.h>
 
@@ -300,8 +303,25 @@ static int crowd(const char *seed, const char *line)
 	return 0;
 }
 
+/* One request to a counter; prints its answer. */
+static int ask(const char *counter, uint32_t code, const char *arg)
+{
+	uint64_t args[4] = { strtoul(arg, NULL, 10) }, values[3] = { 0 };
+	char uri[32];
+	handle_t h;
+
+	snprintf(uri, sizeof(uri), "count://%s", counter);
+	TRY("open", uri, file_open(uri, OPEN_WRITE, &h));
+	status_t st = file_ctl(h, code, args, 0, values);
+	print("crowd: %s answers %s, %llu\n", uri, st < 0 ? error_name(st) : "OK", (unsigned long long)values[0]);
+	file_close(h);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc == 4 && (!strcmp(argv[1], "die") || !strcmp(argv[1], "await")))
+		return ask(argv[2], argv[1][0] == 'd' ? COUNT_DIE : COUNT_WAIT, argv[3]);
 	if (argc == 4 && !strcmp(argv[1], "client") && start_handle("shared"))
 		return client_run(map_shared(start_handle("shared")), (unsigned)strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10));
 	clients = argc == 4 ? (unsigned)strtoul(argv[1], NULL, 10) : 0;
