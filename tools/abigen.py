@@ -43,6 +43,7 @@ IPC_WORDS = 6
 IPC_HANDLES = 4
 WINDOW_MAX = 1 << 20
 PATH_MAX = 4096
+OPS_MAX = 64                # SVC_OPS_MAX of rt/svc.h: the dispatcher is a table
 
 
 class TableError(Exception):
@@ -546,8 +547,8 @@ def parse_proto(root, path):
         if not m:
             line.fail("expected: op NAME NUMBER")
         op = Op(line, m[1], int(m[2]))
-        if not 1 <= op.number <= 0xFFFF:
-            line.fail("op numbers are 1..65535")
+        if not 1 <= op.number < OPS_MAX:
+            line.fail(f"op numbers are 1..{OPS_MAX - 1}")
         for other in proto.ops:
             if other.name == op.name or other.number == op.number:
                 line.fail(f"{op.name} {op.number}: already {other.name} {other.number}")
@@ -560,9 +561,21 @@ def parse_proto(root, path):
     return proto
 
 
-def struct_of(name, words):
-    body = [f"\t{SCALARS[w.type]} {w.name};" for w in words] or ["\tuint8_t none;                   /* carries no word */"]
-    return [f"struct {name} {{"] + body + ["};"]
+def struct_of(name, words, reply):
+    """Word i lies at offset 8 * i: the service loop hands the words of a message over as this struct."""
+    if not words:
+        return [f"struct {name} {{", "\tuint8_t none;                   /* carries no word */", "};"]
+    body = []
+    for i in range(max(w.index for w in words) + 1):
+        w = next((w for w in words if w.index == i), None)
+        if w is None:
+            body.append(f"\tuint64_t zero{i};")
+            continue
+        body.append(f"\t{SCALARS[w.type]} {w.name}{'' if w.type.endswith('64') else ' aligned(8)'};")
+        if reply and not w.type.endswith("64"):
+            body.append(f"\tuint32_t {w.name}_zero;         /* the upper half of its word */")
+    size = 8 * (max(w.index for w in words) + 1)
+    return [f"struct {name} {{"] + body + ["};", f'_Static_assert(sizeof(struct {name}) == {size}, "a word each");']
 
 
 def cast_in(word, expression):
@@ -578,7 +591,7 @@ def proto_h(proto):
         out.append("")
         if op.doc:
             out += comment(op.doc)
-        out += struct_of(f"{p}_{op.lower}_req", op.words) + struct_of(f"{p}_{op.lower}_rep", op.results)
+        out += struct_of(f"{p}_{op.lower}_req", op.words, False) + struct_of(f"{p}_{op.lower}_rep", op.results, True)
     out += ["", "/* The handlers of a service; a missing one answers ERR_NOT_SUPPORTED. */", f"struct {p}_ops {{"]
     out += [f"\tstatus_t (*{op.lower})(void *self, struct svc_cmd *c, const struct {p}_{op.lower}_req *q, "
             f"struct {p}_{op.lower}_rep *p);" for op in proto.ops]
@@ -626,12 +639,14 @@ def op_checks(op):
         zero.append("(c->flags & IPC_PATH)")
         limit("c->in_len", op.input)
     elif op.path_optional:
-        bad.append(f"c->flags & IPC_PATH ? {outside('c->in_len', *op.path)} : c->in_len != 0")
-        bad.append("c->path && !path_plain(c)")
+        # no longer than PATH_MAX: the kernel sees to it
+        lengths = "" if op.path == (0, PATH_MAX) else f" || {outside('c->in_len', *op.path)}"
+        bad.append(f"c->flags & IPC_PATH ? !c->path_plain{lengths} : c->in_len != 0")
     else:
         bad.append("!(c->flags & IPC_PATH) || !c->path")
-        bad.append(outside("c->in_len", *op.path))
-        bad.append("!path_pair(c)" if op.path_pair else "!path_plain(c)")
+        if op.path != (0, PATH_MAX):
+            bad.append(outside("c->in_len", *op.path))
+        bad.append("!path_pair(c)" if op.path_pair else "!c->path_plain")
     limit("c->out_len", op.output)
     limit("c->n_handles", op.handles)
     for i in range(IPC_WORDS):
@@ -650,8 +665,9 @@ def op_checks(op):
 
 
 def op_dispatch(proto, op):
-    p, base = proto.name, f"{proto.name}_{op.lower}"
-    out = [f"static status_t on_{op.lower}(const struct {p}_ops *ops, void *self, struct svc_cmd *c, uint64_t *w)", "{"]
+    p = proto.name
+    out = [f"static status_t on_{op.lower}(void *self, struct svc_cmd *c, const uint64_t w[IPC_WORDS], uint64_t r[IPC_WORDS], const void *table)", "{",
+           f"\tconst struct {p}_ops *ops = table;"]
     out += [f"\tif (!ops->{op.lower})", "\t\treturn ERR_NOT_SUPPORTED;"]
     for bad in op_checks(op):
         out += [f"\tif ({bad})", "\t\treturn ERR_INVALID;"]
@@ -661,48 +677,34 @@ def op_dispatch(proto, op):
             word = next(x for x in op.words if x.name == condition[0])
             test = f"(w[{word.index}] & {condition[1]:#x}) && {test}"
         out += [f"\tif ({test})", "\t\treturn ERR_DENIED;"]
-    if op.words:
-        out.append(f"\tstruct {base}_req q = {{ " + ", ".join(f".{x.name} = {cast_in(x, f'w[{x.index}]')}" for x in op.words) + " };")
-    else:
-        out.append(f"\tstruct {base}_req q = {{ 0 }};")
-    out.append(f"\tstruct {base}_rep p = {{ 0 }};")
-    out.append(f"\tstatus_t st = ops->{op.lower}(self, c, &q, &p);")
-    out += ["\tif (st < 0 || st == SVC_LATER)", "\t\treturn st;"]
-    for i in range(IPC_WORDS):
-        r = next((r for r in op.results if r.index == i), None)
-        if r:
-            out.append(f"\tw[{i}] = {'(uint64_t)' if r.type == 'i64' else ''}p.{r.name};")
-        elif any(x.index == i for x in op.words):   # the others have been found zero
-            out.append(f"\tw[{i}] = 0;")
-    return out + ["\treturn st;", "}"]
+    return out + [f"\treturn ops->{op.lower}(self, c, (const void *)w, (void *)r);", "}"]
 
 
 def proto_dispatch_c(proto):
     p = proto.name
-    plain = any(op.path is not None and not op.path_pair for op in proto.ops)
     pair = any(op.path_pair for op in proto.ops)
     out = [made_from(proto.path, f"""\
  *
  * Between the service loop and the handlers of `{p}`: an unknown operation is answered
  * ERR_NOT_SUPPORTED, a message that no stub could have sent ERR_INVALID, and one the Session's rights
  * do not cover ERR_DENIED, all before a handler sees anything.
-"""), "#include <abi/rights.h>", f"#include <gen/{p}.h>", "#include <rt/svc.h>"]
-    if plain or pair:
-        out += ["", "static size_t zeros(const struct svc_cmd *c)", "{", "\tsize_t n = 0;",
-                "\tfor (size_t i = 0; i < c->path_len; i++)", "\t\tn += c->path[i] == 0;", "\treturn n;", "}"]
-    if plain:
-        out += ["", "static bool path_plain(const struct svc_cmd *c)", "{", "\treturn zeros(c) == 0;", "}"]
+"""), "#include <abi/rights.h>", f"#include <gen/{p}.h>", "#include <rt/svc.h>"] + (["#include <string.h>"] if pair else [])
     if pair:
         out += ["", "/* Exactly two paths, neither empty, with one zero byte between. */",
                 "static bool path_pair(const struct svc_cmd *c)", "{",
-                "\treturn zeros(c) == 1 && c->path[0] && c->path[c->path_len - 1];", "}"]
+                "\tsize_t first = strnlen(c->path, c->path_len);",
+                "\tif (first == 0 || first + 1 >= c->path_len)", "\t\treturn false;",
+                "\tsize_t rest = c->path_len - first - 1;",
+                "\treturn strnlen(c->path + first + 1, rest) == rest;", "}"]
     for op in proto.ops:
         out += [""] + op_dispatch(proto, op)
-    out += ["", "static status_t dispatch(const void *table, void *self, struct svc_cmd *c, uint64_t w[IPC_WORDS])", "{",
-            f"\tconst struct {p}_ops *ops = table;", "\tswitch (c->op) {"]
-    out += [f"\tcase {p.upper()}_{op.name}: return on_{op.lower}(ops, self, c, w);" for op in proto.ops]
-    out += ["\tdefault: return ERR_NOT_SUPPORTED;", "\t}", "}", "",
-            f'const struct svc_proto {p}_proto = {{ .name = "{p}", .dispatch = dispatch }};']
+    last = max(op.number for op in proto.ops)
+    by_number = {op.number: f"on_{op.lower}" for op in proto.ops}
+    out += ["", "static status_t unknown(void *self unused, struct svc_cmd *c unused, const uint64_t w[IPC_WORDS] unused,",
+            "\tuint64_t r[IPC_WORDS] unused, const void *table unused)", "{", "\treturn ERR_NOT_SUPPORTED;", "}", "",
+            "static svc_handler *const on[] = {"]
+    out += [f"\t{by_number.get(i, 'unknown')}," for i in range(last + 1)]
+    out += ["};", "", f'const struct svc_proto {p}_proto = {{ .name = "{p}", .n = {last + 1}, .on = on }};']
     return "\n".join(out) + "\n"
 
 

@@ -60,7 +60,15 @@ static void conclude(struct next *n, const struct svc_cmd *c, status_t st, const
 	n->reply.mint_rights = c->mint_rights;
 }
 
-static status_t run_command(struct svc *s, struct event *e, struct svc_cmd *c, char *path)
+/* A command through the table of the protocol; r: the answer's words. */
+static status_t run_handler(const struct svc *s, struct svc_cmd *c, const uint64_t w[IPC_WORDS], uint64_t r[IPC_WORDS])
+{
+	if (s->on_begin)
+		s->on_begin(s->self);
+	return c->op < s->proto->n ? s->proto->on[c->op](s->self, c, w, r, s->ops) : ERR_NOT_SUPPORTED;
+}
+
+static status_t run_command(struct svc *s, struct event *e, struct svc_cmd *c, char *path, uint64_t r[IPC_WORDS])
 {
 	if (e->flags & IPC_PATH) {
 		status_t st = fetch_path(e, path);
@@ -68,8 +76,9 @@ static status_t run_command(struct svc *s, struct event *e, struct svc_cmd *c, c
 			return st;
 		c->path = path;
 		c->path_len = e->in_len;
+		c->path_plain = strnlen(path, e->in_len) == e->in_len;
 	}
-	return s->proto->dispatch(s->ops, s->self, c, e->w);
+	return run_handler(s, c, e->w, r);
 }
 
 static void on_command(struct svc *s, struct event *e, char *path, struct next *n)
@@ -80,11 +89,12 @@ static void on_command(struct svc *s, struct event *e, char *path, struct next *
 		.redelivered = (e->flags & IPC_REDELIVERED) != 0,
 	};
 	memcpy(c.handles, e->handles, sizeof(c.handles));
-	status_t st = run_command(s, e, &c, path);
+	uint64_t r[IPC_WORDS] = { 0 };
+	status_t st = run_command(s, e, &c, path, r);
 	for (size_t i = 0; i < IPC_HANDLES; i++)
 		if (c.handles[i])
 			handle_close(c.handles[i]);
-	conclude(n, &c, st, e->w);
+	conclude(n, &c, st, r);
 }
 
 static void on_event(struct svc *s, struct event *e, char *path, struct next *n)
@@ -127,12 +137,13 @@ static void on_event(struct svc *s, struct event *e, char *path, struct next *n)
 		s->on_idle(s->self);
 }
 
-/* In place of the dispatcher, for services that want to know of every command's end. */
-static status_t dispatch_then_idle(const void *service, void *self, struct svc_cmd *c, uint64_t w[IPC_WORDS])
+/* In place of every handler, for services that want to know of every command's beginning or end. */
+static status_t run_between(void *self unused, struct svc_cmd *c, const uint64_t w[IPC_WORDS], uint64_t r[IPC_WORDS], const void *service)
 {
 	const struct svc *s = service;
-	status_t st = s->proto->dispatch(s->ops, self, c, w);
-	s->on_idle(self);
+	status_t st = run_handler(s, c, w, r);
+	if (s->on_idle)
+		s->on_idle(s->self);
 	return st;
 }
 
@@ -191,18 +202,25 @@ static bool recover(const struct svc *s, struct svc_frame *f, status_t st)
 
 status_t svc_run(struct svc *s)
 {
-	char path[IPC_PATH_MAX + 1];
+	char path[IPC_PATH_MAX + 8] aligned(8);
+	bool between = s->on_begin || s->on_idle;
+	svc_handler *wrapped[SVC_OPS_MAX];
+	for (size_t i = 0; i < SVC_OPS_MAX; i++)
+		wrapped[i] = run_between;
 	struct svc_frame f = {
-		.dispatch = s->on_idle ? dispatch_then_idle : s->proto->dispatch,
-		.ops = s->on_idle ? s : s->ops,
+		.on = between ? wrapped : s->proto->on,
+		.ops = between ? s : s->ops,
 		.self = s->self,
 		.answer = SYS_return_accept | (uint64_t)s->port << 32,
+		.n = s->proto->n,
+		.path = path,
+		.close_at_once = !s->on_closing && !s->on_close && !s->on_idle,
 	};
 	plan_accept(s, &f);
 	for (;;) {
 		struct next n = { 0 };
 		if (svc_serve(&f) == SERVE_DISPATCHED) {
-			conclude(&n, &f.c, (status_t)f.r.r13, f.r.w);
+			conclude(&n, &f.c, (status_t)f.r.r13, f.reply);
 		} else {
 			struct event e;
 			status_t st = ipc_unpack_event(&f.r, &e);

@@ -106,10 +106,12 @@ int svc_serve(struct svc_frame *f)
 		f->c.op = IPC_META_OP(f->r.r15);
 		f->c.in_len = IPC_META_IN(f->r.r15);
 		f->c.out_len = IPC_META_OUT(f->r.r15);
-		status_t st = f->dispatch(f->ops, f->self, &f->c, f->r.w);
+		memset(f->reply, 0, sizeof(f->reply));
+		status_t st = f->c.op < f->n ? f->on[f->c.op](f->self, &f->c, f->r.w, f->reply, f->ops) : ERR_NOT_SUPPORTED;
 		f->r.r13 = (uint64_t)st;
 		if (st == SVC_LATER || f->c.reply_handle || f->c.reply_close || f->c.mint)
 			return SERVE_DISPATCHED;
+		memcpy(f->r.w, f->reply, sizeof(f->reply));
 		f->r.rax = f->answer;
 		f->r.rdi = f->c.cmd;
 		f->r.r14 = f->r.r15 = f->r.rbx = f->r.rbp = 0;

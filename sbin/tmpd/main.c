@@ -451,17 +451,14 @@ static const struct file_ops ops = {
 	.unlink = on_unlink, .rename = on_rename, .mkdir = on_mkdir, .truncate = on_truncate, .sync = on_sync, .map = on_map, .poll = on_poll,
 };
 
-/* Around the generated dispatcher: at the second command the state has proved good for one. */
-static status_t dispatch(const void *handlers, void *self, struct svc_cmd *c, uint64_t w[IPC_WORDS])
+/* At the second command the state has proved good for one. */
+static void on_begin(void *self unused)
 {
 	static unsigned begun;
 
 	if (begun < 2 && ++begun == 2)
 		state_good(&state);
-	return file_proto.dispatch(handlers, self, c, w);
 }
-
-static const struct svc_proto proto = { .name = "file", .dispatch = dispatch };
 
 /* ---- start ---- */
 
@@ -528,7 +525,8 @@ int main(int argc unused, char **argv unused)
 	static struct svc svc;
 
 	recover();
-	MUST(svc_init(&svc, &proto, &ops, NULL));
+	MUST(svc_init(&svc, &file_proto, &ops, NULL));
+	svc.on_begin = on_begin;
 	svc.on_closing = on_closing;
 	svc.on_unminted = on_unminted;
 	status_t st = svc_run(&svc);

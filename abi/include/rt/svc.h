@@ -34,14 +34,22 @@ struct svc_cmd {
 	uint32_t mint_rights;
 	/* an earlier instance may have begun this */
 	bool     redelivered;
+	bool     path_plain;            /* no zero byte in the path */
 };
 
 struct svc;
 
-/* Made by abigen for each protocol: checks the command and its words, calls the op; w is then the answer's. */
+/*
+ * Made by abigen for each protocol: for every operation below `n` a function that checks the command and its words w, and
+ * goes on into the handler in `ops`. r: zero before, the answer's words after. Request and reply structs are laid
+ * out as these words, so that nothing is copied on the way.
+ */
+typedef status_t svc_handler(void *self, struct svc_cmd *c, const uint64_t w[IPC_WORDS], uint64_t r[IPC_WORDS], const void *ops);
+#define SVC_OPS_MAX 64
 struct svc_proto {
 	const char *name;
-	status_t (*dispatch)(const void *ops, void *self, struct svc_cmd *c, uint64_t w[IPC_WORDS]);
+	uint64_t n;
+	svc_handler *const *on;
 };
 
 struct svc {
@@ -56,6 +64,7 @@ struct svc {
 	void (*on_notify)(void *self, uint64_t badge, uint64_t bits);   /* interrupts, timers, exits */
 	void (*on_cancel)(void *self, cmd_id_t cmd);                    /* answer it now, with ERR_CANCELLED if not done */
 	void (*on_stop)(void *self);                                    /* initd asks for an orderly end; svc_run returns OK after it */
+	void (*on_begin)(void *self);                                   /* before each command's handler; may be NULL */
 	void (*on_idle)(void *self);                                    /* after each event; may be NULL */
 };
 

@@ -3,6 +3,7 @@
  * GDT layout is dictated by SYSRET (Intel SDM 3A 5.8.8): user data directly before user code.
  */
 #include "offsets.h"
+#include <kernel/brief.h>
 #include <kernel/cpu.h>
 #include <kernel/log.h>
 #include <kernel/mm.h>
@@ -22,6 +23,7 @@ SAME(thread, process, T_PROCESS); SAME(thread, table, T_TABLE); SAME(thread, vme
 SAME(thread, serving, T_SERVING); SAME(thread, fs_base, T_FS); SAME(thread, gs_base, T_GS); SAME(thread, wait_port, T_WAIT_PORT);
 SAME(thread, run, T_RUN); SAME(thread, state, T_STATE); SAME(thread, priority, T_PRIORITY);
 SAME(thread, base_priority, T_BASE_PRIORITY); SAME(thread, special, T_SPECIAL); SAME(thread, steps, T_STEPS); SAME(command, op_id, C_OP_ID);
+SAME(thread, short_path, T_SHORT_PATH); SAME(command, path, C_PATH); SAME(command, meta, C_META);
 SAME(table, n_slots, TB_SLOTS); SAME(table, chunks, TB_CHUNKS);
 SAME(handle_entry, object, E_OBJECT); SAME(handle_entry, rights, E_RIGHTS); SAME(handle_entry, key, E_KEY);
 SAME(session, port, S_PORT); SAME(session, badge, S_BADGE); SAME(session, rights, S_RIGHTS); SAME(session, in_flight, S_IN_FLIGHT);
@@ -36,7 +38,7 @@ _Static_assert(sizeof(struct regs) == R_SIZE && REGS_SYSCALL == REGS_VECTOR_SYSC
 	HANDLE_CHUNK == 64 && HANDLE_TYPE_SHIFT == 24 && HANDLE_INDEX_BITS == 14, "offsets.h");
 _Static_assert(OBJ_SESSION == TYPE_SESSION && OBJ_PORT == TYPE_PORT && RIGHT_CALL == 64 && RIGHT_SERVE == 128 &&
 	THREAD_RUNNING == 1 && THREAD_BLOCKED == 2 && WAIT_CALL == 2 && WAIT_ACCEPT == 3 && CMD_IDLE == 0 && CMD_ACCEPTED == 2 &&
-	ACCEPT_COMMAND == 0, "fastpath.S");
+	ACCEPT_COMMAND == 0 && COMMAND_BRIEF == 2 && IPC_PATH == 1 && IPC_URI == 2 && RETURN_MINT == 1, "fastpath.S");
 
 #define MSR_EFER           0xc0000080u
 #define MSR_STAR           0xc0000081u
@@ -134,12 +136,13 @@ static const uint32_t light_calls[] = {
 	SYS_nop, SYS_clock_now, SYS_thread_yield, SYS_handle_close, SYS_handle_dup, SYS_handle_tag, SYS_irq_ack,
 	SYS_notify_signal, SYS_notify_take, SYS_io_read, SYS_io_write, SYS_io_write_bytes,
 };
-extern char entry_light[], entry_full[], fast_call_words[], fast_call[], fast_return_accept[];
+extern char entry_light[], entry_full[], fast_call_words[], fast_call[], fast_return_accept[], fast_cmd_read[], fast_cmd_write[];
 
 static void short_path(struct percpu *c, bool on)
 {
 	static const struct { uint32_t call; char *entry; } fast[] = {
 		{ SYS_call_words, fast_call_words }, { SYS_call, fast_call }, { SYS_return_accept, fast_return_accept },
+		{ SYS_cmd_read, fast_cmd_read }, { SYS_cmd_write, fast_cmd_write },
 	};
 	on = on && cpu_features.fsgsbase;       /* it moves the bases with these instructions only */
 	for (unsigned i = 0; i < ARRAY_LEN(fast); i++)

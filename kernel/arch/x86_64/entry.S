@@ -91,6 +91,7 @@ entry_light:
 	jne light_slow
 	/* The same thread goes on, and only RAX, RSI, RDX and R10 carry something for it; RIP is one
 	   past a SYSCALL in user memory, so it is canonical (docs/invariants.md). */
+	.globl syscall_leave
 syscall_leave:
 	mov %gs:PC_CURRENT, %rsp
 	mov R_RIP(%rsp), %rcx
@@ -105,6 +106,7 @@ syscall_leave:
 	swapgs
 	sysretq
 
+	.globl light_slow
 light_slow:
 	mov %gs:PC_CURRENT, %rcx
 	mov %r15, R_R15(%rcx)

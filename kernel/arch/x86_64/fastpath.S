@@ -18,6 +18,7 @@
 #define STATE_BLOCKED_CALL    (2 | 2 << 8)
 #define STATE_BLOCKED_ACCEPT  (2 | 3 << 8)
 #define CMD_ACCEPTED_PLAIN    2                 /* state ACCEPTED, extra 0 */
+#define CMD_ACCEPTED_BRIEF    (2 | 2 << 8)      /* state ACCEPTED, extra COMMAND_BRIEF */
 #define RIGHT_CALL            64
 #define RIGHT_SERVE           128
 
@@ -91,12 +92,10 @@
 .endm
 
 /*
- * From the handle in EBP to the server: what call_words and call share. \meta: how R15 is to be treated.
+ * To the server: what the three ways of calling share. R13 = Session, R14D = rights of the handle. \path: 1 when all
+ * registers are saved and R15 is what the server is to see; else \meta says how R15 is to be treated.
  */
-.macro send_command slow, slow_unlock, meta:vararg
-	find_handle %ebp, TYPE_SESSION, RIGHT_CALL, \slow
-	mov E_RIGHTS(%rcx), %r14d
-	mov E_OBJECT(%rcx), %r13
+.macro send_command slow, slow_unlock, path, meta:vararg
 	mov S_PORT(%r13), %rbp
 	mov T_COMMAND(%rsp), %rbx
 	try_lock %rbp, \slow
@@ -124,6 +123,11 @@
 	mov 8(%rcx), %rax
 	mov %rax, 8(%r11)
 	sub $T_RUN, %rcx                /* RCX = the server thread */
+	.if \path
+	movq $CMD_ACCEPTED_BRIEF, C_STATE(%rbx)
+	lea T_SHORT_PATH(%rsp), %rax
+	mov %rax, C_PATH(%rbx)
+	.else
 	/* the message stays in the caller's registers until it is answered: that is what redelivery reads */
 	mov %rsi, R_RSI(%rsp)
 	mov %rdx, R_RDX(%rsp)
@@ -133,9 +137,10 @@
 	mov %r12, R_R12(%rsp)
 	\meta
 	mov %r15, R_R15(%rsp)
+	movq $CMD_ACCEPTED_PLAIN, C_STATE(%rbx)         /* and nothing else about it */
+	.endif
 	movq $REGS_VECTOR_SYSCALL, R_VECTOR(%rsp)
 	/* the command: accepted by this server, under a fresh id */
-	movq $CMD_ACCEPTED_PLAIN, C_STATE(%rbx)         /* and nothing else about it */
 	movq $0, C_OP_ID(%rbx)
 	incl T_STEPS(%rsp)
 	movl $0, T_STEPS(%rcx)
@@ -169,6 +174,37 @@
 	jmp fast_leave
 .endm
 
+/* The Session of the handle in EBP, for send_command. */
+.macro find_session slow
+	find_handle %ebp, TYPE_SESSION, RIGHT_CALL, \slow
+	mov E_RIGHTS(%rcx), %r14d
+	mov E_OBJECT(%rcx), %r13
+.endm
+
+/* RCX = the words' owner; all six, from its saved registers. */
+.macro load_words
+	mov R_RSI(%rcx), %rsi
+	mov R_RDX(%rcx), %rdx
+	mov R_R10(%rcx), %r10
+	mov R_R8(%rcx), %r8
+	mov R_R9(%rcx), %r9
+	mov R_R12(%rcx), %r12
+.endm
+
+/* Everything that C may change, and R12 to R15: RSP = current thread. */
+.macro save_message
+	mov %rdi, R_RDI(%rsp)
+	mov %rsi, R_RSI(%rsp)
+	mov %rdx, R_RDX(%rsp)
+	mov %r10, R_R10(%rsp)
+	mov %r8,  R_R8(%rsp)
+	mov %r9,  R_R9(%rsp)
+	mov %r12, R_R12(%rsp)
+	mov %r13, R_R13(%rsp)
+	mov %r14, R_R14(%rsp)
+	mov %r15, R_R15(%rsp)
+.endm
+
 /*
  * call_words: RDI = session, RSI.. = words, R15 = operation.
  */
@@ -176,7 +212,8 @@
 	.p2align 6
 fast_call_words:
 	mov %edi, %ebp
-	send_command slow_words, slow_words_unlock, movzwl %r15w, %r15d
+	find_session slow_words
+	send_command slow_words, slow_words_unlock, 0, movzwl %r15w, %r15d
 
 slow_words_unlock:
 	movb $0, P_LOCK(%rbp)
@@ -189,7 +226,7 @@ slow_words:                             /* nothing of ours may reach the user th
 	jmp entry_full
 
 /*
- * call with windows (R13, R14, lengths in R15) but no handles, no path, no deadline.
+ * call with windows (R13, R14, lengths in R15) or a short path, but no handles, no deadline.
  */
 #define META_LONG ((0x3f << 58) | (1 << 57) | (1 << 36))        /* flags, or a window above 1 MiB */
 	.globl fast_call
@@ -202,17 +239,52 @@ fast_call:
 	jnz slow_call
 	cmp $-1, %rbp
 	jne slow_call
-	movabs $META_LONG, %r11
-	test %r11, %r15
-	jnz slow_call
 	mov %r13, %rcx
 	or %r14, %rcx
 	shr $46, %rcx                   /* far from the end of user memory; the long way checks exactly */
 	jnz slow_call
+	movabs $META_LONG, %r11
+	test %r11, %r15
+	jnz fast_call_path
 	mov %r13, R_R13(%rsp)
 	mov %r14, R_R14(%rsp)
 	mov %edi, %ebp
-	send_command slow_call_restore, slow_call_unlock
+	find_session slow_call_restore
+	send_command slow_call_restore, slow_call_unlock, 0
+
+fast_call_path:
+	mov %r15, %rcx
+	shr $58, %rcx
+	btr $1, %ecx                    /* IPC_URI or not */
+	cmp $1, %ecx                    /* IPC_PATH, and nothing else */
+	jne slow_call
+	bt $57, %r15
+	jc slow_call
+	save_message
+	mov %rsp, %rbx
+	mov %rsp, %rdi
+	mov %gs:PC_KSTACK, %rsp
+	call brief_path                 /* RAX = Session, RDX = rights of the handle */
+	mov %rbx, %rsp
+	test %rax, %rax
+	jz slow_path
+	mov %rax, %r13
+	mov %edx, %r14d
+	mov %rbx, %rcx
+	load_words
+	mov T_COMMAND(%rsp), %rbx
+	mov C_META(%rbx), %r15
+	send_command slow_path, slow_path_unlock, 1
+
+slow_path_unlock:
+	movb $0, P_LOCK(%rbp)
+slow_path:                              /* the registers as they came */
+	mov %rsp, %rcx
+	load_words
+	mov R_RDI(%rsp), %rdi
+	mov R_R15(%rsp), %r15
+	mov $SYS_call, %eax
+	jmp slow_call_restore
 
 slow_call_unlock:
 	movb $0, P_LOCK(%rbp)
@@ -226,17 +298,62 @@ slow_call:
 	jmp entry_full
 
 /*
+ * The command RCX of the Session RBX is answered to the thread R11, all checks made and the Port RBP locked; this thread
+ * waits there again, first in the row. The words are in their registers, R13 = status. \brief: it had a path, or R14 = a
+ * handle for the caller.
+ */
+.macro answer_command brief
+	/* commit: the command is over */
+	count PC_RETURNS
+	.if \brief
+	movw $0, C_STATE(%rcx)
+	movq $0, C_PATH(%rcx)
+	.else
+	movb $0, C_STATE(%rcx)
+	.endif
+	decl S_IN_FLIGHT(%rbx)
+	decq %gs:PC_ACCEPTED
+	mov %r11, %rcx                  /* RCX = the caller */
+	lea T_RUN(%rsp), %rbx
+	mov P_WAITERS(%rbp), %r11
+	mov %r11, (%rbx)
+	mov %rbx, 8(%r11)
+	mov %rbx, P_WAITERS(%rbp)
+	lea P_WAITERS(%rbp), %r11
+	mov %r11, 8(%rbx)
+	mov %rbp, T_WAIT_PORT(%rsp)
+	movzbl T_BASE_PRIORITY(%rsp), %r11d
+	mov %r11b, T_PRIORITY(%rsp)
+	movq $REGS_VECTOR_SYSCALL, R_VECTOR(%rsp)
+	movb $0, P_LOCK(%rbp)
+	movw $STATE_BLOCKED_ACCEPT, T_STATE(%rsp)
+	movw $STATE_RUNNING, T_STATE(%rcx)
+	switch_threads
+	mov %r13, %rax                  /* the status */
+	.if \brief
+	mov %r14, %rdi
+	.else
+	xor %edi, %edi
+	.endif
+	xor %ebx, %ebx
+	xor %ebp, %ebp
+	xor %r13d, %r13d
+	xor %r14d, %r14d
+	xor %r15d, %r15d
+.endm
+
+/*
  * return_accept: RAX = number | port << 32, RDI = command id, RSI.. = words, R13 = status.
- * Handles (RBX, RBP) and minted Sessions (flags in R15) take the long way.
+ * Handles (RBX, RBP) take the long way.
  */
 	.globl fast_return_accept
 	.p2align 6
 fast_return_accept:
-	mov %r15, %rcx
-	shr $32, %rcx
-	or %rbx, %rcx
+	mov %rbx, %rcx
 	or %rbp, %rcx
 	jnz slow_return
+	bt $32, %r15                    /* RETURN_MINT */
+	jc fast_return_brief
 	mov %rax, %rbp
 	shr $32, %rbp
 	find_handle %ebp, TYPE_PORT, RIGHT_SERVE, slow_return_clean
@@ -247,7 +364,7 @@ fast_return_accept:
 	cmp C_ID(%rcx), %rdi
 	jne slow_return_unlock
 	cmpw $CMD_ACCEPTED_PLAIN, C_STATE(%rcx)
-	jne slow_return_unlock
+	jne fast_return_other
 	mov C_SESSION(%rcx), %rbx
 	cmp S_PORT(%rbx), %rbp
 	jne slow_return_unlock
@@ -264,35 +381,7 @@ fast_return_accept:
 	mov %gs:PC_RUN_TOP, %r14b
 	cmp T_PRIORITY(%r11), %r14b
 	ja slow_return_unlock
-	/* commit: the command is over */
-	count PC_RETURNS
-	movb $0, C_STATE(%rcx)
-	decl S_IN_FLIGHT(%rbx)
-	decq %gs:PC_ACCEPTED
-	mov %r11, %rcx                  /* RCX = the caller */
-	/* this thread waits at the Port, first in the row */
-	lea T_RUN(%rsp), %rbx
-	mov P_WAITERS(%rbp), %r11
-	mov %r11, (%rbx)
-	mov %rbx, 8(%r11)
-	mov %rbx, P_WAITERS(%rbp)
-	lea P_WAITERS(%rbp), %r11
-	mov %r11, 8(%rbx)
-	mov %rbp, T_WAIT_PORT(%rsp)
-	movzbl T_BASE_PRIORITY(%rsp), %r11d
-	mov %r11b, T_PRIORITY(%rsp)
-	movq $REGS_VECTOR_SYSCALL, R_VECTOR(%rsp)
-	movb $0, P_LOCK(%rbp)
-	movl $(STATE_BLOCKED_ACCEPT | 1 << 16), T_STATE(%rsp)  /* and `waited` */
-	movw $STATE_RUNNING, T_STATE(%rcx)
-	switch_threads
-	mov %r13, %rax                  /* the status */
-	xor %edi, %edi
-	xor %ebx, %ebx
-	xor %ebp, %ebp
-	xor %r13d, %r13d
-	xor %r14d, %r14d
-	xor %r15d, %r15d
+	answer_command 0
 	/* fall through */
 
 /* RCX = the thread to run, GS already the user's. Its RIP is one past a SYSCALL, so it is canonical. */
@@ -302,6 +391,39 @@ fast_leave:
 	mov R_RIP(%rcx), %rcx
 	sysretq
 
+fast_return_other:
+	cmpw $CMD_ACCEPTED_BRIEF, C_STATE(%rcx)
+	jne slow_return_unlock
+	movb $0, P_LOCK(%rbp)
+	xor %ebx, %ebx
+	xor %ebp, %ebp
+fast_return_brief:
+	mov %rax, R_RAX(%rsp)
+	save_message
+	mov %rsp, %rbx
+	mov %rsp, %rdi
+	mov %gs:PC_KSTACK, %rsp
+	call brief_return               /* RAX = command, RDX = a handle for the caller */
+	mov %rbx, %rsp
+	mov %rbx, %rcx
+	mov %rdx, %rdi
+	load_words
+	test %rax, %rax
+	jz slow_brief
+	mov %rdi, %r14
+	mov %rax, %rcx
+	mov C_SESSION(%rcx), %rbx
+	mov S_PORT(%rbx), %rbp
+	mov C_CALLER(%rcx), %r11
+	answer_command 1
+	jmp fast_leave
+
+slow_brief:                             /* the registers as they came */
+	mov R_RDI(%rsp), %rdi
+	mov R_RAX(%rsp), %rax
+	xor %ebx, %ebx
+	jmp slow_return
+
 slow_return_unlock:
 	movb $0, P_LOCK(%rbp)
 slow_return_clean:                      /* RBX and RBP were 0; R14 counts only with the mint flag */
@@ -309,6 +431,49 @@ slow_return_clean:                      /* RBX and RBP were 0; R14 counts only w
 	xor %ebx, %ebx
 	xor %ebp, %ebp
 slow_return:
+	lea -SYSCALL_BASE(%rax), %ecx
+	jmp entry_full
+
+/*
+ * cmd_read and cmd_write (RDI = command, RSI = offset, RDX = memory, R10 = length; out: RSI = bytes copied) within a page.
+ */
+.macro window_call name, function
+	.globl \name
+	.p2align 4
+\name:
+	mov %rdi, R_RDI(%rsp)
+	mov %rsi, R_RSI(%rsp)
+	mov %rdx, R_RDX(%rsp)
+	mov %r10, R_R10(%rsp)
+	mov %gs:PC_KSTACK, %rsp
+	mov %r10, %rcx
+	push %rax
+	push %rax
+	call \function
+	pop %rcx
+	mov %gs:PC_CURRENT, %rsp
+	test %rax, %rax
+	js slow_window
+	mov %rax, R_RSI(%rsp)
+	xor %eax, %eax
+	mov %rax, R_RDX(%rsp)
+	mov %rax, R_R10(%rsp)
+	cmpl $0, %gs:PC_WORK
+	je syscall_leave
+	mov %gs:PC_KSTACK, %rsp
+	jmp light_slow
+.endm
+	window_call fast_cmd_read, brief_cmd_read
+	window_call fast_cmd_write, brief_cmd_write
+
+slow_window:
+	mov %rcx, %rax
+	mov R_RDI(%rsp), %rdi
+	mov R_RSI(%rsp), %rsi
+	mov R_RDX(%rsp), %rdx
+	mov R_R10(%rsp), %r10
+	xor %r8d, %r8d
+	xor %r9d, %r9d
 	lea -SYSCALL_BASE(%rax), %ecx
 	jmp entry_full
 	.section .note.GNU-stack, "", @progbits

@@ -31,7 +31,7 @@ static uint64_t own_size;
 
 /* Everything a case needs; what it does not use is 0. */
 struct ctx {
-	handle_t session, port, file, notify, process, image, socket;
+	handle_t session, port, own_port, file, notify, process, image, socket;
 	uint64_t image_size, len;
 };
 
@@ -43,6 +43,18 @@ static int serve_raw(void)
 	struct event e;
 	MUST(ipc_accept(port, FOREVER, &e));
 	return (int)raw_serve(port, e.cmd);
+}
+
+/* From here on the thread owns vector state, which is kept over switches. */
+static void own_vector_state(void)
+{
+	asm volatile("pxor %%xmm0, %%xmm0" ::: "memory");
+}
+
+static int serve_vector(void)
+{
+	own_vector_state();
+	return serve_raw();
 }
 
 /* Takes what the caller lends, as any server would that needs all of it. */
@@ -172,6 +184,19 @@ static void run_calls6(struct ctx *c, uint64_t n)
 {
 	uint64_t w[6] = { 1, 2, 3, 4, 5, 6 };
 	MUST(raw_calls6(c->session, n, 1, w));
+}
+
+/* Sent from a Port of one's own, where the completion arrives. */
+static void run_submit(struct ctx *c, uint64_t n)
+{
+	struct msg m = { .op = 1 };
+	struct event e;
+	while (n--) {
+		MUST(ipc_submit(c->session, &m, c->own_port, 7));
+		MUST(ipc_accept(c->own_port, FOREVER, &e));
+		if (e.kind != ACCEPT_COMPLETION)
+			rt_panic("event %d instead of a completion", e.kind);
+	}
 }
 
 static void run_stat_words(struct ctx *c, uint64_t n)
@@ -323,6 +348,10 @@ static void calls(void)
 	other_side(&c, "serve-raw");
 	measure("call-0", run_calls0, &c);
 	measure("call-6", run_calls6, &c);
+	MUST(port_create(0, &c.own_port));
+	MUST(port_reserve(c.own_port, 1));
+	measure("submit", run_submit, &c);
+	handle_close(c.own_port);
 	other_side_end(&c);
 	other_side(&c, "serve-loop");
 	measure("call-service", run_stat_words, &c);
@@ -403,10 +432,23 @@ static void files(void)
 	file_close(c.file);
 }
 
+/* The last of all: whoever used a vector register once has vector state for ever. */
+static void vector_calls(void)
+{
+	struct ctx c = { 0 };
+
+	own_vector_state();
+	other_side(&c, "serve-vector");
+	measure("call-vector", run_calls0, &c);
+	other_side_end(&c);
+}
+
 static int role(const char *name)
 {
 	if (!strcmp(name, "serve-raw"))
 		return serve_raw();
+	if (!strcmp(name, "serve-vector"))
+		return serve_vector();
 	if (!strcmp(name, "serve-buffers"))
 		return serve_buffers();
 	if (!strcmp(name, "serve-loop"))
@@ -433,6 +475,7 @@ int main(int argc, char **argv)
 	scheduling();
 	memory_and_programs();
 	files();
+	vector_calls();
 	print("bench: done\n");
 	return 0;
 }

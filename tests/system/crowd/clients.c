@@ -120,11 +120,6 @@ static int blocks_check(handle_t f, size_t at, size_t len)
 	return done == want && !memcmp(piece, mirror + at, want) ? 0 : wrong("blocks", "not what was written");
 }
 
-static void blocks_uri(char uri[32])
-{
-	snprintf(uri, 32, "tmp://blocks-%u", self);
-}
-
 static int blocks_round(unsigned i)
 {
 	static handle_t f;
@@ -133,9 +128,13 @@ static int blocks_round(unsigned i)
 	char uri[32];
 
 	len = MIN(len, BLOCKS - at);
-	blocks_uri(uri);
+	snprintf(uri, sizeof(uri), "tmp://blocks-%u", self);
 	if (!f)
 		DO("create", uri, file_open(uri, OPEN_READ | OPEN_WRITE | OPEN_CREATE | OPEN_TRUNC, &f));
+	if (shared->stop) {
+		DO("unlink", uri, file_unlink(uri, 0));
+		return 0;
+	}
 	if (i % 16 == 15) {
 		struct msg m = { 0 };
 		file_truncate_ask(&m, &(struct file_truncate_req){ .size = size });
@@ -150,15 +149,6 @@ static int blocks_round(unsigned i)
 		mirror_size = MAX(mirror_size, at + len);
 	}
 	return blocks_check(f, dice(BLOCKS), 1 + dice(PIECE)) || blocks_check(f, at, len);
-}
-
-static int blocks_end(void)
-{
-	char uri[32];
-
-	blocks_uri(uri);
-	DO("unlink", uri, file_unlink(uri, 0));
-	return 0;
 }
 
 static int rng_round(unsigned i)
@@ -329,7 +319,7 @@ int client_run(struct shared *s, unsigned number, uint64_t seed)
 			told->rounds++;
 	}
 	if (status == 0 && kind_of(number) == KIND_BLOCKS)
-		status = blocks_end();
+		status = blocks_round(0);
 	told->ended = 1;
 	return status;
 }

@@ -919,11 +919,11 @@ static void show(const struct scene *s)
 	X(windows, .client = windows, .n_servers = 1, .calls = 64, .returns = 64) \
 	X(window_parts, .client = window_parts, .n_servers = 1, .calls = 40, .returns = 40) \
 	X(windows_bad, .client = windows_bad, .n_servers = 1, .calls = 44, .returns = 52) \
-	X(refused, .client = refused, .n_servers = 1, .calls = 1, .returns = 2) \
+	X(refused, .client = refused, .n_servers = 1, .calls = 2, .returns = 3) \
 	X(rights, .client = rights, .n_servers = 1, .calls = 10, .returns = 10) \
 	X(identities, .client = identities, .n_servers = 1, .calls = 15, .returns = 15) \
 	X(answers, .client = answers, .n_servers = 1, .calls = 20, .returns = 18) \
-	X(mint, .client = mint, .n_servers = 1, .calls = 3, .returns = 2) \
+	X(mint, .client = mint, .n_servers = 1, .calls = 3, .returns = 3) \
 	X(account, .client = account, .n_servers = 1, .calls = 2, .returns = 2) \
 	X(nested, .client = nested, .n_servers = 1, .calls = 11, .returns = 11, .inner_calls = 8, .inner_returns = 8) \
 	X(forwarded, .client = forwarded, .n_servers = 1, .calls = 3, .returns = 1) \
@@ -931,7 +931,7 @@ static void show(const struct scene *s)
 	X(several, .client = echoes, .n_servers = 2, .calls = 6, .returns = 6) \
 	X(close_order, .drive = close_order, .n_servers = 1, .calls = 5, .returns = 2) \
 	X(priorities, .drive = priorities, .n_servers = 1, .server_priority = CLIENT_PRIORITY - 4, .calls = 2, .returns = 2) \
-	X(interrupts, .drive = interrupts, .n_servers = 1, .calls = 5, .returns = 5) \
+	X(interrupts, .drive = interrupts, .n_servers = 1, .calls = 5, .returns = 3) \
 	X(deadlines, .client = deadlines, .n_servers = 1, .calls = 1, .returns = 1) \
 	X(caller_dies, .drive = caller_dies, .n_servers = 1, .calls = 7, .returns = 6) \
 	X(server_dies, .drive = server_dies, .n_servers = 0, .calls = 21, .returns = 20, .inner_calls = 12, .inner_returns = 12)
