@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VERSION = 1, RECORDS = 16, WAITERS = 64, SESSION_RIGHTS = RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER };
+enum { VERSION = 1, RECORDS = 16, WAITERS = 64, LINGER = 20000, SESSION_RIGHTS = RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER };
 
 struct kept { struct intent_record ring[RECORDS]; uint64_t count[COUNTERS]; };
 
@@ -63,6 +63,9 @@ static status_t add(struct svc_cmd *c, uint64_t n, uint64_t *sum)
 		intent_commit(&intents, &(struct intent_answer){ .w = { *sum } });
 		intent_act(&intents);
 		intent_done(&intents);
+		/* Done and not yet answered: some time, so that kills at random find it here. Without intents the tests then fail. */
+		for (volatile int i = 0; i < LINGER; i++)
+			;
 	}
 	state_good(&state);
 	wake(at);
