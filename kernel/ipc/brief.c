@@ -132,7 +132,7 @@ always_inline int64_t window(cmd_id_t id, uint64_t offset, uint64_t user, uint64
 {
 	struct thread *t = current_thread();
 	struct command *c = t->serving;
-	if (c->id != id || c->state != CMD_ACCEPTED || t->progress_key)
+	if (c->id != id || c->state != CMD_ACCEPTED || t->progress_key || len > PAGE_SIZE)
 		return -1;
 	struct port *p = c->session->port;
 	if (!spin_trylock(&p->lock))
