@@ -106,15 +106,9 @@ svc_serve:
 	mov	R_RBX(%rdi), %rbx
 	mov	R_RBP(%rdi), %rbp
 	mov	R_RDI(%rdi), %rdi
-.Lenter:
-	syscall
-	mov	%r14, %r11
-	shr	$32, %r11
-	or	%rax, %r11
-	jnz	.Lother                 /* an error, not a command, or handles came along */
-	mov	(%rsp), %rbx            /* which was 0, without handles */
-	cmp	N(%rbx), %r15           /* r15 = op | in_len << 16 | out_len << 37 | flags << 58 */
-	jae	.Llarger
+	jmp	.Lenter
+
+.Lcommand:
 	mov	%r15, C_OP(%rbx)
 	mov	%r11, C_IN(%rbx)
 	store_command
@@ -135,25 +129,15 @@ svc_serve:
 	mov	REPLY + 32(%rbx), %r9
 	mov	REPLY + 40(%rbx), %r12
 	xor	%ebx, %ebx
-	jmp	.Lenter
-
-.Lwith_handle:
-	movabs	$MINT_ONLY, %rcx
-	cmp	%rcx, C_REPLY(%rbx)
-	jne	.Ldispatched
-	test	%rax, %rax
-	js	.Ldispatched
-	mov	C_CMD(%rbx), %rcx
-	mov	%rcx, MINT_CMD(%rbx)
-	mov	C_MINT_BADGE(%rbx), %r14
-	mov	%r14, MINT_BADGE(%rbx)
-	mov	C_MINT_RIGHTS(%rbx), %r15d
-	bts	$32, %r15               /* RETURN_MINT */
-	xor	%ecx, %ecx
-	mov	%rcx, C_REPLY(%rbx)
-	mov	%rcx, C_MINT_BADGE(%rbx)
-	mov	%ecx, C_MINT_RIGHTS(%rbx)
-	jmp	.Lanswer
+.Lenter:
+	syscall
+	mov	%r14, %r11
+	shr	$32, %r11
+	or	%rax, %r11
+	jnz	.Lother                 /* an error, not a command, or handles came along */
+	mov	(%rsp), %rbx            /* which was 0, without handles */
+	cmp	N(%rbx), %r15           /* r15 = op | in_len << 16 | out_len << 37 | flags << 58 */
+	jb	.Lcommand
 
 .Llarger:                               /* windows, a path, or no such operation; RAX = 0 */
 	movzwl	%r15w, %eax
@@ -225,6 +209,24 @@ svc_serve:
 	cmp	%r15, C_REPLY(%rbx)
 	je	.Lanswer
 	jmp	.Lwith_handle
+
+.Lwith_handle:
+	movabs	$MINT_ONLY, %rcx
+	cmp	%rcx, C_REPLY(%rbx)
+	jne	.Ldispatched
+	test	%rax, %rax
+	js	.Ldispatched
+	mov	C_CMD(%rbx), %rcx
+	mov	%rcx, MINT_CMD(%rbx)
+	mov	C_MINT_BADGE(%rbx), %r14
+	mov	%r14, MINT_BADGE(%rbx)
+	mov	C_MINT_RIGHTS(%rbx), %r15d
+	bts	$32, %r15               /* RETURN_MINT */
+	xor	%ecx, %ecx
+	mov	%rcx, C_REPLY(%rbx)
+	mov	%rcx, C_MINT_BADGE(%rbx)
+	mov	%ecx, C_MINT_RIGHTS(%rbx)
+	jmp	.Lanswer
 
 .Ldispatched:
 	mov	%rax, R_R13(%rbx)
