@@ -25,5 +25,5 @@ $(OUT)/user/$(2): $$(OBJS_$(2)) $(call lib_files,$(LIBS_$(2))) $(OUT)/lib/rt.a
 endef
 $(foreach d,$(PROGRAM_DIRS),$(eval $(call PROGRAM,$(d),$(notdir $(d)))))
 
-$(OUT)/strip/%: $(OUT)/user/%
-	$(Q)mkdir -p $(@D) && $(STRIP) --strip-all -o $@ $<
+$(OUT)/strip/%: $(OUT)/user/% tools/mknames.py
+	$(Q)mkdir -p $(@D) && $(STRIP) --strip-all -o $@ $< && $(PYTHON) tools/mknames.py $< $@

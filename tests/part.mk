@@ -54,6 +54,7 @@ plants:
 	@$(PYTHON) tests/plants.py
 
 soak: all
+	$(Q)$(if $(TEST),:,$(MAKE) --no-print-directory TEST=1 all)
 	@$(PYTHON) tools/runtests --boot tests/soak
 
 OUR_PY  := $(sort $(shell grep -lE '^\#!.*python3' tools/* 2>/dev/null; find tests tools -name '*.py'))

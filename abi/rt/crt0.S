@@ -14,6 +14,22 @@ _start:
 	.hidden	_DYNAMIC
 	call	rt_start
 	ud2
+#ifdef TEST_BUILD
+	/* Where KILL_CRASH_... sends a thread, wherever it was: a wild store, a failed assertion, an endless loop. */
+	.org	32
+	movl	$1, 8
+	.org	64
+	and	$-16, %rsp
+	lea	crash_text(%rip), %rdi
+	xor	%eax, %eax
+	call	rt_panic
+	.org	96
+1:	jmp	1b
+	.section .rodata.crash, "a"
+crash_text:
+	.asciz	"made to fail"
+	.section .text._start
+#endif
 	.size	_start, . - _start
 
 	.section .note.GNU-stack, "", @progbits

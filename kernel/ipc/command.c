@@ -176,6 +176,19 @@ static void name_line(struct command *c, cmd_id_t id, unsigned depth)
 	}
 }
 
+uint32_t command_count_some(struct port *p, uint32_t i, uint32_t *queued, uint32_t *accepted)
+{
+	uint32_t n = __atomic_load_n(&command_chunk_count, __ATOMIC_ACQUIRE) * CHUNK_SLOTS, end = MIN(i + 2048, n);
+	for (; i < end; i++) {
+		struct command *c = by_slot(i);
+		if (command_port(c) == p) {
+			*queued += c->state == CMD_QUEUED;
+			*accepted += c->state == CMD_ACCEPTED;
+		}
+	}
+	return end < n ? end : 0;
+}
+
 void command_name(struct command *c)
 {
 	name_line(c, c->id, 0);

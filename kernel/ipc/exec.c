@@ -87,6 +87,7 @@ status_t sys_process_exec(const struct exec_args *a, handle_t *h, uint64_t *pid)
 	if (!p)
 		return st;
 	struct thread *t = NULL;
+	p->entry = a->entry;
 	st = build(p, a);
 	if (st == OK)
 		t = thread_create(p, a->entry, a->stack, a->arg, a->priority, &st);

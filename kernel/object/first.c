@@ -145,8 +145,8 @@ void first_process_start(const struct boot_info *boot)
 }
 
 /*
- * It ended: again, on the same handle table. An instance that did not live for a tenth of a second is not
- * started at once, so that a broken one cannot take the machine's time.
+ * It ended: again, on the same handle table. An instance that faulted in its first tenth of a second, before it ever waited
+ * for a command, is not started at once, so that a broken one cannot take the machine's time.
  */
 static void start_later(struct timer *t)
 {
@@ -159,7 +159,8 @@ void first_process_again(struct process *ended)
 	static struct timer later = { .fire = start_later };
 	uint64_t now = clock_ns();
 	klog("initfsd (pid %llu) ended, kind %u, status %lld: executing it again", (unsigned long long)ended->pid, ended->exit_kind, (long long)ended->exit_status);
-	if (now - ended->start_ns >= 100 * NS_PER_MS)
+	bool killed = ended->exit_kind == EXIT_KILLED && ended->exit_status == KILL_PLAIN;
+	if (killed || ended->calm || now - ended->start_ns >= 100 * NS_PER_MS)
 		start();
 	else
 		timer_arm(&later, now + 100 * NS_PER_MS);

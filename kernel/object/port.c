@@ -520,6 +520,7 @@ static status_t accept(handle_t port, struct port *p, uint64_t deadline)
 		}
 		status_t took = take_locked(p, t, &f);
 		if (took == ERR_AGAIN && !p->dead) {
+			t->waited = true;
 			list_push_front(&p->waiters, &t->run);
 			sched_block_current(WAIT_ACCEPT, deadline);
 		}

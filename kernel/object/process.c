@@ -133,11 +133,19 @@ void process_end(struct process *p, enum exit_kind kind, int64_t status, uint64_
 	}
 	spin_unlock(&p->lock);
 	struct thread *t = current_thread();
-	if (first && (kind == EXIT_FAULT || (kind == EXIT_KILLED && status == KILL_HEARTBEAT))) {
-		/* What the faulting thread accepted last is the suspect; of a hung process, its first thread. */
+	bool fault = kind == EXIT_FAULT || (kind == EXIT_NORMAL && status != 0) || (kind == EXIT_KILLED && status == KILL_HEARTBEAT);
+	if (first && fault) {
+		/*
+		 * What the faulting thread accepted last is the suspect; of a hung process, its first thread. A failed assertion
+		 * ends in an exit with a status.
+		 */
 		struct thread *blamed = t && t->process == p ? t : list_empty(&p->threads) ? NULL : LIST_FIRST(&p->threads, struct thread, in_process);
 		if (blamed)
 			p->suspect = blamed->serving->id;
+		if (blamed)
+			process_note_way(p, blamed);
+	} else if (first && kind == EXIT_NORMAL && status) {
+		process_note_way(p, t);
 	}
 	if (t && t->process == p) {
 		t->dying = true;
@@ -169,6 +177,7 @@ static bool end_threads(struct process *p)
 		list_remove(&t->in_process);
 		p->n_threads--;
 		p->dead_cpu_tsc += t->cpu_time_tsc;
+		p->calm |= t->waited;
 		spin_unlock(&p->lock);
 		watchers_fire(&t->watchers, true);
 		OBJ_PUT(t);
@@ -253,11 +262,13 @@ void process_fill_info(struct process *p, struct process_info *info)
 		info->fault_address = p->fault_address;
 	}
 	info->threads = p->n_threads;
+	info->calm = p->calm;
 	uint64_t tsc = p->dead_cpu_tsc;
 	info->state = p->dead ? PROC_DEAD : p->dying ? PROC_DYING : PROC_WAITING;
 	LIST_EACH(node, &p->threads) {
 		struct thread *t = CONTAINER_OF(node, struct thread, in_process);
 		tsc += t->cpu_time_tsc;
+		info->calm |= t->waited;
 		if (!p->dying && t->state == THREAD_RUNNING)
 			info->state = PROC_RUNNING;
 		else if (info->state == PROC_WAITING && t->state == THREAD_READY)
@@ -352,12 +363,39 @@ status_t sys_process_open(handle_t resource, uint64_t pid, handle_t *h)
 	return st;
 }
 
+#ifdef TEST_BUILD
+/* Its first thread, if it could run at this instant or `next`, goes on where the program's crt0 has a crash ready. */
+static status_t process_crash(struct process *p, uint32_t which, bool next)
+{
+	status_t st = ERR_AGAIN;
+	spin_lock(&p->lock);
+	struct thread *t = p->dying || list_empty(&p->threads) ? NULL : LIST_FIRST(&p->threads, struct thread, in_process);
+	if (t) {
+		struct spinlock *queue = &percpu_all[t->cpu]->run_lock;
+		spin_lock(queue);
+		bool waits = t->state == THREAD_BLOCKED && t->wait == WAIT_ACCEPT;
+		if (!t->dying && (t->state == THREAD_READY || (waits && next))) {
+			t->regs.rip = p->entry + (1 + which) * CRASH_STRIDE;
+			st = OK;
+		}
+		spin_unlock(queue);
+	}
+	spin_unlock(&p->lock);
+	return st;
+}
+#endif
+
 status_t sys_process_kill(handle_t h, uint32_t reason)
 {
 	struct process *p;
 	status_t st = LOOKUP(h, OBJ_PROCESS, RIGHT_MANAGE, &p);
 	if (st < 0)
 		return st;
+#ifdef TEST_BUILD
+	uint32_t crash = reason & ~(uint32_t)KILL_CRASH_NEXT;
+	if (crash >= KILL_CRASH_STORE && crash < KILL_CRASH_END)
+		return process_crash(p, crash - KILL_CRASH_STORE, reason & KILL_CRASH_NEXT);
+#endif
 	if (reason > KILL_HEARTBEAT)
 		return ERR_INVALID;
 	process_end(p, EXIT_KILLED, reason, 0, 0);

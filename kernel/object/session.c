@@ -20,6 +20,7 @@ struct session *session_create(struct port *p, uint64_t badge, uint32_t rights, 
 	close->is_close = true;
 	s->close = close;
 	s->port = OBJ_GET(p);
+	__atomic_fetch_add(&p->n_sessions, 1, __ATOMIC_RELAXED);
 	s->badge = badge;
 	s->rights = rights & SESSION_RIGHTS;
 	return s;
@@ -64,6 +65,8 @@ bool session_destroy(struct object *o)
 	struct session *s = (struct session *)o;
 	if (s->close)
 		command_free(s->close);
+	if (s->port)
+		__atomic_fetch_sub(&s->port->n_sessions, 1, __ATOMIC_RELAXED);
 	OBJ_PUT(s->port);
 	return true;
 }

@@ -65,6 +65,8 @@ struct thread *thread_create(struct process *p, uint64_t entry, uint64_t stack, 
 	}
 	/* Listed with a reference of its own: the caller's is dropped by thread_start's caller. */
 	spin_lock(&p->lock);
+	if (!p->entry)
+		p->entry = entry;
 	list_push_back(&p->threads, &t->in_process);
 	p->n_threads++;
 	p->n_live++;

@@ -10,10 +10,11 @@
  * tags of its handles and the records beside them.
  *
  * Files: manifest.c (what a service is), service.c (its life), instance.c (what it is given), record.c (what is kept),
- * shutdown.c and power.c (the end), acpi_s5.c (ACPI tables), request.c (words); here is the protocol
+ * shutdown.c and power.c (the end), details.c (what it does and how it died), acpi_s5.c (ACPI tables), request.c (words); here is the protocol
  * of svc://.
  */
 #include "power.h"
+#include "details.h"
 #include "request.h"
 #include "service.h"
 #include "shutdown.h"
@@ -89,6 +90,7 @@ static void write_details(struct text *t, const struct service *s)
 		add(t, "%-10s %llu\n", "pid", (unsigned long long)s->pid);
 	add(t, "%-10s %u\n%-10s %u\n", "starts", s->instances, "restarts", service_restarts(s));
 	add(t, "%-10s %s\n", "last-end", s->reason[0] ? s->reason : "-");
+	t->len += details_death(s, t->at + t->len, sizeof(t->at) - t->len);
 	if (s->state == SERVICE_BROKEN)
 		return;
 	add(t, "%-10s %s\n", "exec", s->m.exec);
@@ -112,6 +114,7 @@ static void write_details(struct text *t, const struct service *s)
 			add(t, " of %u", b.limit.threads);
 		add(t, "\n");
 	}
+	t->len += details_live(s, t->at + t->len, sizeof(t->at) - t->len);
 }
 
 /* ---- waiting for a service to settle ---- */

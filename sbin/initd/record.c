@@ -6,7 +6,7 @@
 #include <supervise/legacy.h>
 
 #define RECORDS_MAGIC   0x7364726f63657264ull
-#define RECORDS_VERSION 1u
+#define RECORDS_VERSION 2u
 
 bool records_check(struct records *t)
 {

@@ -5,6 +5,7 @@
  * whole one counts. Pure, and so is the decision what to do with a service after all that was found.
  */
 #pragma once
+#include <abi/objects.h>
 #include <supervise/backoff.h>
 
 #define RECORDS_MAX   64
@@ -29,6 +30,9 @@ enum record_flags {
 	RECORD_FAULTED = 16,        /* the last instance ended by its own fault */
 };
 
+/* The last end that left a way (struct process_way); n 0: none. */
+struct death { uint64_t at_ns, entry, at[PROCESS_WAY]; uint32_t n, reserved; };
+
 struct record {
 	uint32_t owner;             /* service_owner of its name; 0: none */
 	uint32_t state;             /* enum record_state */
@@ -38,6 +42,7 @@ struct record {
 	uint64_t until_ns;
 	struct backoff backoff;
 	char     reason[RECORD_REASON];
+	struct death death;
 };
 
 struct record_copy { uint64_t number; struct record r; uint32_t check, reserved; };

@@ -3,6 +3,7 @@
  * is below us, and are kept mapped-by-handle, so that a restart asks nobody for anything.
  */
 #include "service.h"
+#include "details.h"
 #include "instance.h"
 #include "step.h"
 #include <rt/file.h>
@@ -76,6 +77,7 @@ static void note_until(const struct service *s, enum record_state state, uint64_
 	};
 
 	memcpy(r.reason, s->reason, sizeof(r.reason));
+	r.death = s->death;
 	step();
 	record_write(s->record, &r);
 	step();
@@ -519,7 +521,8 @@ static void instance_ended(struct service *s, const struct process_info *info)
 		settled(s, OK);
 		return;
 	}
-	if (!s->restarting && reason_is_fault(info))
+	/* One that had waited for something to do, and so had done all that was there, is no crash loop. */
+	if (!s->restarting && reason_is_fault(info) && !info->calm)
 		wait = backoff_fault(&s->backoff, s->started_ns, now_ns());
 	if (wait == 0) {
 		log_print("%s (pid %llu) ended: %s; starting it again", s->m.name, pid, s->reason);
@@ -549,6 +552,7 @@ void service_ended(uint32_t index)
 	}
 	reason_text(s->reason, sizeof(s->reason), &info);
 	s->faulted = !s->stopping && !s->restarting && reason_is_fault(&info);
+	details_note(s, ended);
 	s->last_pid = info.pid;
 	s->pid = 0;
 	instance_ended(s, &info);
@@ -711,6 +715,7 @@ static enum fate take_over(struct service *s)
 	s->instances = r.instances;
 	s->backoff = r.backoff;
 	memcpy(s->reason, r.reason, sizeof(s->reason));
+	s->death = r.death;
 	s->plugged = r.flags & RECORD_PLUGGED;
 	s->wired = r.flags & RECORD_WIRED;
 	s->stopping = r.flags & RECORD_STOPPING;

@@ -42,6 +42,7 @@ struct service {
 	bool     restarting;        /* its next end is wanted, and it starts again whatever its policy */
 	uint32_t instances;         /* started so far; restarts are all but the first */
 	char     reason[128];       /* how the last instance ended, or why there never was one; "" */
+	struct death death;         /* where it last ended by itself, and when */
 	bool     faulted;           /* the last instance ended by its own fault, unasked */
 	struct backoff backoff;
 	uint64_t pid, started_ns;   /* of the running instance */

@@ -226,7 +226,9 @@ static void initd_ended(void)
 	drop(&keeper.process);
 	drop(&keeper.exited);
 	reason_text(reason, sizeof(reason), &info);
-	if (reason_is_fault(&info)) {
+	if (info.calm)
+		keeper.faults = 0;              /* it had come up, and had nothing left to do */
+	else if (reason_is_fault(&info)) {
 		keeper.faults = now - info.start_time_ns < BACKOFF_WINDOW_NS ? keeper.faults + 1 : 1;
 		wait = backoff_fault(&keeper.backoff, info.start_time_ns, now);
 		if (keeper.faults == FAULTS_MAX)

@@ -87,7 +87,16 @@ enum {
 
 /* How a process ended. */
 enum exit_kind { EXIT_RUNNING, EXIT_NORMAL, EXIT_KILLED, EXIT_FAULT };
-enum kill_reason { KILL_PLAIN, KILL_HEARTBEAT };
+enum kill_reason {
+	KILL_PLAIN, KILL_HEARTBEAT,
+	/*
+	 * Test builds: not an end, but a crash of the first thread at the instruction where it is (ERR_AGAIN: it waits). With
+	 * KILL_CRASH_NEXT also of one that waits in accept, as soon as it is given something.
+	 */
+	KILL_CRASH_STORE = 0x100, KILL_CRASH_ASSERT, KILL_CRASH_LOOP, KILL_CRASH_END,
+	KILL_CRASH_NEXT = 0x80,
+};
+#define CRASH_STRIDE 32             /* KILL_CRASH_STORE + i goes on at the program's entry + (1 + i) * so many bytes */
 
 struct process_info {
 	uint64_t pid;
@@ -105,6 +114,8 @@ struct process_info {
 	uint32_t state;             /* enum process_state */
 	uint64_t parent_pid;
 	uint64_t start_time_ns;
+	uint32_t calm;              /* 1: it has waited in accept with nothing to accept. One that faults without is a crash loop */
+	uint32_t reserved;
 };
 enum process_state { PROC_RUNNING, PROC_READY, PROC_WAITING, PROC_DYING, PROC_DEAD };
 
@@ -168,6 +179,17 @@ struct kstat {
 	uint64_t cpus;
 };
 _Static_assert(OBJ_TYPES <= 16, "kstat.objects");
+
+/* ---- looking in ---- */
+#define PROCESS_WAY 12
+/* Where a process that ended was: the instruction, then return addresses, as far as they could be followed. entry: of its image. */
+struct process_way { uint64_t entry, at[PROCESS_WAY]; uint32_t n, reserved; };
+enum thread_state_info { THREAD_IS_READY, THREAD_IS_RUNNING, THREAD_IS_BLOCKED, THREAD_IS_DEAD };
+enum thread_wait_info { THREAD_WAITS_NOT, THREAD_SLEEPS, THREAD_CALLS, THREAD_ACCEPTS, THREAD_AT_SOCKET };
+/* port: object id of where it calls or accepts; server: pid of who has accepted its call, 0: it is queued. */
+struct thread_info { uint64_t id, cpu_time_ns, port, server; uint32_t state, wait, op, priority; };
+/* accepted_ever: since the Port was made; waiting: threads in accept. */
+struct port_info { uint64_t acceptor, accepted_ever; uint32_t queued, accepted, waiting, sessions, reserve, reserved; };
 
 /* ---- Trace (docs/tracing.md) ---- */
 enum trace_what { TRACE_OFF, TRACE_STOP /* records stay */, TRACE_ALL, TRACE_PROCESS /* and what it starts from now on */, TRACE_CHILDREN /* only that */ };

@@ -326,7 +326,7 @@ slow_call:
 	mov %r11b, T_PRIORITY(%rsp)
 	movq $REGS_VECTOR_SYSCALL, R_VECTOR(%rsp)
 	movb $0, P_LOCK(%rbp)
-	movw $STATE_BLOCKED_ACCEPT, T_STATE(%rsp)
+	movl $(STATE_BLOCKED_ACCEPT | 1 << 16), T_STATE(%rsp)  /* and `waited` */
 	movw $STATE_RUNNING, T_STATE(%rcx)
 	switch_threads
 	mov %r13, %rax                  /* the status */

@@ -52,12 +52,12 @@
 #define T_GS         224
 #define T_WAIT_PORT  232
 #define T_RUN        240
-#define T_STATE      256    /* and T_WAIT in the next byte */
-#define T_PRIORITY   258
-#define T_BASE_PRIORITY 259
-#define T_SPECIAL    260
-#define T_STEPS      264
-#define T_SHORT_PATH 480
+#define T_STATE      256    /* and wait, waited, spare in the next bytes */
+#define T_PRIORITY   260
+#define T_BASE_PRIORITY 261
+#define T_SPECIAL    262
+#define T_STEPS      268
+#define T_SHORT_PATH 488
 
 /* struct table, struct handle_entry (24 bytes, 64 in a chunk) */
 #define TB_SLOTS     44

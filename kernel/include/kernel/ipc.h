@@ -103,6 +103,7 @@ struct port {
 	struct timer    grace;          /* for commands submitted here and wanted back in vain */
 	bool            grace_again;    /* this look found what the next one is to end */
 	uint32_t        grace_next;     /* slot of the command table */
+	uint32_t        n_sessions;     /* that lead here; atomic */
 	uint32_t        n_reserve;      /* commands made for submit, free or in use */
 	struct watchers watchers;       /* "wanted": a command came, and nobody ever accepted here */
 	struct port    *drain_next;
@@ -181,6 +182,8 @@ struct residue {
 };
 void command_fresh(struct command *c);                      /* before it is sent */
 uint64_t command_op_id(struct command *c);                  /* its identity, made now if it has none */
+/* Adds up commands queued and accepted at p, from slot `first` on, a bounded piece. 0: that was all; else where to go on. */
+uint32_t command_count_some(struct port *p, uint32_t first, uint32_t *queued, uint32_t *accepted);
 void command_name(struct command *c);                       /* an accepted one's, made as if its server had asked; no lock held */
 void command_finish_locked(struct command *c, struct residue *r);
 void residue_drop(struct residue *r);

@@ -36,6 +36,8 @@ struct thread {
 	struct list     run;            /* (f) run queue; while in accept: port->waiters */
 	uint8_t         state;          /* (f) run queue lock */
 	uint8_t         wait;           /* (f) enum wait_kind; lock of what it waits in */
+	bool            waited;         /* (f) ever, in accept with nothing to accept; written by one store with the two before it */
+	uint8_t         spare;          /* (f) */
 	uint8_t         priority;       /* (f) effective */
 	uint8_t         base_priority;  /* (f) */
 	uint8_t         special;        /* (f) enum thread_special: not for the short path */
@@ -75,7 +77,10 @@ struct process {
 	bool              ever_served;          /* accepted at least once */
 	bool              first;                /* initfsd: executed again when it ends */
 	bool              requeued;
+	uint64_t          entry, way[PROCESS_WAY];      /* of its image; where it was when it ended (inspect.c) */
+	uint32_t          n_way;
 	uint32_t          traced;               /* trace.c: as the generation of a ring that follows it */
+	bool              calm;                 /* one of its threads had waited */
 	uint32_t          bury_next, dispatch_next;     /* teardown: progress through the command table */
 	uint64_t          suspect;              /* id of the command that its faulting thread had accepted last */
 	uint32_t          exit_kind;
@@ -98,6 +103,7 @@ bool process_destroy(struct object *o);
 bool process_uses_table(const struct table *table);
 /* Starts the end of a process; the reaper finishes it. Idempotent. */
 void process_end(struct process *p, enum exit_kind kind, int64_t status, uint64_t rip, uint64_t address);
+void process_note_way(struct process *p, const struct thread *t);    /* inspect.c */
 void process_fill_info(struct process *p, struct process_info *info);
 bool process_teardown_some(void);   /* reaper: a bounded piece of the first dying process; false: nothing to do */
 

@@ -120,6 +120,11 @@ static int blocks_check(handle_t f, size_t at, size_t len)
 	return done == want && !memcmp(piece, mirror + at, want) ? 0 : wrong("blocks", "not what was written");
 }
 
+static void blocks_uri(char uri[32])
+{
+	snprintf(uri, 32, "tmp://blocks-%u", self);
+}
+
 static int blocks_round(unsigned i)
 {
 	static handle_t f;
@@ -128,13 +133,9 @@ static int blocks_round(unsigned i)
 	char uri[32];
 
 	len = MIN(len, BLOCKS - at);
-	snprintf(uri, sizeof(uri), "tmp://blocks-%u", self);
+	blocks_uri(uri);
 	if (!f)
 		DO("create", uri, file_open(uri, OPEN_READ | OPEN_WRITE | OPEN_CREATE | OPEN_TRUNC, &f));
-	if (shared->stop) {
-		DO("unlink", uri, file_unlink(uri, 0));
-		return 0;
-	}
 	if (i % 16 == 15) {
 		struct msg m = { 0 };
 		file_truncate_ask(&m, &(struct file_truncate_req){ .size = size });
@@ -149,6 +150,15 @@ static int blocks_round(unsigned i)
 		mirror_size = MAX(mirror_size, at + len);
 	}
 	return blocks_check(f, dice(BLOCKS), 1 + dice(PIECE)) || blocks_check(f, at, len);
+}
+
+static int blocks_end(void)
+{
+	char uri[32];
+
+	blocks_uri(uri);
+	DO("unlink", uri, file_unlink(uri, 0));
+	return 0;
 }
 
 static int rng_round(unsigned i)
@@ -319,7 +329,7 @@ int client_run(struct shared *s, unsigned number, uint64_t seed)
 			told->rounds++;
 	}
 	if (status == 0 && kind_of(number) == KIND_BLOCKS)
-		status = blocks_round(0);
+		status = blocks_end();
 	told->ended = 1;
 	return status;
 }

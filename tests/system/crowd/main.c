@@ -4,15 +4,18 @@
  *
  *   crowd CLIENTS SEED 'LINE'     starts so many clients, writes LINE to killer://, waits until the killer is through, ends the
  *                                 clients, and looks whether everything is as they were told
+ *   crowd die N HOW               a request to count://N that counterd dies of each time (enum count_death); prints how it was answered
+ *   crowd await N VALUE           waits until count://N has reached VALUE, in a command that lies parked with counterd
  *
  * Each client is a process of its own. What it was told lies in a Frame that all share, so that the end of a service has nothing
  * to do with the memory of what it promised. Kinds of clients are in clients.c; here is who starts them and who judges.
  */
 #include "crowd.h"
+#include "../counterd/count.h"
 #include "../tmp_rounds.h"
 #include <gen/syscalls.h>
 
-enum { PATIENCE_S = 120, LOOK_MS = 20, LINE_MAX = 256 };
+enum { PATIENCE_S = 120, LOOK_MS = 20, TREE_FILES = 700 };
 
 static struct shared *shared;
 static handle_t frame, processes[CLIENTS_MAX];
@@ -76,6 +79,28 @@ static int note_files(const char *dir)
 		}
 	} while (done);
 	file_close(h);
+	return 0;
+}
+
+/*
+ * tmpd's tree takes as many pages as it ever held files: all that will be needed is needed now, or the kernel's account would tell
+ * one run from the next.
+ */
+static int touch_tree(void)
+{
+	char uri[FILE_PATH];
+	handle_t h;
+
+	for (unsigned pass = 0; pass < 2; pass++)
+		for (unsigned i = 0; i < TREE_FILES; i++) {
+			snprintf(uri, sizeof(uri), DIR "/touch-%u", i);
+			if (pass) {
+				TRY("unlink", uri, file_unlink(uri, 0));
+				continue;
+			}
+			TRY("create", uri, file_open(uri, OPEN_WRITE | OPEN_CREATE, &h));
+			file_close(h);
+		}
 	return 0;
 }
 
@@ -150,10 +175,12 @@ static int kill_services(const char *line)
 
 	TRY("open", "killer://", file_open("killer://", OPEN_READ | OPEN_WRITE, &h));
 	TRY("write", "killer://", file_write_all(h, 0, line, strlen(line)));
-	file_close(h);
-	while (left)
+	while (left) {
 		if (wait_round() || killer_left(&left))
 			return 1;
+		TRY("write", "killer://", file_write_all(h, 0, "turn", 4));
+	}
+	file_close(h);
 	/* What the last ones did must be seen, too. */
 	return wait_round();
 }
@@ -259,7 +286,7 @@ static int crowd(const char *seed, const char *line)
 
 	MUST(frame_create(SHARED_SIZE, 0, &frame));
 	shared = map_shared(frame);
-	if (note_files("initfs:///bin") || note_files("initfs:///sbin") || note_files("initfs:///etc/services") || rounds_open(&log))
+	if (note_files("initfs:///bin") || note_files("initfs:///sbin") || note_files("initfs:///etc/services") || rounds_open(&log) || touch_tree())
 		return 1;
 	file_close(log);
 	TRY("read", "count://0", file_slurp("count://0", 64, &text, &size));
@@ -276,8 +303,25 @@ static int crowd(const char *seed, const char *line)
 	return 0;
 }
 
+/* One request to a counter; prints its answer. */
+static int ask(const char *counter, uint32_t code, const char *arg)
+{
+	uint64_t args[4] = { strtoul(arg, NULL, 10) }, values[3] = { 0 };
+	char uri[32];
+	handle_t h;
+
+	snprintf(uri, sizeof(uri), "count://%s", counter);
+	TRY("open", uri, file_open(uri, OPEN_WRITE, &h));
+	status_t st = file_ctl(h, code, args, 0, values);
+	print("crowd: %s answers %s, %llu\n", uri, st < 0 ? error_name(st) : "OK", (unsigned long long)values[0]);
+	file_close(h);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc == 4 && (!strcmp(argv[1], "die") || !strcmp(argv[1], "await")))
+		return ask(argv[2], argv[1][0] == 'd' ? COUNT_DIE : COUNT_WAIT, argv[3]);
 	if (argc == 4 && !strcmp(argv[1], "client") && start_handle("shared"))
 		return client_run(map_shared(start_handle("shared")), (unsigned)strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10));
 	clients = argc == 4 ? (unsigned)strtoul(argv[1], NULL, 10) : 0;

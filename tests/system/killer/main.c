@@ -6,6 +6,9 @@
  *   put killer:// tmpd 6 50 3000 fault          as if each had been its own fault
  *   put killer:// initd,sysd,tmpd 100 50 3000 seed=7   each time one of them, at random. One time in eight a second one dies
  *                                               less than a millisecond after it; now and then one dies again while it recovers
+ *   put killer:// initd,sysd,tmpd 100 50 3000 crash seed=7   they crash instead (KILL_CRASH_...), where they are: a wild store, a failed
+ *                                               assertion, an endless loop that is ended as by a missed heartbeat
+ *   put killer:// turn                          every client has got something done since the last time: it can be bad luck no more
  *   cat killer://                               how many are left to do, and when the last one was (ns)
  */
 #include <abi/file.h>
@@ -18,14 +21,27 @@
 #include <string.h>
 
 enum { BADGE_TIMER = 1, POLL_US = 100, VICTIMS_MAX = 16, BATCH = 16, SOON_US = 1000, PAIR_IN = 8 };
+/*
+ * Crashes: a second one may come before the first is overcome. A third would be a poisonous request's (ERR_POISONED), or that of a state
+ * that kills (rt/state.h): not before every client has had its turn.
+ */
+enum { AGAIN_IN = 4, IN_ROW_MAX = 2, TRIES_MAX = 100, TRY_US = 100, LOOP_US = 3000 };
 
 static handle_t info, timer;
-static struct victim { char name[PROCESS_NAME_MAX]; uint64_t last_pid; } victims[VICTIMS_MAX];
+static struct victim {
+	char     name[PROCESS_NAME_MAX];
+	uint64_t last_pid;                      /* who died last */
+	uint64_t turn;                          /* and in which of the clients' turns */
+	unsigned in_row;                        /* crashes since it was calm */
+} victims[VICTIMS_MAX];
 static unsigned n_victims;
-static uint32_t reason;
+static uint32_t reason;                     /* enum kill_reason; KILL_CRASH_STORE: any crash */
 static uint64_t left, min_us, spread_us, rng, last_ns;
+static uint64_t turns;                      /* told by the clients: each of them has got something done since the last */
 static struct victim *next;                 /* whose turn it is */
 static uint64_t aimed;                      /* one victim: the instance that has been seen, and whose time is set */
+static unsigned tries;                      /* in vain, at this victim */
+static handle_t looping;                    /* a process in an endless loop; 0: none */
 static bool struck_alone = true;            /* the next one may come right behind the last */
 
 static uint64_t dice(uint64_t n)
@@ -43,8 +59,8 @@ static void wake_in(uint64_t us)
 	MUST(notify_timer(timer, 0, now + us * NS_PER_US, 0));
 }
 
-/* The living process of that name which has not been killed yet, 0: none. */
-static uint64_t find(const struct victim *v)
+/* The living process of that name which has not been killed yet; NULL: none. */
+static const struct process_info *find_info(const struct victim *v)
 {
 	static struct process_info p[BATCH];
 	uint64_t from = v->last_pid + 1;
@@ -53,26 +69,61 @@ static uint64_t find(const struct victim *v)
 	for (;;) {
 		MUST(process_list(info, from, p, BATCH, &got));
 		if (!got)
-			return 0;
+			return NULL;
 		for (uint32_t i = 0; i < got; i++)
 			if (!strcmp(p[i].name, v->name) && p[i].exit_kind == EXIT_RUNNING && p[i].state < PROC_DYING)
-				return p[i].pid;
+				return &p[i];
 		from = p[got - 1].pid + 1;
 	}
 }
 
-static void strike(struct victim *v, uint64_t pid)
+static uint64_t find(const struct victim *v)
 {
+	const struct process_info *p = find_info(v);
+	return p ? p->pid : 0;
+}
+
+/* False: it cannot be had now. */
+static bool strike(struct victim *v, uint64_t pid)
+{
+	uint32_t how = reason == KILL_CRASH_STORE ? KILL_CRASH_STORE + (uint32_t)dice(KILL_CRASH_END - KILL_CRASH_STORE) : reason;
 	handle_t h;
 
 	if (process_open(info, pid, &h) < 0)
-		return;
-	if (process_kill(h, reason) == OK) {
+		return false;
+	/* One that is never found at work crashes when it next is. */
+	bool done = process_kill(h, how >= KILL_CRASH_STORE && tries >= TRIES_MAX ? how | KILL_CRASH_NEXT : how) == OK;
+	if (done) {
 		MUST(clock_now(&last_ns));
 		v->last_pid = pid;
+		v->turn = turns;
+		v->in_row++;
 		left--;
 	}
-	handle_close(h);
+	if (done && how == KILL_CRASH_LOOP)
+		looping = h;
+	else
+		handle_close(h);
+	return done;
+}
+
+/* Whether a crash of this instance would be one too many. */
+static bool spared(struct victim *v, const struct process_info *p)
+{
+	if (reason != KILL_CRASH_STORE)
+		return false;
+	/* The turn that began after it died is over. */
+	if (p->calm && turns >= v->turn + 2)
+		v->in_row = 0;
+	return v->in_row >= IN_ROW_MAX || (v->in_row > 0 && dice(AGAIN_IN) > 0);
+}
+
+/* Nobody else ends an endless loop so soon. */
+static void end_loop(void)
+{
+	(void)!process_kill(looping, KILL_HEARTBEAT);
+	handle_close(looping);
+	looping = 0;
 }
 
 /* One victim: its time begins when an instance is seen. */
@@ -92,23 +143,33 @@ static void one_victim(void)
 /* Several: whoever's turn it is dies now, whatever it may be doing, and be it recovering. */
 static void several_victims(void)
 {
-	uint64_t pid = find(next);
-
-	if (!pid) {
+	if (looping)
+		end_loop();
+	if (!left)
+		return;
+	const struct process_info *p = find_info(next);
+	if (!p || spared(next, p)) {
+		next = &victims[dice(n_victims)];
+		tries = 0;
 		wake_in(POLL_US);
 		return;
 	}
-	strike(next, pid);
+	if (!strike(next, p->pid)) {
+		tries++;
+		wake_in(1 + dice(TRY_US));
+		return;
+	}
 	next = &victims[dice(n_victims)];
+	tries = 0;
 	struck_alone = !struck_alone || dice(PAIR_IN);
-	wake_in(struck_alone ? min_us + dice(spread_us) : dice(SOON_US));
+	wake_in(looping ? LOOP_US : struck_alone ? min_us + dice(spread_us) : dice(SOON_US));
 }
 
 static void on_notify(void *self unused, uint64_t badge unused, uint64_t bits unused)
 {
-	if (left && n_victims == 1)
+	if (left && n_victims == 1 && reason != KILL_CRASH_STORE)
 		one_victim();
-	else if (left)
+	else if (left || looping)
 		several_victims();
 }
 
@@ -141,7 +202,7 @@ static status_t take_line(char *text)
 	spread_us = strtoul(at, &at, 10);
 	spread_us += spread_us == 0;
 	rng = 88172645463325252ull ^ (seed ? strtoul(seed + 5, NULL, 10) << 16 : 0);
-	reason = strstr(at, "fault") ? KILL_HEARTBEAT : KILL_PLAIN;
+	reason = strstr(at, "crash") ? KILL_CRASH_STORE : strstr(at, "fault") ? KILL_HEARTBEAT : KILL_PLAIN;
 	next = &victims[dice(n_victims)];
 	aimed = 0;
 	left = kills;
@@ -174,6 +235,10 @@ static status_t on_write(void *self unused, struct svc_cmd *c, const struct file
 		return st;
 	text[c->in_len] = 0;
 	p->done = c->in_len;
+	if (!strncmp(text, "turn", 4)) {
+		turns++;
+		return OK;
+	}
 	return take_line(text);
 }
 

@@ -322,7 +322,79 @@ static void charged(void)
 	EQ(k[1].slab_bytes, k[0].slab_bytes);
 }
 
+/* ---- looking in ---- */
+
+static void looked_into(void)
+{
+	struct child c;
+	struct process_info info;
+	struct process_way way;
+	struct port_info at;
+	struct thread_info threads[8];
+	uint32_t got;
+	handle_t weak, self;
+
+	DONE(trace_control(res_info, TRACE_OFF, 0, 0));
+	begin();
+	STILL_FINE();
+	pause_ms(1);
+	DONE(port_info(back.port, &at));
+	EQ(at.sessions, 1);
+	EQ(at.waiting, 1);
+	EQ(at.acceptor, own_pid);
+	EQ(at.queued + at.accepted, 0);
+	DONE(port_info(completions, &at));
+	EQ(at.reserve, 1);
+	/* Nobody accepts there: what we submit stays queued. */
+	handle_t idle, idle_session;
+	DONE(port_create(0, &idle));
+	DONE(session_create(idle, 1, 0, &idle_session));
+	DONE(ipc_submit(idle_session, &(struct msg){ .op = OP_PLAIN }, completions, 1));
+	DONE(port_info(idle, &at));
+	EQ(at.queued, 1);
+	EQ(at.accepted, 0);
+	handle_close(idle_session);
+	handle_close(idle);
+	DONE(handle_dup(back.port, RIGHT_SERVE, &weak));
+	EQ(port_info(weak, &at), ERR_DENIED);
+	EQ(port_info(back.session, &at), ERR_WRONG_TYPE);
+	EQ(port_info(0, &at), ERR_BAD_HANDLE);
+	handle_close(weak);
+	DONE(process_open(res_info, own_pid, &self));
+	DONE(thread_list(self, 0, threads, ARRAY_LEN(threads), &got));
+	EQ(got, 3);
+	unsigned accepting = 0;
+	for (uint32_t i = 0; i < got; i++)
+		accepting += threads[i].state == THREAD_IS_BLOCKED && threads[i].wait == THREAD_ACCEPTS && threads[i].port != 0;
+	EQ(accepting, 2);
+	DONE(thread_list(self, threads[2].id + 1, threads, ARRAY_LEN(threads), &got));
+	EQ(got, 0);
+	EQ(thread_list(self, 0, (void *)kernel_addresses[0], 8, &got), ERR_FAULT);
+	EQ(thread_list(back.port, 0, threads, 8, &got), ERR_WRONG_TYPE);
+	DONE(process_way(self, &way));
+	EQ(way.n, 0);           /* it lives */
+	handle_close(self);
+	EQ(process_way(0, &way), ERR_BAD_HANDLE);
+	DONE(child_start(&c, "read_null", NULL, NULL, 0, 0, 0));
+	DONE(handle_dup(c.process, RIGHT_ALL, &weak));
+	DONE(child_wait(&c, 5000, &info));
+	DONE(process_way(weak, &way));
+	CHECK(way.n >= 1 && way.n <= PROCESS_WAY);
+	EQ(way.at[0], info.fault_rip);
+	CHECK(way.entry != 0);
+	handle_close(weak);
+	/* A stack that is nowhere, and one outside of user memory, are not followed. */
+	DONE(child_start(&c, "stack_noncanonical", NULL, NULL, 0, 0, 0));
+	DONE(handle_dup(c.process, RIGHT_ALL, &weak));
+	DONE(child_wait(&c, 5000, &info));
+	DONE(process_way(weak, &way));
+	CHECK(way.n >= 1 && way.n <= PROCESS_WAY);
+	handle_close(weak);
+	end();
+}
+
 const struct test trace_tests[] = {
+	{ "look-inside", looked_into },
 	{ "trace-errors", errors },
 	{ "trace-nested", nested },
 	{ "trace-forwarded", forwarded },
