@@ -227,8 +227,9 @@ status_t notify_bind(struct notify *n, unsigned bit, struct object *source, stru
 	object_get(source);
 	b->source = source;
 	b->watchers = w;
+	bool wanted = source->type == OBJ_PORT && port_wanted((struct port *)source);
 	spin_lock(&w->lock);
-	bool fired = w->fired;
+	bool fired = w->fired || wanted;
 	list_push_back(&w->list, &b->in_source);
 	spin_unlock(&w->lock);
 	if (fired)

@@ -296,6 +296,14 @@ status_t port_send(struct port *p, struct command *c, bool direct)
 	return st;
 }
 
+bool port_wanted(struct port *p)
+{
+	spin_lock(&p->lock);
+	bool wanted = !p->server && queue_first(p);
+	spin_unlock(&p->lock);
+	return wanted;
+}
+
 void port_dispatch(struct port *p)
 {
 	for (;;) {
@@ -501,6 +509,7 @@ static status_t accept(handle_t port, struct port *p, uint64_t deadline)
 		return ERR_INTERRUPTED;
 	}
 	t->wait_port = p;
+	t->process->accepts++;
 	if (t->priority != t->base_priority)
 		sched_drop_priority();
 	for (unsigned refusals = 0; refusals < 32; refusals++) {

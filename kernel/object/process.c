@@ -120,6 +120,25 @@ void process_teardown_queue(struct process *p)
 		reap_wanted();
 }
 
+/* The first thread that serves something and does not wait for more, else the first of all; NULL: none. */
+static struct thread *busy_thread(struct process *p)
+{
+	struct thread *found = NULL, *first = NULL;
+	unsigned looked = 0;
+	spin_lock(&p->lock);
+	LIST_EACH(node, &p->threads) {
+		struct thread *t = CONTAINER_OF(node, struct thread, in_process);
+		if (!first)
+			first = t;
+		if (t->wait != WAIT_ACCEPT && t->serving->state == CMD_ACCEPTED && t->serving->server == p)
+			found = t;
+		if (found || ++looked == 64)
+			break;
+	}
+	spin_unlock(&p->lock);
+	return found ? found : first;
+}
+
 void process_end(struct process *p, enum exit_kind kind, int64_t status, uint64_t rip, uint64_t address)
 {
 	spin_lock(&p->lock);
@@ -136,10 +155,10 @@ void process_end(struct process *p, enum exit_kind kind, int64_t status, uint64_
 	bool fault = kind == EXIT_FAULT || (kind == EXIT_NORMAL && status != 0) || (kind == EXIT_KILLED && status == KILL_HEARTBEAT);
 	if (first && fault) {
 		/*
-		 * What the faulting thread accepted last is the suspect; of a hung process, its first thread. A failed assertion
+		 * What the faulting thread accepted last is the suspect; of a hung process, what a thread has in hand. A failed assertion
 		 * ends in an exit with a status.
 		 */
-		struct thread *blamed = t && t->process == p ? t : list_empty(&p->threads) ? NULL : LIST_FIRST(&p->threads, struct thread, in_process);
+		struct thread *blamed = t && t->process == p ? t : busy_thread(p);
 		if (blamed)
 			p->suspect = blamed->serving->id;
 		if (blamed)
@@ -292,6 +311,39 @@ void process_fill_info(struct process *p, struct process_info *info)
 	}
 	info->handles = p->table ? p->table->n_open : p->died_handles;
 	spin_unlock(&p->lock);
+}
+
+static void count_thread(const struct thread *t, struct process_beat *b)
+{
+	b->progress += t->serving->id;
+	if (t->state == THREAD_READY || t->state == THREAD_RUNNING)
+		b->ready++;
+	else if (t->wait == WAIT_ACCEPT)
+		b->accepting++;
+	else if (t->wait == WAIT_CALL)
+		b->calling++;
+	else
+		b->waiting++;
+}
+
+status_t sys_process_beat(handle_t h, struct process_beat *b)
+{
+	struct process *p;
+	status_t st = LOOKUP(h, OBJ_PROCESS, RIGHT_INSPECT, &p);
+	if (st < 0)
+		return st;
+	mem_zero(b, sizeof(*b));
+	spin_lock(&p->lock);
+	b->progress = p->accepts;
+	uint64_t tsc = p->dead_cpu_tsc;
+	LIST_EACH(node, &p->threads) {
+		const struct thread *t = CONTAINER_OF(node, struct thread, in_process);
+		tsc += t->cpu_time_tsc;
+		count_thread(t, b);
+	}
+	spin_unlock(&p->lock);
+	b->cpu_time_ns = clock_tsc_to_ns(tsc);
+	return OK;
 }
 
 static status_t own_or(handle_t h, uint32_t rights, struct process **p)

@@ -13,6 +13,7 @@
  * shutdown.c and power.c (the end), details.c (what it does and how it died), acpi_s5.c (ACPI tables), request.c (words); here is the protocol
  * of svc://.
  */
+#include "heartbeat.h"
 #include "power.h"
 #include "details.h"
 #include "request.h"
@@ -424,12 +425,17 @@ static void on_notify(void *self, uint64_t badge, uint64_t bits)
 	(void)self;
 	if (badge == BADGE_POWER)
 		shutdown_timer();
+	else if (badge >= BADGE_WANTED)
+		service_wanted((uint32_t)(badge - BADGE_WANTED));
 	else if (badge >= BADGE_EXIT)
 		service_ended((uint32_t)(badge - BADGE_EXIT));
-	else if (badge == BADGE_TIMERS)
+	else if (badge == BADGE_TIMERS) {
+		if (bits & 1ull << TIMER_BEAT)
+			heartbeat_look();
 		for (uint32_t i = 0; i < SERVICES_MAX; i++)
 			if (bits & 1ull << i)
 				service_timer(i);
+	}
 }
 
 static void on_idle(void *self)
@@ -521,6 +527,7 @@ int main(int argc, char **argv)
 	services_init(&svc, root, boot, ns, records, on_settled);
 	if (alone)
 		shutdown_leftovers();
+	heartbeat_begin(info);
 	step();
 	services_begin(&left);
 	step();

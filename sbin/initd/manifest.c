@@ -10,12 +10,12 @@
 
 enum key {
 	KEY_EXEC, KEY_ARGS, KEY_PROVIDES, KEY_OPENS, KEY_LEVEL, KEY_PRIORITY, KEY_START, KEY_RESTART, KEY_MEMORY, KEY_KERNEL,
-	KEY_HANDLES, KEY_THREADS, KEY_COMMANDS, KEY_PROCESSES, KEY_STATE, KEY_SHELF, KEY_TTY, KEY_RESOURCE, KEYS,
+	KEY_HANDLES, KEY_THREADS, KEY_COMMANDS, KEY_PROCESSES, KEY_STATE, KEY_SHELF, KEY_TTY, KEY_HEARTBEAT, KEY_RESOURCE, KEYS,
 };
 
 static const char *const key_names[KEYS] = {
 	"exec", "args", "provides", "opens", "level", "priority", "start", "restart", "budget.memory", "budget.kernel",
-	"budget.handles", "budget.threads", "budget.commands", "budget.processes", "state", "shelf", "tty", "resource",
+	"budget.handles", "budget.threads", "budget.commands", "budget.processes", "state", "shelf", "tty", "heartbeat", "resource",
 };
 
 static bool refuse(struct manifest_error *e, const char *format, ...) printf_like(2, 3);
@@ -273,6 +273,11 @@ static bool set(struct manifest *m, enum key key, const char *value, struct mani
 			return refuse(e, "tty wants a URI");
 		strcpy(m->tty, value);
 		return true;
+	case KEY_HEARTBEAT:
+		if (!amount(value, &v) || v > MANIFEST_HEARTBEAT_MAX || (v > 0 && v < MANIFEST_HEARTBEAT_MIN))
+			return refuse(e, "heartbeat must be 0 or 500 to 3600000 ms");
+		m->heartbeat = (uint32_t)v;
+		return true;
 	case KEY_RESOURCE:  return resource(m, value, e);
 	default:            return false;
 	}
@@ -344,6 +349,7 @@ bool manifest_parse(struct manifest *m, const char *name, const char *text, size
 	m->priority = PRIORITY_SERVICE;
 	m->level = 100;
 	m->state = PAGE_SIZE;
+	m->heartbeat = 2000;
 	e->line = 0;
 	if (!manifest_name_ok(name))
 		return refuse(e, "the file's name cannot name a service (a-z, 0-9, '.', '-', at most %d bytes)", MANIFEST_NAME_MAX);

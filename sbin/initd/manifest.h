@@ -15,6 +15,7 @@
  *   resource = ioports:3f8+8       repeatable: ioports:HEX+N, irq:N, phys:HEX+HEX, info, info-manage, boot
  *   state = 64K                    size of its state Frame (4K; at most 16M)
  *   shelf = yes                    yes or no: a shelf for handles that outlive an instance
+ *   heartbeat = 2000               ms that it may go without accepting before it is replaced; 0: for ever
  *   tty = tty://serial             its terminal (TTY in its environment)
  */
 #pragma once
@@ -27,6 +28,8 @@
 #define MANIFEST_RESOURCES  16
 #define MANIFEST_VALUE_MAX  255
 #define MANIFEST_SCHEME_MAX 15
+#define MANIFEST_HEARTBEAT_MIN 500
+#define MANIFEST_HEARTBEAT_MAX 3600000
 #define MANIFEST_STATE_MAX  (16 * MiB)
 
 enum manifest_start { START_BOOT, START_FIRST_USE };
@@ -60,6 +63,7 @@ struct manifest {
 	struct manifest_budget budget;
 	uint64_t state;             /* bytes of the state Frame */
 	bool     shelf;
+	uint32_t heartbeat;         /* ms; 0: not watched */
 	struct manifest_resource resources[MANIFEST_RESOURCES];
 	uint32_t n_resources;
 	char     tty[MANIFEST_VALUE_MAX + 1];           /* "": none */

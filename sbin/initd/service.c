@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <supervise/beat.h>
 #include <supervise/reason.h>
 
 #define MANIFEST_DIR   "initfs:///etc/services"
@@ -124,7 +125,7 @@ struct service *service_of(uint64_t owner)
 
 const char *service_state_name(const struct service *s)
 {
-	static const char *const names[] = { "broken", "running", "waiting", "stopped", "ended" };
+	static const char *const names[] = { "broken", "running", "waiting", "stopped", "ended", "unused" };
 	return s->stopping ? "stopping" : names[s->state];
 }
 
@@ -417,6 +418,14 @@ static status_t watch(struct service *s)
 	return notify_bind(s->exited, 0, s->process);
 }
 
+/* From here on nobody else serves its Port, and it only when all that the last instance had sent is answered. */
+static status_t attach(struct service *s)
+{
+	step();
+	status_t st = s->port ? port_attach(s->port, s->process) : OK;
+	return st == ERR_GONE ? OK : st;        /* it has ended already, which we shall hear of */
+}
+
 static status_t start_instance(struct service *s)
 {
 	status_t st = s->port ? OK : plug(s);
@@ -432,9 +441,11 @@ static status_t start_instance(struct service *s)
 	s->state = SERVICE_RUNNING;
 	note(s, RECORD_RUNNING);
 	st = watch(s);
+	if (st >= 0)
+		st = attach(s);
 	if (st < 0) {
 		/* Unwatched it could die unnoticed: rather not at all. Its end is then seen by nobody, so say so here. */
-		log_print("%s (pid %llu) cannot be watched: %s", s->m.name, (unsigned long long)s->pid, error_text(st));
+		log_print("%s (pid %llu) cannot be looked after: %s", s->m.name, (unsigned long long)s->pid, error_text(st));
 		drop(&s->exited);
 		if (process_kill(s->process, KILL_PLAIN) < 0)
 			log_print("%s (pid %llu) cannot be killed either", s->m.name, (unsigned long long)s->pid);
@@ -453,6 +464,40 @@ static void unplug(struct service *s, enum service_state state)
 	s->stopping = s->restarting = s->plugged = false;
 	note(s, state == SERVICE_STOPPED ? RECORD_STOPPED : RECORD_ENDED);
 	drop(&s->port);
+}
+
+static status_t start_or_wait(struct service *s);
+
+/* Until somebody sends it a command, it does not run. */
+static status_t await_use(struct service *s)
+{
+	status_t st = s->port ? OK : plug(s);
+
+	s->stopping = s->restarting = false;
+	note(s, RECORD_NEW);
+	if (st >= 0)
+		st = port_attach(s->port, 0);
+	if (st >= 0)
+		st = svc_notify(svc, BADGE_WANTED + s->index, &s->wanted);
+	if (st >= 0) {
+		mark(s, s->wanted, KIND_EXIT);
+		st = notify_bind(s->wanted, 0, s->port);
+	}
+	if (st >= 0)
+		s->state = SERVICE_UNUSED;
+	else
+		drop(&s->wanted);
+	return st;
+}
+
+void service_wanted(uint32_t index)
+{
+	struct service *s = &services[index];
+
+	if (index >= n_services || s->state != SERVICE_UNUSED || shut_ended)
+		return;
+	drop(&s->wanted);
+	start_or_wait(s);
 }
 
 /* Starts s after `wait` ns. */
@@ -513,6 +558,12 @@ static void instance_ended(struct service *s, const struct process_info *info)
 		settled(s, OK);
 		if (shut_ended)
 			shut_ended();
+		return;
+	}
+	if (!s->restarting && !policy_says_restart(s, info) && s->m.start == START_FIRST_USE && !reason_is_fault(info)
+	    && await_use(s) >= 0) {
+		log_print("%s (pid %llu) ended: %s; it starts again when it is used", s->m.name, pid, s->reason);
+		settled(s, OK);
 		return;
 	}
 	if (!s->restarting && !policy_says_restart(s, info)) {
@@ -637,13 +688,15 @@ status_t service_start(struct service *s)
 	if (s->state == SERVICE_RUNNING)
 		return s->stopping ? ERR_BUSY : OK;
 	timer_off(s);
+	drop(&s->wanted);
 	return start_or_wait(s);
 }
 
 status_t service_stop(struct service *s)
 {
-	if (s->state == SERVICE_WAITING) {
+	if (s->state == SERVICE_WAITING || s->state == SERVICE_UNUSED) {
 		timer_off(s);
+		drop(&s->wanted);
 		unplug(s, SERVICE_STOPPED);
 		return OK;
 	}
@@ -676,6 +729,7 @@ void services_init(struct svc *our_svc, handle_t root_resource, handle_t boot_fr
 	records = our_records;
 	settled = on_settled;
 	MUST(svc_notify(svc, BADGE_TIMERS, &timers));
+	MUST(notify_timer(timers, TIMER_BEAT, now_ns() + BEAT_LOOK_NS, BEAT_LOOK_NS));
 	status_t st = file_open("initfs:///", OPEN_READ | OPEN_DIRECTORY, &initfs);
 	if (st < 0)
 		log_print("initfs:///: %s", error_text(st));
@@ -740,6 +794,8 @@ static void go_on(struct service *s)
 {
 	s->state = SERVICE_RUNNING;
 	status_t st = watch(s);
+	if (st >= 0)
+		st = attach(s);
 	if (st < 0)
 		rt_panic("%s (pid %llu) cannot be watched: %s", s->m.name, (unsigned long long)s->pid, error_text(st));
 	if (!s->stopping && !s->restarting)
@@ -773,10 +829,8 @@ static bool begin(struct service *s, enum fate fate)
 	case FATE_REST:
 		return false;
 	default:
-		/*
-		 * `start = first-use` starts here as well: the kernel does not yet tell that somebody waits at a
-		 * Port without a server, and a service started too early is right more often than one never started.
-		 */
+		if (s->m.start == START_FIRST_USE && s->instances == 0 && await_use(s) >= 0)
+			return false;
 		return start_or_wait(s) >= 0;
 	}
 }

@@ -5,6 +5,7 @@
  *        RUNNING -> (it ended) -> RUNNING, at once | WAITING (back-off) -> RUNNING
  *                              -> STOPPED (on request) | ENDED (its policy says no more)
  *        STOPPED, ENDED -> RUNNING on request.
+ *        UNUSED (`start = first-use`, and nobody has) -> RUNNING, when a command comes.
  *
  * While a service runs or waits, its Port exists and commands queue there. When it is STOPPED or
  * ENDED the Port is closed, so that callers get ERR_GONE instead of waiting for nobody.
@@ -30,7 +31,7 @@ enum service_kind {
 	KIND_SVC_PORT = 0x80, KIND_RECORDS,
 };
 
-enum service_state { SERVICE_BROKEN, SERVICE_RUNNING, SERVICE_WAITING, SERVICE_STOPPED, SERVICE_ENDED };
+enum service_state { SERVICE_BROKEN, SERVICE_RUNNING, SERVICE_WAITING, SERVICE_STOPPED, SERVICE_ENDED, SERVICE_UNUSED };
 
 struct service {
 	struct manifest m;
@@ -53,12 +54,14 @@ struct service {
 	handle_t state_frame, shelf, budget, image;
 	handle_t ns;                /* 0: initd's own, which has every scheme (`opens = *`) */
 	handle_t process, exited;   /* of the running instance; the Notify that its end sets */
+	handle_t wanted;            /* the Notify that a first command sets; 0: not waited for */
 	handle_t stop;              /* the Notify that asks it to end in order; 0: not asked */
 	uint64_t image_size;
 };
 
 /* Badges of notifications on initd's Port. */
-enum { BADGE_TIMERS = 1, BADGE_POWER = 2, BADGE_EXIT = 16 };
+enum { BADGE_TIMERS = 1, BADGE_POWER = 2, BADGE_EXIT = 16, BADGE_WANTED = 256 };
+#define TIMER_BEAT 63              /* the bit of BADGE_TIMERS at which heartbeats are looked at */
 
 /* Something a command waits for: answered when the service next starts, waits or stops for good. */
 typedef void service_settled(const struct service *s, status_t st);
@@ -95,6 +98,7 @@ must_use status_t service_kill(struct service *s);
 
 /* Notifications: an instance ended; a back-off or the grace time of a stop is over. */
 void service_ended(uint32_t index);
+void service_wanted(uint32_t index);                /* a command came for one that is UNUSED */
 void service_timer(uint32_t index);
 /* From now on nothing is started again; `ended` is called after each end. */
 void services_shut(void (*ended)(void));

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <supervise/backoff.h>
+#include <supervise/beat.h>
 #include <supervise/reason.h>
 
 /* Between initfsd (10), which initd may call, and the services (20 and up), which it may not. */
@@ -31,7 +32,11 @@ static struct {
 	uint32_t           instance;        /* of the process, or of the last one */
 	uint32_t           faults;          /* in a row */
 	struct backoff     backoff;
+	struct beat        beat;
 } keeper;
+
+enum { TIMER_START, TIMER_BEAT };       /* bits of its timer */
+#define INITD_LIMIT_NS (3 * NS_PER_SEC)
 
 static uint64_t now_ns(void)
 {
@@ -143,7 +148,7 @@ static void start_or_wait(void)
 	}
 	uint64_t now = now_ns(), wait = MAX(backoff_fault(&keeper.backoff, now, now), BACKOFF_FIRST_NS);
 	log_print("initd does not start: %s; next try in %llu ms", error_text(st), (unsigned long long)(wait / NS_PER_MS));
-	MUST(notify_timer(keeper.timer, 0, now + wait, 0));
+	MUST(notify_timer(keeper.timer, TIMER_START, now + wait, 0));
 }
 
 /* Of several processes (one of them just ended, or not yet tagged) the youngest. */
@@ -194,6 +199,7 @@ void keeper_begin(struct svc *svc, const struct tree *tree, struct legacy *l)
 	take_process(l);
 	legacy_sweep(l);
 	MUST(svc_notify(svc, KEEPER_BADGE_TIMER, &keeper.timer));
+	MUST(notify_timer(keeper.timer, TIMER_BEAT, now_ns() + BEAT_LOOK_NS, BEAT_LOOK_NS));
 	if (!keeper.process) {
 		start_or_wait();
 		return;
@@ -241,13 +247,30 @@ static void initd_ended(void)
 	}
 	log_print("initd (pid %llu) ended: %s; starting it again in %llu ms", (unsigned long long)info.pid, reason,
 	          (unsigned long long)(wait / NS_PER_MS));
-	MUST(notify_timer(keeper.timer, 0, now + wait, 0));
+	MUST(notify_timer(keeper.timer, TIMER_START, now + wait, 0));
 }
 
-void keeper_notify(uint64_t badge)
+/* An initd that no longer accepts is ended; it and we look after each other. */
+static void look_at_initd(void)
+{
+	struct process_beat now;
+
+	if (!keeper.process || process_beat(keeper.process, &now) < 0
+	    || !beat_missed(&keeper.beat, keeper.instance, &now, now_ns(), INITD_LIMIT_NS))
+		return;
+	log_print("initd has not accepted anything for %llu ms", (unsigned long long)(keeper.beat.silent_ns / NS_PER_MS));
+	keeper.beat.pid = 0;
+	(void)!process_kill(keeper.process, KILL_HEARTBEAT);
+}
+
+void keeper_notify(uint64_t badge, uint64_t bits)
 {
 	if (badge == KEEPER_BADGE_EXIT)
 		initd_ended();
-	else if (badge == KEEPER_BADGE_TIMER && !keeper.process)
+	if (badge != KEEPER_BADGE_TIMER)
+		return;
+	if (bits & 1u << TIMER_BEAT)
+		look_at_initd();
+	if ((bits & 1u << TIMER_START) && !keeper.process)
 		start_or_wait();
 }

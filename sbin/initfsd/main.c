@@ -179,8 +179,7 @@ REFUSE(truncate)
 static void on_notify(void *self, uint64_t badge, uint64_t bits)
 {
 	(void)self;
-	(void)bits;
-	keeper_notify(badge);
+	keeper_notify(badge, bits);
 }
 
 static const struct file_ops ops = {

@@ -98,6 +98,13 @@ enum kill_reason {
 };
 #define CRASH_STRIDE 32             /* KILL_CRASH_STORE + i goes on at the program's entry + (1 + i) * so many bytes */
 
+/* What the threads of a process are doing. `progress` changes whenever one of them accepts something. */
+struct process_beat {
+	uint64_t cpu_time_ns, progress;
+	uint32_t accepting, calling;        /* wait in accept; wait for the answer of a call */
+	uint32_t waiting, ready;            /* wait for something else; run, or could */
+};
+
 struct process_info {
 	uint64_t pid;
 	char     name[PROCESS_NAME_MAX];

@@ -220,6 +220,7 @@ void attach_late(struct process *sender);               /* one more of its comma
 void attach_answered(struct process *sender);           /* one fewer; drops the reference */
 void port_admit_some(void);                             /* reaper */
 void port_dispatch(struct port *p);                         /* waiting threads take what is there; p unlocked */
+bool port_wanted(struct port *p);                           /* something waits, and nobody serves */
 void port_drain_some(void);                                 /* reaper: ends waits at Ports that nobody can serve */
 bool session_last_ref(struct object *o);                    /* true: CLOSE is on its way, the Session lives on */
 void session_send_close(struct session *s);

@@ -1,0 +1,56 @@
+"""
+The supervisor: services that start when they are first used, and that are replaced when they no longer accept anything.
+"""
+import re
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def test_image(build):
+    image = build / "test" / "esp.img"
+    if not image.exists():
+        pytest.fail(f"{image} is not there: make TEST=1 first", pytrace=False)
+    return image
+
+
+def state(m, name):
+    line = re.search(rf"^{name} +(\S+) +(\S+) +(\d+)", m.run("cat svc://"), re.M)
+    return line.group(2), int(line.group(3))
+
+
+def test_first_use(booted, test_image):
+    """It does not run until somebody opens its scheme; who does, simply waits for it."""
+    with booted(image=test_image) as m:
+        assert state(m, "lazy") == ("unused", 0)
+        assert "lazy" not in m.run("ps")
+        assert "no such path" in m.run("cat lazy://nothing")
+        assert state(m, "lazy") == ("running", 0)
+        m.run("svc stop lazy")
+        assert state(m, "lazy")[0] == "stopped"
+        m.run("svc start lazy")
+        assert state(m, "lazy")[0] == "running"
+
+
+def test_unused_survives_the_supervisor(booted, test_image):
+    """A new initd waits for the first use as the last one did."""
+    with booted(image=test_image) as m:
+        m.run("put killer:// initd 1 50 100")
+        m.run("sleep 1")
+        assert state(m, "lazy") == ("unused", 0)
+        assert "no such path" in m.run("cat lazy://nothing")
+        m.run("put killer:// initd 1 50 100")
+        m.run("sleep 1")
+        assert state(m, "lazy") == ("running", 0)
+
+
+def test_one_that_hangs_is_replaced(booted, test_image):
+    """An endless loop in a service ends by its missed heartbeat; the request that it had is answered by the next one."""
+    with booted(image=test_image) as m:
+        assert "no such path" in m.run("cat lazy://hang", timeout=60)
+        assert state(m, "lazy") == ("running", 1)
+        text = m.run("log")
+        assert re.search(r"lazy \(pid \d+\) has not accepted anything for \d+ ms", text)
+        assert re.search(r"lazy \(pid \d+\) ended: killed: no heartbeat", text)
+        m.run("sleep 3")            # nobody else was taken for dead
+        assert len(re.findall("has not accepted", m.run("log"))) == 1
