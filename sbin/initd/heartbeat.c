@@ -1,6 +1,8 @@
 /*
- * heartbeat: see heartbeat.h. initfsd is looked after by a thread of its own, since initd's other thread may be
- * waiting for just that answer; initfsd looks after initd (sbin/initfsd/keeper.c).
+ * heartbeat: see heartbeat.h. A thread of its own, more urgent than any service, since initd's other thread may be
+ * waiting for just the one that hangs, or be kept from the CPU by it. What it reads of the services may be changed by
+ * the other thread meanwhile: a handle of before names the process of before, or nothing. initfsd looks after
+ * initd in the same way (sbin/initfsd/keeper.c).
  */
 #include "heartbeat.h"
 #include "service.h"
@@ -34,12 +36,13 @@ static void look_at(struct beat *b, handle_t process, uint64_t pid, const char *
 	(void)!process_kill(process, KILL_HEARTBEAT);   /* if it has just ended by itself, all the better */
 }
 
-void heartbeat_look(void)
+static void look_at_services(void)
 {
 	for (uint32_t i = 0; i < services_count(); i++) {
 		const struct service *s = service_at(i);
-		if (s->state == SERVICE_RUNNING && s->process && service_has_loop(s) && s->m.heartbeat)
-			look_at(&beats[i], s->process, s->pid, s->m.name, s->m.heartbeat * NS_PER_MS);
+		handle_t process = s->process;
+		if (s->state == SERVICE_RUNNING && process && service_has_loop(s) && s->m.heartbeat)
+			look_at(&beats[i], process, s->pid, s->m.name, s->m.heartbeat * NS_PER_MS);
 	}
 }
 
@@ -61,7 +64,7 @@ static handle_t open_initfsd(uint64_t *pid, uint32_t our_level)
 	return 0;
 }
 
-static noreturn void watch_initfsd(void)
+static noreturn void watch(void)
 {
 	struct beat b = { 0 };
 	struct process_info p = { 0 };
@@ -71,6 +74,7 @@ static noreturn void watch_initfsd(void)
 	(void)!process_info(0, &p);
 	for (uint32_t level = p.level;;) {
 		thread_sleep(now_ns() + BEAT_LOOK_NS);
+		look_at_services();
 		if (initfsd && (process_info(initfsd, &p) < 0 || p.exit_kind != EXIT_RUNNING)) {
 			handle_close(initfsd);
 			initfsd = 0;
@@ -84,12 +88,14 @@ static noreturn void watch_initfsd(void)
 
 void heartbeat_begin(handle_t our_info)
 {
+	struct process_info self;
 	handle_t thread;
 
 	info = our_info;
-	status_t st = thread_create((uint64_t)watch_initfsd, (uint64_t)stack + sizeof(stack) - 8, 0, 0, &thread);
+	MUST(process_info(0, &self));
+	status_t st = thread_create((uint64_t)watch, (uint64_t)stack + sizeof(stack) - 8, 0, self.priority, &thread);
 	if (st >= 0)
 		handle_close(thread);
 	else
-		log_print("nobody watches over initfsd: %s", error_text(st));
+		log_print("nobody watches for services that hang: %s", error_text(st));
 }

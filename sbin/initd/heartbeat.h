@@ -4,7 +4,5 @@
 #pragma once
 #include <abi/types.h>
 
-/* info: a RES_INFO with RIGHT_MANAGE, borrowed. Also watches over initfsd, from a thread of its own. */
+/* Watches over the services and initfsd from now on. info: a RES_INFO with RIGHT_MANAGE, borrowed. */
 void heartbeat_begin(handle_t info);
-/* Time to look: called every BEAT_LOOK_NS. */
-void heartbeat_look(void);

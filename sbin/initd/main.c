@@ -429,13 +429,10 @@ static void on_notify(void *self, uint64_t badge, uint64_t bits)
 		service_wanted((uint32_t)(badge - BADGE_WANTED));
 	else if (badge >= BADGE_EXIT)
 		service_ended((uint32_t)(badge - BADGE_EXIT));
-	else if (badge == BADGE_TIMERS) {
-		if (bits & 1ull << TIMER_BEAT)
-			heartbeat_look();
+	else if (badge == BADGE_TIMERS)
 		for (uint32_t i = 0; i < SERVICES_MAX; i++)
 			if (bits & 1ull << i)
 				service_timer(i);
-	}
 }
 
 static void on_idle(void *self)

@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <supervise/beat.h>
 #include <supervise/reason.h>
 
 #define MANIFEST_DIR   "initfs:///etc/services"
@@ -729,7 +728,6 @@ void services_init(struct svc *our_svc, handle_t root_resource, handle_t boot_fr
 	records = our_records;
 	settled = on_settled;
 	MUST(svc_notify(svc, BADGE_TIMERS, &timers));
-	MUST(notify_timer(timers, TIMER_BEAT, now_ns() + BEAT_LOOK_NS, BEAT_LOOK_NS));
 	status_t st = file_open("initfs:///", OPEN_READ | OPEN_DIRECTORY, &initfs);
 	if (st < 0)
 		log_print("initfs:///: %s", error_text(st));

@@ -61,7 +61,6 @@ struct service {
 
 /* Badges of notifications on initd's Port. */
 enum { BADGE_TIMERS = 1, BADGE_POWER = 2, BADGE_EXIT = 16, BADGE_WANTED = 256 };
-#define TIMER_BEAT 63              /* the bit of BADGE_TIMERS at which heartbeats are looked at */
 
 /* Something a command waits for: answered when the service next starts, waits or stops for good. */
 typedef void service_settled(const struct service *s, status_t st);

@@ -35,8 +35,8 @@ static struct {
 	struct beat        beat;
 } keeper;
 
-enum { TIMER_START, TIMER_BEAT };       /* bits of its timer */
 #define INITD_LIMIT_NS (3 * NS_PER_SEC)
+static char watch_stack[16 * KiB] aligned(16);
 
 static uint64_t now_ns(void)
 {
@@ -148,7 +148,7 @@ static void start_or_wait(void)
 	}
 	uint64_t now = now_ns(), wait = MAX(backoff_fault(&keeper.backoff, now, now), BACKOFF_FIRST_NS);
 	log_print("initd does not start: %s; next try in %llu ms", error_text(st), (unsigned long long)(wait / NS_PER_MS));
-	MUST(notify_timer(keeper.timer, TIMER_START, now + wait, 0));
+	MUST(notify_timer(keeper.timer, 0, now + wait, 0));
 }
 
 /* Of several processes (one of them just ended, or not yet tagged) the youngest. */
@@ -190,6 +190,41 @@ static void take_table(struct legacy *l)
 	}
 }
 
+/* An initd that no longer accepts is ended; it and we look after each other. */
+static void look_at_initd(void)
+{
+	handle_t process = keeper.process;      /* of before, if the other thread changes it now */
+	struct process_beat now;
+
+	if (!process || process_beat(process, &now) < 0 || !beat_missed(&keeper.beat, keeper.instance, &now, now_ns(), INITD_LIMIT_NS))
+		return;
+	log_print("initd has not accepted anything for %llu ms", (unsigned long long)(keeper.beat.silent_ns / NS_PER_MS));
+	keeper.beat.pid = 0;
+	(void)!process_kill(process, KILL_HEARTBEAT);
+}
+
+static noreturn void watch_initd(void)
+{
+	for (;;) {
+		thread_sleep(now_ns() + BEAT_LOOK_NS);
+		look_at_initd();
+	}
+}
+
+/* A thread more urgent than initd, which might keep us from the CPU. */
+static void begin_watch(void)
+{
+	struct process_info self;
+	handle_t thread;
+
+	MUST(process_info(0, &self));
+	status_t st = thread_create((uint64_t)watch_initd, (uint64_t)watch_stack + sizeof(watch_stack) - 8, 0, self.priority, &thread);
+	if (st >= 0)
+		handle_close(thread);
+	else
+		log_print("nobody watches for initd hanging: %s", error_text(st));
+}
+
 void keeper_begin(struct svc *svc, const struct tree *tree, struct legacy *l)
 {
 	keeper.svc = svc;
@@ -199,7 +234,7 @@ void keeper_begin(struct svc *svc, const struct tree *tree, struct legacy *l)
 	take_process(l);
 	legacy_sweep(l);
 	MUST(svc_notify(svc, KEEPER_BADGE_TIMER, &keeper.timer));
-	MUST(notify_timer(keeper.timer, TIMER_BEAT, now_ns() + BEAT_LOOK_NS, BEAT_LOOK_NS));
+	begin_watch();
 	if (!keeper.process) {
 		start_or_wait();
 		return;
@@ -247,30 +282,13 @@ static void initd_ended(void)
 	}
 	log_print("initd (pid %llu) ended: %s; starting it again in %llu ms", (unsigned long long)info.pid, reason,
 	          (unsigned long long)(wait / NS_PER_MS));
-	MUST(notify_timer(keeper.timer, TIMER_START, now + wait, 0));
+	MUST(notify_timer(keeper.timer, 0, now + wait, 0));
 }
 
-/* An initd that no longer accepts is ended; it and we look after each other. */
-static void look_at_initd(void)
-{
-	struct process_beat now;
-
-	if (!keeper.process || process_beat(keeper.process, &now) < 0
-	    || !beat_missed(&keeper.beat, keeper.instance, &now, now_ns(), INITD_LIMIT_NS))
-		return;
-	log_print("initd has not accepted anything for %llu ms", (unsigned long long)(keeper.beat.silent_ns / NS_PER_MS));
-	keeper.beat.pid = 0;
-	(void)!process_kill(keeper.process, KILL_HEARTBEAT);
-}
-
-void keeper_notify(uint64_t badge, uint64_t bits)
+void keeper_notify(uint64_t badge)
 {
 	if (badge == KEEPER_BADGE_EXIT)
 		initd_ended();
-	if (badge != KEEPER_BADGE_TIMER)
-		return;
-	if (bits & 1u << TIMER_BEAT)
-		look_at_initd();
-	if ((bits & 1u << TIMER_START) && !keeper.process)
+	else if (badge == KEEPER_BADGE_TIMER && !keeper.process)
 		start_or_wait();
 }

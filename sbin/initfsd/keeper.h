@@ -14,4 +14,4 @@ enum { KEEPER_BADGE_EXIT = 1, KEEPER_BADGE_TIMER = 2 };     /* of notifications 
  */
 void keeper_begin(struct svc *svc, const struct tree *tree, struct legacy *l);
 /* One of the badges above was signalled. */
-void keeper_notify(uint64_t badge, uint64_t bits);
+void keeper_notify(uint64_t badge);

@@ -179,7 +179,8 @@ REFUSE(truncate)
 static void on_notify(void *self, uint64_t badge, uint64_t bits)
 {
 	(void)self;
-	keeper_notify(badge, bits);
+	(void)bits;
+	keeper_notify(badge);
 }
 
 static const struct file_ops ops = {
