@@ -33,7 +33,7 @@ enum { SESSION_RIGHTS = RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER };
 struct parked {
 	struct parked *next;
 	cmd_id_t cmd;
-	uint64_t offset;
+	uint64_t offset;                /* of a READ */
 	uint32_t len, done;
 };
 struct queue { struct parked *first, **last; };
@@ -49,7 +49,6 @@ static handle_t notify;             /* interrupt and timer */
 static uint64_t timer_period;       /* ns; 0: disarmed */
 static handle_t signal_notify;      /* who wants ^C; 0: nobody */
 static uint32_t signal_bit;
-static bool resuming_write;         /* until the first WRITE has been compared with the head */
 static struct { uint8_t bytes[PIECE_MAX]; uint32_t at, len; } stage;   /* what comes next of the first writer */
 
 /* ---- queues ---- */
@@ -133,11 +132,19 @@ static size_t send_load(struct parked *w, uint8_t *fifo, size_t room, status_t *
 	return n;
 }
 
+/* The same when the command is delivered again; 0: its caller has left. */
+static uint64_t identity(cmd_id_t cmd)
+{
+	struct cmd_info info;
+
+	return cmd_info(cmd, &info) == OK ? info.op_id : 0;
+}
+
 /* The first writer's turn begins. */
 static void write_begin(const struct parked *w)
 {
 	stage.at = stage.len = 0;
-	head.write_offset = w->offset;
+	head.write_op = identity(w->cmd);
 	head.write_len = w->len;
 	head.write_done = w->done;
 }
@@ -146,9 +153,6 @@ static void writer_done(status_t st)
 {
 	struct parked *w = writers.first;
 
-	/* Forgotten before it is answered: killed in between, it comes out twice, but no other WRITE is taken for it. */
-	head.write_done = 0;
-	save();
 	answer(w->cmd, w->done ? OK : st, w->done);
 	queue_drop(&writers, &writers.first);
 	if (writers.first)
@@ -342,21 +346,20 @@ static status_t on_read(void *self unused, struct svc_cmd *c, const struct file_
 }
 
 /* Continues where a dead instance had come to, if this is the WRITE it was at. */
-static uint32_t write_resume(const struct svc_cmd *c, uint64_t offset)
+static uint32_t write_resume(const struct svc_cmd *c)
 {
-	bool same = resuming_write && c->redelivered && offset == head.write_offset && c->in_len == head.write_len;
+	bool same = c->redelivered && head.write_op && c->in_len == head.write_len && identity(c->cmd) == head.write_op;
 
-	resuming_write = false;
 	return same ? head.write_done : 0;
 }
 
-static status_t park_write(struct svc_cmd *c, uint64_t offset)
+static status_t park_write(struct svc_cmd *c)
 {
-	struct parked w = { .cmd = c->cmd, .offset = offset, .len = c->in_len };
+	struct parked w = { .cmd = c->cmd, .len = c->in_len };
 	bool first = !writers.first;
 
 	if (w.len > 0)
-		w.done = write_resume(c, offset);
+		w.done = write_resume(c);
 	status_t st = queue_put(&writers, &w);
 	if (st < 0)
 		return st;
@@ -368,7 +371,7 @@ static status_t park_write(struct svc_cmd *c, uint64_t offset)
 	return SVC_LATER;
 }
 
-static status_t on_write(void *self unused, struct svc_cmd *c, const struct file_write_req *q, struct file_write_rep *p)
+static status_t on_write(void *self unused, struct svc_cmd *c, const struct file_write_req *q unused, struct file_write_rep *p)
 {
 	if (c->badge == BADGE_ROOT)
 		return ERR_IS_DIRECTORY;
@@ -376,12 +379,12 @@ static status_t on_write(void *self unused, struct svc_cmd *c, const struct file
 		p->done = c->in_len;
 		return OK;
 	}
-	return park_write(c, q->offset);
+	return park_write(c);
 }
 
 static status_t on_sync(void *self unused, struct svc_cmd *c, const struct file_sync_req *q unused, struct file_sync_rep *p unused)
 {
-	return writers.first ? park_write(c, 0) : OK;
+	return writers.first ? park_write(c) : OK;
 }
 
 static status_t on_stat(void *self unused, struct svc_cmd *c, const struct file_stat_req *q unused, struct file_stat_rep *p)
@@ -501,7 +504,6 @@ static void state_open(void)
 		state = (struct tty_state *)va;
 	if (!tty_load(state, &head))
 		save();
-	resuming_write = head.write_done > 0;
 	ldisc_init(&ldisc, &head, state);
 }
 

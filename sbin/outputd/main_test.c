@@ -63,6 +63,12 @@ status_t svc_read_in(cmd_id_t cmd, uint64_t offset, void *buf, size_t len)
 	memcpy(buf, call[cmd].window + offset, len);
 	return OK;
 }
+status_t cmd_info(cmd_id_t cmd, struct cmd_info *info)
+{
+	*info = (struct cmd_info){ .op_id = cmd + 100 };
+	return OK;
+}
+
 status_t svc_write_out(cmd_id_t cmd, uint64_t offset, const void *buf, size_t len)
 {
 	if (call[cmd].gone)
@@ -329,6 +335,10 @@ static void write_under_way(void **state_ unused)
 	assert_true(call[1].answered);
 	assert_int_equal(call[1].done, 40);
 	sent("0123456789abcdef0123456789abcdefthe rest");
+	restart();
+	write_cmd(1, "0123456789abcdef0123456789abcdefthe rest", 0, true);      /* died between the last byte and the answer */
+	assert_true(call[1].answered);
+	assert_int_equal(dev.out_len, 0);
 	restart();
 	write_cmd(2, "0123456789abcdef0123456789abcdefthe rest", 0, true);      /* another of the same shape */
 	assert_int_equal(dev.out_len, 40);

@@ -10,7 +10,7 @@
 #include <abi/types.h>
 
 #define TTY_MAGIC   0x59545453u     /* "STTY" */
-#define TTY_VERSION 1u
+#define TTY_VERSION 2u
 
 enum {
 	TTY_RING = 1024,                /* cells of finished input; power of two */
@@ -27,8 +27,8 @@ struct tty_head {
 	/* The READ answered last: its cells stay untaken until its answer is known to have left. */
 	uint64_t read_offset;
 	uint32_t read_len, read_cells;  /* read_cells 0: none under way */
-	/* The WRITE at the head of the queue: how much of it has reached the device. */
-	uint64_t write_offset;
+	/* The WRITE that was begun last: how much of it has reached the device. Told apart by its identity, it may be answered already. */
+	uint64_t write_op;              /* identity of the WRITE that was sent last; 0: none */
 	uint32_t write_len, write_done; /* write_done 0: nothing of it */
 	uint8_t  literal;               /* ^V came: the next byte is taken as it is */
 	uint8_t  had_signal;            /* somebody had asked for ^C; a new instance has lost its Notify */
