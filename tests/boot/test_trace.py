@@ -63,7 +63,7 @@ def test_death(m):
     text = m.run("cat svc://relay")
     assert re.search(r"^last-end +page fault \(14\) at 0x10", text, re.M), text
     at = re.findall(r"^at +(\S+)\+0x[0-9a-f]+$", text, re.M)
-    assert at[0] == "relay_stores_wildly" and "relay_goes_wrong" in at[1:3] and "on_open" in at and "svc_run" in at, text
+    assert at[0] == "relay_stores_wildly" and "relay_goes_wrong" in at[1:3] and "on_open" in at and "svc_serve" in at, text
     assert re.search(r"relay: +at relay_stores_wildly\+", m.run("cat log://"))
     line(m.run("trace cat relay://panic"), r"relay! relay: OPEN relay://panic 1 = ok")
     at = re.findall(r"^at +(\S+)\+0x", m.run("cat svc://relay"), re.M)
