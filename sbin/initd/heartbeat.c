@@ -67,22 +67,19 @@ static handle_t open_initfsd(uint64_t *pid, uint32_t our_level)
 static noreturn void watch(void)
 {
 	struct beat b = { 0 };
-	struct process_info p = { 0 };
-	handle_t initfsd = 0;
-	uint64_t pid = 0;
+	struct process_info self = { 0 };
 
-	(void)!process_info(0, &p);
-	for (uint32_t level = p.level;;) {
+	(void)!process_info(0, &self);
+	for (;;) {
 		thread_sleep(now_ns() + BEAT_LOOK_NS);
 		look_at_services();
-		if (initfsd && (process_info(initfsd, &p) < 0 || p.exit_kind != EXIT_RUNNING)) {
-			handle_close(initfsd);
-			initfsd = 0;
-		}
+		/* Opened anew each time: a handle kept would keep the record of a dead one. */
+		uint64_t pid;
+		handle_t initfsd = open_initfsd(&pid, self.level);
 		if (!initfsd)
-			initfsd = open_initfsd(&pid, level);
-		if (initfsd)
-			look_at(&b, initfsd, pid, "initfsd", INITFSD_LIMIT_NS);
+			continue;
+		look_at(&b, initfsd, pid, "initfsd", INITFSD_LIMIT_NS);
+		handle_close(initfsd);
 	}
 }
 

@@ -144,6 +144,10 @@ void shutdown_idle(void)
 		return;
 	down.running = true;
 	down.level = UINT32_MAX;
+	/* Above all: a shell whose program ends now must not prompt before it ends itself. */
+	struct process_info self;
+	if (process_info(0, &self) >= 0)
+		(void)!thread_set_priority(0, self.priority);
 	log_print("%s", down.reboot ? "rebooting" : "powering off");
 	services_shut(ended);
 	others_kill(false);
