@@ -148,7 +148,14 @@ static int call_and_wait(int argc unused, char **argv unused)
 	return (int)ipc_call(start_handle("session"), &m);
 }
 
+static int call_77(int argc unused, char **argv unused)
+{
+	uint64_t w[IPC_WORDS] = { 77 };
+	return (int)ipc_call_words(start_handle("session"), OP_ECHO, w);
+}
+
 const struct deed recovery_deeds[] = {
+	{ "call-77", call_77 },
 	{ "obey", obey },
 	{ "submit-2", submit_2 },
 	{ "call-and-wait", call_and_wait },
@@ -1264,7 +1271,178 @@ static void identities(void)
 	place_drop(&b);
 }
 
+/* ---- who serves, and in what order ---- */
+
+/* One process alone serves an attached Port; who comes after it ends it. */
+static void attached(void)
+{
+	struct child c, d;
+	struct process_info end;
+	handle_t weak;
+	b = (struct place){ 0 };
+	place_make(&a, 0, BADGE);
+	obey_start(&c);
+	STILL_FINE();
+	DONE(handle_dup(a.port, RIGHT_SERVE, &weak));
+	EQ(port_attach(weak, c.process), ERR_DENIED);
+	DONE(handle_close(weak));
+	EQ(port_attach(a.port, a.port), ERR_WRONG_TYPE);
+	EQ(port_attach(a.session, c.process), ERR_WRONG_TYPE);
+	DONE(port_attach(a.port, c.process));
+	DONE(port_attach(a.port, c.process));
+	uint64_t w[IPC_WORDS] = { 5 };
+	DONE(ipc_call_words(a.session, OP_ECHO, w));
+	EQ(w[0], 6);
+	EQ(nothing(a.port), ERR_TIMED_OUT);     /* not ours to serve */
+	/* The next one may come before it is let in, and waits. */
+	obey_start(&d);
+	STILL_FINE();
+	pause_ms(SHORT_MS);
+	ask_op(0, a.session, OP_HOLD, 1);
+	DONE(port_attach(a.port, d.process));
+	DONE(child_wait(&c, LONG_MS, &end));
+	EQ(end.exit_kind, EXIT_KILLED);
+	w[0] = 7;
+	DONE(ipc_call_words(a.session, OP_ECHO, w));
+	EQ(w[0], 8);
+	/* Nobody: commands wait, and what it had comes to whoever is next. */
+	DONE(port_attach(a.port, 0));
+	DONE(child_wait(&d, LONG_MS, &end));
+	EQ(end.exit_kind, EXIT_KILLED);
+	w[0] = 0;
+	struct msg late = { .op = OP_ECHO, .deadline = now_ns() + 20 * NS_PER_MS };
+	EQ(ipc_call(a.session, &late), ERR_TIMED_OUT);
+	obey_start(&c);
+	STILL_FINE();
+	DONE(port_attach(a.port, c.process));
+	DONE(ipc_call_words(a.session, OP_ECHO, w));
+	EQ(w[0], 1);
+	DONE(child_kill(&c));
+	EQ(port_attach(a.port, 0), OK);
+	DONE(handle_close(a.port));
+	ask_end(0, ERR_GONE);
+	DONE(handle_close(a.session));
+}
+
+/* The next instance is given nothing while something that the last one had sent is still under way. */
+static void attached_late(void)
+{
+	struct child c, d;
+	struct event e;
+	place_make(&a, 0, BADGE);
+	place_make(&b, 0, OTHER);
+	obey_start(&c);
+	STILL_FINE();
+	DONE(port_attach(a.port, c.process));
+	ask_op(0, a.session, OP_SUB, 0);
+	DONE(next(b.port, &e));
+	EQ(e.w[0], 0);
+	cmd_id_t held = e.cmd;
+	DONE(child_kill(&c));
+	DONE(next(b.port, &e));
+	EQ(e.kind, ACCEPT_CANCEL);
+	EQ(e.cmd, held);
+	obey_start(&d);
+	STILL_FINE();
+	DONE(port_attach(a.port, d.process));
+	for (unsigned i = 0; i < 5; i++)
+		EQ(nothing(b.port), ERR_TIMED_OUT);
+	DONE(reply(held, OK));
+	for (unsigned i = 0; i < 3; i++) {
+		DONE(next(b.port, &e));
+		EQ(e.kind, ACCEPT_COMMAND);
+		EQ(e.w[0], i);
+		DONE(reply(e.cmd, OK));
+	}
+	ask_end(0, OK);
+	DONE(child_kill(&d));
+	place_drop(&a);
+	place_drop(&b);
+}
+
+static const struct budget_limits small = { .pages = 500, .kernel_bytes = MiB, .handles = 100, .threads = 4, .commands = 32, .processes = 2 };
+
+/* Who pays takes turns: a crowd of one payer's commands does not keep another's waiting. */
+static void turns(void)
+{
+	static const uint64_t order[] = { 0, 77, 1, 2 };
+	struct child c;
+	struct event e;
+	handle_t budget;
+	place_make(&a, 0, BADGE);
+	STILL_FINE();
+	for (unsigned i = 0; i < 3; i++)
+		ask_op(i, a.session, OP_ECHO, i);
+	DONE(budget_create(0, &small, &budget));
+	struct spawn_handle give[] = { { .name = "session", .handle = a.session } };
+	DONE(child_start(&c, "call-77", NULL, give, 1, budget, 0));
+	pause_ms(50);
+	for (unsigned i = 0; i < ARRAY_LEN(order); i++) {
+		DONE(next(a.port, &e));
+		EQ(e.w[0], order[i]);
+		DONE(reply(e.cmd, OK));
+	}
+	for (unsigned i = 0; i < 3; i++)
+		ask_end(i, OK);
+	DONE(child_kill(&c));
+	DONE(handle_close(budget));
+	place_drop(&a);
+}
+
+/* One Session has no more than so many commands in the queue. */
+static void flood(void)
+{
+	struct event e;
+	place_make(&a, 0, BADGE);
+	place_make(&b, 0, OTHER);
+	STILL_FINE();
+	DONE(port_reserve(b.port, PORT_RESERVE_MAX));
+	for (unsigned i = 0; i < PORT_RESERVE_MAX; i++)
+		DONE(ipc_submit(a.session, &(struct msg){ .op = OP_ECHO }, b.port, i));
+	EQ(ipc_call(a.session, &(struct msg){ .op = OP_ECHO, .deadline = now_ns() + NS_PER_SEC }), ERR_LIMIT);
+	DONE(next(a.port, &e));
+	EQ(ipc_call(a.session, &(struct msg){ .op = OP_ECHO, .deadline = now_ns() + NS_PER_MS }), ERR_TIMED_OUT);
+	DONE(reply(e.cmd, OK));
+	place_drop(&a);
+	place_drop(&b);
+}
+
+/* What is wanted back and never answered goes on without its sender, after a while. */
+static void grace(void)
+{
+	struct event e, f;
+	place_make(&a, 0, BADGE);
+	place_make(&b, 0, OTHER);
+	STILL_FINE();
+	DONE(port_reserve(b.port, 1));
+	DONE(ipc_submit(a.session, &(struct msg){ .op = OP_HOLD }, b.port, 9));
+	DONE(next(a.port, &e));
+	ask_op(0, a.session, OP_HOLD, 1);
+	DONE(next(a.port, &f));
+	DONE(cancel(b.port, 9));
+	DONE(thread_interrupt(asks[0].w.thread));
+	ask_end(0, ERR_TIMED_OUT);
+	struct event done;
+	DONE(ipc_accept(b.port, now_ns() + 10 * NS_PER_SEC, &done));
+	EQ(done.kind, ACCEPT_COMPLETION);
+	EQ(done.cmd, 9);
+	EQ(done.status, ERR_TIMED_OUT);
+	DONE(reply(e.cmd, OK));
+	DONE(reply(f.cmd, OK));
+	EQ(nothing(b.port), ERR_TIMED_OUT);
+	/* Its place in the reserve is there again. */
+	DONE(ipc_submit(a.session, &(struct msg){ .op = OP_HOLD }, b.port, 10));
+	EQ(ipc_submit(a.session, &(struct msg){ .op = OP_HOLD }, b.port, 11), ERR_AGAIN);
+	place_drop(&a);
+	place_drop(&b);
+}
+
 const struct test recovery_tests[] = {
+	{ "serving-attached", attached },
+	{ "serving-late", attached_late },
+	{ "serving-turns", turns },
+	{ "serving-flood", flood },
+	{ "serving-grace", grace },
 	{ "recovery-submit", submit },
 	{ "recovery-submit-port-dies", submit_port_dies },
 	{ "recovery-submitter-dies", submitter_dies },
