@@ -73,10 +73,8 @@ static void describe(struct trace_record *r, const struct command *c)
 void trace_sent(const struct port *p, struct command *c)
 {
 	struct thread *t = current_thread();
-	struct command *parent = t && !c->is_close ? t->serving : NULL;
+	struct command *parent = t && !c->is_close ? thread_in_hand(t) : NULL;
 	bool forwarded = c->hops > 0;
-	if (parent && (parent->state != CMD_ACCEPTED || parent->server != t->process))
-		parent = NULL;
 	/* A parent gets its name first, or c's would not be made from it. */
 	if (!forwarded) {
 		if (parent && !parent->op_id)

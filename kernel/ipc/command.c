@@ -133,8 +133,7 @@ static uint64_t scatter(uint64_t x)
 static struct command *parent_of(const struct command *c)
 {
 	const struct thread *t = c->submitted ? NULL : c->caller;
-	struct command *parent = t ? t->serving : NULL;
-	return parent && parent->state == CMD_ACCEPTED && parent->server == t->process ? parent : NULL;
+	return t ? thread_in_hand(t) : NULL;
 }
 
 /*
@@ -197,8 +196,8 @@ void command_name(struct command *c)
 void command_derive(struct command *c)
 {
 	struct thread *t = current_thread();
-	struct command *parent = t->serving;
-	if (parent->state != CMD_ACCEPTED || parent->server != t->process)
+	struct command *parent = thread_in_hand(t);
+	if (!parent)
 		return;
 	cmd_id_t id = parent->id;
 	name_line(parent, id, 0);

@@ -108,10 +108,10 @@ uint8_t command_priority(const struct command *c)
 /* The highest of its own, of the command that it accepted last, and of the head of the queue. */
 static uint8_t serving_priority(struct port *p, const struct thread *t)
 {
-	const struct command *c = t->serving, *first = queue_first(p);
-	const struct session *s = c->session;
+	const struct command *c = thread_in_hand(t), *first = queue_first(p);
+	const struct session *s = c ? c->session : NULL;
 	uint8_t priority = t->base_priority;
-	if (c->state == CMD_ACCEPTED && c->server == t->process && s && s->port == p)
+	if (s && s->port == p)
 		priority = MAX(priority, command_priority(c));
 	return first ? MAX(priority, command_priority(first)) : priority;
 }

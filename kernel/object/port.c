@@ -523,7 +523,7 @@ static status_t accept(handle_t port, struct port *p, uint64_t deadline)
 		if (unlikely(p->acceptor != t->process->pid))
 			port_acceptor_locked(p, t->process);
 		struct command *suspect = p->suspect;
-		if (unlikely(suspect && suspect == t->serving && suspect->state == CMD_ACCEPTED && suspect->server == t->process)) {
+		if (unlikely(suspect && suspect == thread_in_hand(t))) {
 			suspect->faults = 0;            /* it was taken and is being waited with: no killer */
 			port_suspect_locked(p, NULL);
 		}

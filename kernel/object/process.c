@@ -130,7 +130,7 @@ static struct thread *busy_thread(struct process *p)
 		struct thread *t = CONTAINER_OF(node, struct thread, in_process);
 		if (!first)
 			first = t;
-		if (t->wait != WAIT_ACCEPT && t->serving->state == CMD_ACCEPTED && t->serving->server == p)
+		if (t->wait != WAIT_ACCEPT && thread_in_hand(t))
 			found = t;
 		if (found || ++looked == 64)
 			break;
@@ -159,12 +159,10 @@ void process_end(struct process *p, enum exit_kind kind, int64_t status, uint64_
 		 * ends in an exit with a status.
 		 */
 		struct thread *blamed = t && t->process == p ? t : busy_thread(p);
-		if (blamed)
+		if (blamed) {
 			p->suspect = blamed->serving->id;
-		if (blamed)
 			process_note_way(p, blamed);
-	} else if (first && kind == EXIT_NORMAL && status) {
-		process_note_way(p, t);
+		}
 	}
 	if (t && t->process == p) {
 		t->dying = true;

@@ -108,6 +108,12 @@ void process_note_way(struct process *p, const struct thread *t);    /* inspect.
 void process_fill_info(struct process *p, struct process_info *info);
 bool process_teardown_some(void);   /* reaper: a bounded piece of the first dying process; false: nothing to do */
 
+/* What t accepted last, if that is still its process's to answer; else NULL. */
+always_inline struct command *thread_in_hand(const struct thread *t)
+{
+	struct command *c = t->serving;
+	return c->state == CMD_ACCEPTED && c->server == t->process ? c : NULL;
+}
 struct thread *thread_create(struct process *p, uint64_t entry, uint64_t stack, uint64_t arg, uint32_t priority, status_t *why);
 bool thread_destroy(struct object *o);
 void thread_start(struct thread *t);
