@@ -465,8 +465,6 @@ static void unplug(struct service *s, enum service_state state)
 	drop(&s->port);
 }
 
-static status_t start_or_wait(struct service *s);
-
 /* Until somebody sends it a command, it does not run. */
 static status_t await_use(struct service *s)
 {
@@ -487,16 +485,6 @@ static status_t await_use(struct service *s)
 	else
 		drop(&s->wanted);
 	return st;
-}
-
-void service_wanted(uint32_t index)
-{
-	struct service *s = &services[index];
-
-	if (index >= n_services || s->state != SERVICE_UNUSED || shut_ended)
-		return;
-	drop(&s->wanted);
-	start_or_wait(s);
 }
 
 /* Starts s after `wait` ns. */
@@ -532,6 +520,16 @@ static status_t start_or_wait(struct service *s)
 	}
 	settled(s, st);
 	return st;
+}
+
+void service_wanted(uint32_t index)
+{
+	struct service *s = &services[index];
+
+	if (index >= n_services || s->state != SERVICE_UNUSED || shut_ended)
+		return;
+	drop(&s->wanted);
+	start_or_wait(s);
 }
 
 /* ---- ends ---- */
