@@ -23,17 +23,14 @@ SEEN = re.compile(r"alive\ninitfs:///bin/ls\nhello\nobjects\.process \d+\n000000
 
 
 @pytest.fixture(scope="module")
-def ready(build, tmp_path_factory):
+def ready(test_image, tmp_path_factory):
     """ready(mem): a machine at its prompt on which everything that LOOK needs has been used once."""
     import vm
     states = {}
-    image = build / "test" / "esp.img"
-    if not image.exists():
-        pytest.fail(f"{image} is not there: make TEST=1 first", pytrace=False)
 
     def make(mem):
         if mem not in states:
-            first = vm.Machine(image, mem=mem, machine="q35,sata=off")
+            first = vm.Machine(test_image, mem=mem, machine="q35,sata=off")
             path = tmp_path_factory.mktemp("attack") / "state"
             with first:
                 first.boot()

@@ -6,7 +6,7 @@ import re
 import time
 
 import pytest
-from account import at_rest, differences
+from account import at_rest, back_to
 from vm import PROMPT, plain
 
 KILLS = 50
@@ -50,13 +50,7 @@ def account(m):
 
 
 def same_account(m, before):
-    """Equality may take a moment: what was killed is cleared away in the background."""
-    for _ in range(10):
-        wrong = differences(before, account(m))
-        if not wrong:
-            return
-        time.sleep(0.3)
-    raise AssertionError(f"before and after differ: {wrong}")
+    back_to(m, before, account)
 
 
 @pytest.mark.parametrize("name", ["rngd", "sysd", "outputd", "tmpd", "sh"])

@@ -7,7 +7,7 @@ import re
 import time
 
 import pytest
-from account import at_rest, differences
+from account import at_rest, back_to
 from vm import plain
 
 KILLS = 50
@@ -54,12 +54,7 @@ def account(m):
 
 
 def same_account(m, before):
-    for _ in range(10):
-        wrong = differences(before, account(m))
-        if not wrong:
-            return
-        time.sleep(0.3)
-    raise AssertionError(f"before and after differ: {wrong}")
+    back_to(m, before, account)
 
 
 def warmed_up(m):
@@ -160,14 +155,6 @@ def test_what_was_asked_for_stays(machine):
 
 
 # ---- the test build: initd ended at every single step ----
-
-@pytest.fixture(scope="module")
-def test_image(build):
-    image = build / "test" / "esp.img"
-    if not image.exists():
-        pytest.fail(f"{image} is not there: make TEST=1 first", pytrace=False)
-    return image
-
 
 def every_step(m, limit, scenario):
     """

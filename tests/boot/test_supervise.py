@@ -3,16 +3,6 @@ The supervisor: services that start when they are first used, and that are repla
 """
 import re
 
-import pytest
-
-
-@pytest.fixture(scope="module")
-def test_image(build):
-    image = build / "test" / "esp.img"
-    if not image.exists():
-        pytest.fail(f"{image} is not there: make TEST=1 first", pytrace=False)
-    return image
-
 
 def state(m, name):
     line = re.search(rf"^{name} +(\S+) +(\S+) +(\d+)", m.run("cat svc://"), re.M)

@@ -11,14 +11,6 @@ SEED = 20260101
 TESTS_AT_LEAST = 60
 
 
-@pytest.fixture(scope="module")
-def test_image(build):
-    image = build / "test" / "esp.img"
-    if not image.exists():
-        pytest.fail(f"{image} is not there: make TEST=1 first", pytrace=False)
-    return image
-
-
 @pytest.mark.parametrize("cpu", CPUS)
 def test_every_system_call(booted, test_image, cpu):
     with booted(image=test_image, cpu=cpu) as m:

@@ -14,11 +14,8 @@ KILLS = 200
 
 
 @pytest.fixture
-def m(booted, build):
-    image = build / "test" / "esp.img"
-    if not image.exists():
-        pytest.fail(f"{image} is not there: make TEST=1 first", pytrace=False)
-    with booted(image=image) as machine:
+def m(booted, test_image):
+    with booted(image=test_image) as machine:
         yield machine
 
 

@@ -9,11 +9,8 @@ from test_kill import account, same_account
 
 
 @pytest.fixture(scope="module")
-def m(booted, build):
-    image = build / "test" / "esp.img"
-    if not image.exists():
-        pytest.fail(f"{image} is not there: make TEST=1 first", pytrace=False)
-    with booted(image=image) as machine:
+def m(booted, test_image):
+    with booted(image=test_image) as machine:
         machine.run("put tmp://x hello")
         yield machine
 

@@ -30,3 +30,13 @@ def at_rest(m):
 
 def differences(before, after):
     return {name: (before[name], after[name]) for name in before if before[name] != after[name]}
+
+
+def back_to(m, before, account):
+    """account(m) is `before` again. Equality may take a moment: what was killed is cleared away in the background."""
+    for _ in range(10):
+        wrong = differences(before, account(m))
+        if not wrong:
+            return
+        time.sleep(0.3)
+    raise AssertionError(f"before and after differ: {wrong}")

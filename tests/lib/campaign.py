@@ -5,7 +5,7 @@ programs were told and the kernel's account is what it was. Everything follows f
 import re
 import time
 
-from account import at_rest, differences
+from account import at_rest, back_to
 from vm import plain
 
 VICTIMS = ("initd", "initfsd", "sysd", "rngd", "outputd", "tmpd", "counterd")
@@ -51,12 +51,7 @@ def account(m):
 
 
 def same_account(m, before):
-    for _ in range(10):
-        wrong = differences(before, account(m))
-        if not wrong:
-            return
-        time.sleep(0.3)
-    raise AssertionError(f"before and after differ: {wrong}")
+    back_to(m, before, account)
 
 
 def check_terminal(text):

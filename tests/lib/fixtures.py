@@ -28,6 +28,15 @@ def build():
 
 
 @pytest.fixture(scope="session")
+def test_image(build):
+    """The image of the test build, with the programs of tests/system."""
+    image = build / "test" / "esp.img"
+    if not image.exists():
+        pytest.fail(f"{image} is not there: make TEST=1 first", pytrace=False)
+    return image
+
+
+@pytest.fixture(scope="session")
 def font(build):
     return vm.kernel_font(build)
 
