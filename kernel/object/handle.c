@@ -9,14 +9,6 @@
 #include <kernel/plant.h>
 #include <kernel/syscall.h>
 
-/* Keeps a mispredicted bounds check from reading beyond the table (Spectre v1). */
-static inline uint32_t index_nospec(uint32_t i, uint32_t n)
-{
-	uint64_t mask;
-	asm("cmp %2, %1; sbb %0, %0" : "=r"(mask) : "r"((uint64_t)i), "r"((uint64_t)n) : "cc");
-	return i & (uint32_t)mask;
-}
-
 struct table *table_create(struct budget *payer, uint32_t depth, status_t *why)
 {
 	struct table *t = (struct table *)object_create(OBJ_TABLE, sizeof(struct table), payer, why);
@@ -39,18 +31,20 @@ struct handle_entry *handle_slot(struct table *t, uint32_t slot)
 	return &t->chunks[slot / HANDLE_CHUNK][slot % HANDLE_CHUNK];
 }
 
-status_t handle_lookup(struct table *t, handle_t h, enum object_type type, uint32_t rights, struct object **o, uint32_t *had)
+status_t handle_lookup_any(struct table *t, handle_t h, enum object_type type, uint32_t rights, struct object **o, uint32_t *had)
 {
 	struct handle_entry *e = handle_slot(t, h & (HANDLES_MAX - 1));
-	if (unlikely(!e || !e->object || handle_generation(e) != h >> HANDLE_INDEX_BITS))
+	uint32_t key = e ? __atomic_load_n(&e->key, __ATOMIC_ACQUIRE) : 0, has = e ? e->rights : 0;
+	struct object *object = e ? __atomic_load_n(&e->object, __ATOMIC_ACQUIRE) : NULL;
+	if (!object || (key & (HANDLE_GENERATIONS - 1)) != h >> HANDLE_INDEX_BITS || __atomic_load_n(&e->key, __ATOMIC_RELAXED) != key)
 		return ERR_BAD_HANDLE;
-	if (unlikely(type != OBJ_NONE && e->object->type != type))
-		return ERR_WRONG_TYPE;
-	if (unlikely((e->rights & rights) != rights))
+	if (type != OBJ_NONE && key >> HANDLE_TYPE_SHIFT != type)
+		return key >> HANDLE_TYPE_SHIFT ? ERR_WRONG_TYPE : ERR_BAD_HANDLE;
+	if ((has & rights) != rights)
 		return ERR_DENIED;
-	*o = e->object;
+	*o = object;
 	if (had)
-		*had = e->rights;
+		*had = has;
 	return OK;
 }
 
@@ -91,11 +85,11 @@ static void fill_locked(struct table *t, struct handle_entry *e, struct object *
 {
 	e->rights = rights;
 	e->tag = tag;
-	e->key |= (uint32_t)o->type << HANDLE_TYPE_SHIFT;
 	t->n_open++;
 	ACCOUNT_ADD(handles, 1);
 	object_handle_get(o);
 	__atomic_store_n(&e->object, o, __ATOMIC_RELEASE);
+	__atomic_store_n(&e->key, e->key | (uint32_t)o->type << HANDLE_TYPE_SHIFT, __ATOMIC_RELEASE);
 }
 
 status_t handle_install(struct table *t, struct object *o, uint32_t rights, uint32_t tag, handle_t *h)
@@ -154,10 +148,10 @@ static struct object *clear_locked(struct table *t, uint32_t slot)
 {
 	struct handle_entry *e = handle_slot(t, slot);
 	struct object *o = e->object;
+	__atomic_store_n(&e->key, handle_generation(e) + !PLANTED(no_generation), __ATOMIC_RELEASE);
 	__atomic_store_n(&e->object, NULL, __ATOMIC_RELEASE);
 	t->n_open--;
 	ACCOUNT_SUB(handles, 1);
-	e->key = handle_generation(e) + !PLANTED(no_generation);
 	if (e->key < HANDLE_GENERATIONS)
 		free_push_locked(t, slot);
 	return o;

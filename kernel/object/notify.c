@@ -12,6 +12,7 @@
 #include <kernel/notify.h>
 #include <kernel/panic.h>
 #include <kernel/process.h>
+#include <kernel/sched.h>
 #include <kernel/syscall.h>
 
 #define PERIOD_MAX (1ull << 60)         /* 36 years: deadline + period never wraps */
@@ -31,11 +32,30 @@ struct notify *notify_create(struct budget *payer, status_t *why)
 	return n;
 }
 
-void notify_signal(struct notify *n, uint64_t bits)
+/* n has bits for p, both locked: to a thread that waits for nothing else, which is to be woken; or into the queue: NULL. */
+always_inline struct thread *deliver_locked(struct port *p, struct notify *n)
 {
+	struct thread *t = NULL;
+	if (unlikely(p->dead || n->queued || !n->bits))
+		return NULL;
+	if (likely(!p->pending && !list_empty(&p->waiters))) {
+		t = LIST_FIRST(&p->waiters, struct thread, run);
+		list_remove(&t->run);
+		regs_event(&t->regs, ACCEPT_NOTIFY, notify_take_locked(n), n->badge);
+	} else {
+		n->queued = true;
+		list_push_back(&p->events, &n->in_port);
+		p->pending++;
+	}
+	return t;
+}
+
+/* The Port's lock comes first, and another CPU has it. */
+static noinline void signal_slowly(struct notify *n)
+{
+	struct thread *t = NULL;
 	spin_lock(&n->lock);
-	n->bits |= bits;
-	struct port *p = n->bits && !n->queued ? n->port : NULL;
+	struct port *p = n->port;
 	if (p)
 		object_get(&p->obj);
 	spin_unlock(&n->lock);
@@ -43,18 +63,31 @@ void notify_signal(struct notify *n, uint64_t bits)
 		return;
 	spin_lock(&p->lock);
 	spin_lock(&n->lock);
-	bool queue = n->bits && !n->queued && n->port == p && !p->dead;
-	if (queue) {
-		n->queued = true;
-		list_push_back(&p->events, &n->in_port);
-		p->pending++;
+	if (n->port == p)
+		t = deliver_locked(p, n);
+	spin_unlock(&n->lock);
+	spin_unlock(&p->lock);
+	if (t)
+		sched_wake(t);
+	OBJ_PUT(p);
+}
+
+void notify_signal(struct notify *n, uint64_t bits)
+{
+	spin_lock(&n->lock);
+	n->bits |= bits;
+	struct port *p = n->port;
+	bool locked = p && spin_trylock(&p->lock);
+	struct thread *t = NULL;
+	if (likely(locked)) {
+		t = deliver_locked(p, n);
+		spin_unlock(&p->lock);
 	}
 	spin_unlock(&n->lock);
-	bool wake = queue && !list_empty(&p->waiters);
-	spin_unlock(&p->lock);
-	if (wake)
-		port_dispatch(p);
-	OBJ_PUT(p);
+	if (likely(t))
+		sched_wake(t);
+	else if (unlikely(p && !locked))
+		signal_slowly(n);
 }
 
 static void unqueue(struct notify *n)
@@ -141,16 +174,22 @@ static void timer_fired(struct timer *t)
 	notify_signal(n, bit);
 }
 
+static noinline void timers_again(struct notify *n, uint64_t resting)
+{
+	for (; resting; resting &= resting - 1) {
+		struct binding *b = binding_find_locked(n, (unsigned)__builtin_ctzll(resting));
+		if (b && b->period)
+			timer_again(b);
+	}
+}
+
 uint64_t notify_take_locked(struct notify *n)
 {
 	uint64_t bits = n->bits, resting = n->resting & bits;
 	n->bits = 0;
 	n->resting = 0;
-	for (; unlikely(resting); resting &= resting - 1) {
-		struct binding *b = binding_find_locked(n, (unsigned)__builtin_ctzll(resting));
-		if (b && b->period)
-			timer_again(b);
-	}
+	if (unlikely(resting))
+		timers_again(n, resting);
 	return bits;
 }
 

@@ -8,6 +8,7 @@
 #include <kernel/ipc.h>
 #include <kernel/notify.h>
 #include <kernel/panic.h>
+#include <kernel/process.h>
 #include <kernel/sched.h>
 #include <kernel/syscall.h>
 #include <kernel/trace.h>
@@ -41,11 +42,6 @@ void port_suspect_locked(struct port *p, struct command *c)
 {
 	p->pending += (c != NULL) - (p->suspect != NULL);
 	p->suspect = c;
-}
-
-static void regs_clear(struct regs *r)
-{
-	r->r8 = r->r9 = r->r10 = r->r12 = r->r13 = r->r14 = r->r15 = r->rsi = r->rdx = r->rbx = r->rbp = r->rdi = 0;
 }
 
 static void words_copy(struct regs *to, const struct regs *from)
@@ -128,17 +124,12 @@ static void fail_caller(struct thread *caller, status_t st)
 static void notify_deliver_locked(struct port *p, struct thread *t)
 {
 	struct notify *n = LIST_FIRST(&p->events, struct notify, in_port);
-	struct regs *r = &t->regs;
 	list_remove(&n->in_port);
 	p->pending--;
 	spin_lock(&n->lock);
 	n->queued = false;
-	uint64_t bits = notify_take_locked(n);
+	regs_event(&t->regs, ACCEPT_NOTIFY, notify_take_locked(n), n->badge);
 	spin_unlock(&n->lock);
-	regs_clear(r);
-	r->rax = ACCEPT_NOTIFY;
-	r->rsi = bits;
-	r->r13 = n->badge;
 }
 
 static void cancel_deliver_locked(struct port *p, struct thread *t)
@@ -147,10 +138,8 @@ static void cancel_deliver_locked(struct port *p, struct thread *t)
 	list_remove(&c->event);
 	p->pending--;
 	c->cancel = CANCEL_TOLD;
-	regs_clear(&t->regs);
-	t->regs.rax = ACCEPT_CANCEL;
+	regs_event(&t->regs, ACCEPT_CANCEL, 0, c->session->badge);
 	t->regs.rdi = c->id;
-	t->regs.r13 = c->session->badge;
 }
 
 /* What take_locked leaves to do after the Port is unlocked. */
@@ -177,7 +166,7 @@ static status_t completion_deliver_locked(struct port *p, struct thread *t, stru
 	list_remove(&c->event);
 	p->pending--;
 	if (ours)
-		regs_clear(r);
+		regs_event(r, ACCEPT_COMPLETION, 0, 0);
 	status_t st = ours ? install_handles(c, t->process, r) : ERR_BUSY;
 	for (unsigned i = 0; i < c->n_handles; i++)
 		f->residue.handles[i] = c->handles[i];
@@ -188,7 +177,6 @@ static status_t completion_deliver_locked(struct port *p, struct thread *t, stru
 	list_push_back(&p->reserve, &c->node);
 	if (!ours)
 		return ERR_BUSY;
-	r->rax = ACCEPT_COMPLETION;
 	r->rdi = c->token;
 	r->rsi = c->w[0], r->rdx = c->w[1], r->r10 = c->w[2], r->r8 = c->w[3], r->r9 = c->w[4], r->r12 = c->w[5];
 	r->r13 = st < 0 ? (uint64_t)st : c->meta;
@@ -229,8 +217,7 @@ static status_t take_locked(struct port *p, struct thread *t, struct after *f)
 	if (unlikely(p->recovered)) {
 		p->recovered = false;
 		p->pending--;
-		regs_clear(&t->regs);
-		t->regs.rax = ACCEPT_RECOVERED;
+		regs_event(&t->regs, ACCEPT_RECOVERED, 0, 0);
 		return OK;
 	}
 	if (!list_empty(&p->events)) {

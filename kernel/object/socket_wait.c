@@ -93,15 +93,6 @@ bool socket_wait_break(struct thread *t, status_t why)
 	return true;
 }
 
-status_t socket_find(handle_t h, uint32_t need, struct socket **s)
-{
-	struct thread *t = current_thread();
-	status_t st = handle_lookup(t->table, h, OBJ_SOCKET, need, (struct object **)s, NULL);
-	if (unlikely(t->wait_socket && (st < 0 || t->wait_socket != *s)))
-		socket_wait_leave(t);
-	return st;
-}
-
 struct link *socket_enter(struct socket *s)
 {
 	struct thread *t = current_thread();

@@ -14,9 +14,12 @@
 
 uint64_t noncanonical_count;            /* times a bad RIP was kept from SYSRET and IRET */
 
+static uint64_t slice_tsc;              /* SLICE_NS */
+
 void sched_init(void)
 {
 	this_cpu()->work = 0;
+	slice_tsc = clock_ns_to_tsc(SLICE_NS);
 }
 
 static void enqueue_locked(struct percpu *c, struct thread *t, bool front)
@@ -52,40 +55,47 @@ void sched_block_current(enum wait_kind wait, uint64_t deadline)
 	cpu_work(WORK_RESCHED);
 }
 
-static void deadline_off(struct thread *t)
+static noinline void deadline_off(struct thread *t)
 {
-	if (t->special & SPECIAL_DEADLINE) {
-		timer_disarm(&t->timer);
-		t->special &= (uint8_t)~SPECIAL_DEADLINE;
-	}
+	timer_disarm(&t->timer);
+	t->special &= (uint8_t)~SPECIAL_DEADLINE;
 }
 
 void sched_unblock_current(void)
 {
 	struct thread *t = current_thread();
-	deadline_off(t);
+	if (t->special & SPECIAL_DEADLINE)
+		deadline_off(t);
 	t->wait = WAIT_NONE;
 	t->state = THREAD_RUNNING;
 }
 
-static void make_ready(struct thread *t, bool direct)
+static noinline void make_ready_queued(struct thread *t)
 {
 	struct percpu *c = this_cpu();
-	deadline_off(t);
+	spin_lock(&c->run_lock);
+	enqueue_locked(c, t, false);
+	spin_unlock(&c->run_lock);
+	/* Even when it does not run at once, slices begin to matter, and choose() sets the timer; unless it fires soon enough. */
+	if (!c->current || t->priority > c->current->priority || c->timer_set_tsc > c->slice_end)
+		cpu_work(WORK_RESCHED);
+}
+
+always_inline void make_ready(struct thread *t, bool direct)
+{
+	struct percpu *c = this_cpu();
+	if (unlikely(t->special & SPECIAL_DEADLINE))
+		deadline_off(t);
 	t->wait = WAIT_NONE;
-	if (direct && !c->next) {
+	/* Who is more urgent than the current one runs next whatever that does, like the other side of a call: not by way of the queue. */
+	if (!c->next && (direct || (c->current && t->priority > c->current->priority))) {
 		t->state = THREAD_READY;
 		t->cpu = c->cpu;
 		c->next = t;
 		cpu_work(WORK_RESCHED);
 		return;
 	}
-	spin_lock(&c->run_lock);
-	enqueue_locked(c, t, false);
-	spin_unlock(&c->run_lock);
-	/* Even when it does not run at once, slices begin to matter, and choose() sets the timer; unless it fires soon enough. */
-	if (!c->current || t->priority > c->current->priority || c->timer_set > c->slice_end_ns)
-		cpu_work(WORK_RESCHED);
+	make_ready_queued(t);
 }
 
 void sched_wake(struct thread *t)        { make_ready(t, false); }
@@ -130,45 +140,46 @@ void sched_drop_priority(void)
 
 void sched_yield_current(void)
 {
-	this_cpu()->slice_end_ns = 0;
+	this_cpu()->slice_end = 0;
 	cpu_work(WORK_RESCHED);
 }
 
-static void timer_at_latest(struct percpu *c, uint64_t need)
+void sched_timer_at_latest(uint64_t need)
 {
+	struct percpu *c = this_cpu();
 	if (need < c->timer_set) {
 		c->timer_set = need;
+		c->timer_set_tsc = clock_tsc_at(need);
 		apic_timer(need);
 	}
 }
 
 void sched_idle_timer(void)
 {
-	timer_at_latest(this_cpu(), timer_next());
+	sched_timer_at_latest(timer_next());
 }
 
 /*
- * The hardware timer for the thread about to run: the next deadline, the end of a shared slice, or soon, when
- * there is something to reap and the thread might not enter the kernel by itself.
+ * The hardware timer for the thread about to run: the end of a shared slice, or soon, when there is something to reap and the
+ * thread might not enter the kernel by itself. For what is in the heap it is set already.
  */
-static void set_timer(struct percpu *c, uint64_t now)
+always_inline void set_timer(struct percpu *c, uint64_t tsc)
 {
-	uint64_t need = timer_next();
 	/* Threads below this one's priority count too: it may be a server about to go back to its caller's. */
 	if (c->run_mask) {
-		if (c->slice_end_ns <= now)
-			c->slice_end_ns = now + SLICE_NS;
-		need = MIN(need, c->slice_end_ns);
+		if (c->slice_end <= tsc)
+			c->slice_end = tsc + slice_tsc;
+		if (unlikely(c->timer_set_tsc > c->slice_end))
+			sched_timer_at_latest(clock_at(c->slice_end));
 	}
-	if (reap_pending())
-		need = MIN(need, now + REAP_INTERVAL_NS);
-	timer_at_latest(c, need);
+	if (unlikely(reap_pending()))
+		sched_timer_at_latest(clock_at(tsc) + REAP_INTERVAL_NS);
 }
 
 void sched_timer_interrupt(void)
 {
 	struct percpu *c = this_cpu();
-	c->timer_set = FOREVER;
+	c->timer_set = c->timer_set_tsc = FOREVER;
 	timer_expire(clock_ns());
 	/* It may have fired a little early, and others may wait behind what expired. */
 	sched_idle_timer();
@@ -223,24 +234,35 @@ static void leave_cpu(struct percpu *c, struct thread *t)
 	c->current = NULL;
 }
 
+/* It goes on after others: first of its queue with the rest of its slice, or last when that is over. */
+always_inline void put_back_locked(struct percpu *c, struct thread *t, bool ended)
+{
+	t->slice_end = ended ? 0 : c->slice_end;
+	enqueue_locked(c, t, !ended);
+}
+
+always_inline void begin_slice(struct percpu *c, struct thread *t, uint64_t tsc)
+{
+	c->slice_end = t->slice_end > tsc ? t->slice_end : tsc + slice_tsc;
+	t->slice_end = 0;
+}
+
 /* Picks who runs and makes it current; does not return if nobody can. */
 static struct thread *choose(struct percpu *c)
 {
 	struct thread *t = c->current, *next;
-	uint64_t tsc = rdtsc(), now = clock_at(tsc);
+	uint64_t tsc = rdtsc();
 	spin_lock(&c->run_lock);
 	if (t && t->state == THREAD_RUNNING) {
-		bool ended = (c->run_mask & 1u << t->priority) && now >= c->slice_end_ns;
+		bool ended = (c->run_mask & 1u << t->priority) && tsc >= c->slice_end;
 		if (c->run_mask < 2u << t->priority && !ended && !c->next) {
 			spin_unlock(&c->run_lock);
-			set_timer(c, now);
+			set_timer(c, tsc);
 			return t;
 		}
-		/* Preempted: first of its queue, and it keeps the rest of its slice; slice over: last. */
-		t->slice_end_ns = ended ? 0 : c->slice_end_ns;
-		enqueue_locked(c, t, !ended);
+		put_back_locked(c, t, ended);
 	}
-	bool direct = c->next;
+	bool direct = c->next && !(t && t->state == THREAD_READY);
 	next = pick_locked(c);
 	spin_unlock(&c->run_lock);
 	if (!next) {
@@ -253,23 +275,33 @@ static struct thread *choose(struct percpu *c)
 	else
 		t->state = THREAD_RUNNING;
 	/* A thread that runs by direct switch does so in its caller's slice. */
-	if (!direct || !c->slice_end_ns) {
-		c->slice_end_ns = next->slice_end_ns > now ? next->slice_end_ns : now + SLICE_NS;
-		next->slice_end_ns = 0;
-	}
-	set_timer(c, now);
+	if (!direct || !c->slice_end)
+		begin_slice(c, next, tsc);
+	set_timer(c, tsc);
 	return next;
 }
 
 /*
- * The commonest way out after a wait: the caller or server that a command woke runs next, in the same
- * slice, and nothing more urgent is ready. Otherwise NULL.
+ * The commonest ways out: the caller or server that a command woke runs next, in the same slice; or somebody more urgent whom
+ * the current thread woke. Nothing more urgent than those is ready. Otherwise NULL.
  */
 static struct thread *direct_switch(struct percpu *c, struct thread *t, uint32_t work)
 {
 	struct thread *next = c->next;
-	if (!next || work != WORK_RESCHED || !t || t->state != THREAD_BLOCKED || c->run_top > next->priority || next->dying)
+	if (!next || work != WORK_RESCHED || !t || c->run_top > next->priority || next->dying)
 		return NULL;
+	if (t->state == THREAD_RUNNING) {
+		if (next->priority <= t->priority || t->dying)
+			return NULL;
+		uint64_t tsc = rdtsc();
+		spin_lock(&c->run_lock);
+		put_back_locked(c, t, false);
+		spin_unlock(&c->run_lock);
+		begin_slice(c, next, tsc);
+		t->cpu_time_tsc += tsc - c->run_since_tsc;
+		c->run_since_tsc = tsc;
+		set_timer(c, tsc);
+	}
 	c->next = NULL;
 	c->current = next;
 	next->state = THREAD_RUNNING;
@@ -314,6 +346,33 @@ struct regs *kernel_leave(void)
 		}
 		return &t->regs;
 	}
+}
+
+/* The next one of the same priority at once, if that is all there is to it; else the long way. */
+struct regs *sched_yield(void)
+{
+	struct percpu *c = this_cpu();
+	struct thread *t = c->current, *next;
+	struct list *queue = &c->run[t->priority];
+	t->regs.vector = REGS_SYSCALL;
+	t->regs.rax = t->regs.rdi = t->regs.r8 = t->regs.r9 = 0;
+	spin_lock(&c->run_lock);
+	next = LIST_FIRST(queue, struct thread, run);
+	if (unlikely(c->work || c->run_top != t->priority || list_empty(queue) || next->dying || next->regs.rip >> 47)) {
+		spin_unlock(&c->run_lock);
+		sched_yield_current();
+		return kernel_leave();
+	}
+	list_remove(&next->run);
+	list_push_back(queue, &t->run);
+	t->slice_end = 0;
+	t->state = THREAD_READY;
+	spin_unlock(&c->run_lock);
+	uint64_t tsc = rdtsc();
+	c->epoch++;
+	begin_slice(c, next, tsc);
+	switch_to(c, t, next, tsc);
+	return &next->regs;
 }
 
 struct regs *sched_leave_idle(void)

@@ -5,6 +5,7 @@
 #include <kernel/account.h>
 #include <kernel/arch.h>
 #include <kernel/percpu.h>
+#include <kernel/sched.h>
 #endif
 #include <kernel/timer.h>
 
@@ -103,12 +104,10 @@ void timer_arm(struct timer *t, uint64_t deadline)
 	t->armed = true;
 	ACCOUNT_ADD(timers, 1);
 	c->timers = merge(c->timers, t);
-	bool first = c->timers == t && deadline < c->timer_set;
-	if (first)
-		c->timer_set = deadline;
+	bool first = c->timers == t;
 	spin_unlock(&c->timer_lock);
 	if (first)
-		apic_timer(deadline);
+		sched_timer_at_latest(deadline);
 }
 
 uint64_t timer_next(void)

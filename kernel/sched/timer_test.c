@@ -13,13 +13,13 @@
 #include <abi/types.h>
 
 /* What timer.c asks of the kernel, as small as it can be. */
-struct percpu { struct timer *timers; uint64_t timer_set; uint32_t cpu; int timer_lock; };
-static struct percpu cpu = { .timer_set = FOREVER };
+struct percpu { struct timer *timers; uint32_t cpu; int timer_lock; };
+static struct percpu cpu;
 static struct percpu *percpu_all[] = { &cpu };
 static struct percpu *this_cpu(void) { return &cpu; }
 static void spin_lock(int *l) { *l = 1; }
 static void spin_unlock(int *l) { *l = 0; }
-static void apic_timer(uint64_t deadline) { (void)deadline; }
+static void sched_timer_at_latest(uint64_t deadline) { (void)deadline; }
 static int armed_count;
 #define ACCOUNT_ADD(field, n) (armed_count += (n))
 #define ACCOUNT_SUB(field, n) (armed_count -= (n))

@@ -241,6 +241,12 @@ uint64_t clock_ns_to_tsc(uint64_t ns)
 	return ticks > UINT64_MAX ? UINT64_MAX : (uint64_t)ticks;
 }
 
+uint64_t clock_tsc_at(uint64_t ns)
+{
+	uint64_t ticks = clock_ns_to_tsc(ns);
+	return ticks > UINT64_MAX - tsc_base ? UINT64_MAX : tsc_base + ticks;
+}
+
 void clock_delay_us(uint32_t us)
 {
 	/* Before calibration: as if the TSC were fast, so that a delay may be too long, never too short. */

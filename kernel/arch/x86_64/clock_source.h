@@ -17,5 +17,3 @@ bool hpet_start(struct clock_source *s);
 bool pit_start(struct clock_source *s);
 void pit_stop(void);
 
-/* For the local APIC's timer: a span of time as TSC ticks, rounded up. */
-uint64_t clock_ns_to_tsc(uint64_t ns);

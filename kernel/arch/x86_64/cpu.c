@@ -122,7 +122,7 @@ void cpu_early_init(void)
 	c->self = c;
 	c->kstack_top = (uint64_t)b->stack + sizeof(b->stack);
 	b->percpu.tss.rsp[0] = c->kstack_top;
-	c->timer_set = FOREVER;
+	c->timer_set = c->timer_set_tsc = FOREVER;
 	for (unsigned i = 0; i <= PRIORITY_MAX; i++)
 		list_init(&c->run[i]);
 	wrmsr(MSR_GS_BASE, (uint64_t)c);
@@ -133,10 +133,10 @@ void cpu_early_init(void)
 
 /* Never BLOCKED, RESTART or REGS: what the light entry requires of a handler. */
 static const uint32_t light_calls[] = {
-	SYS_nop, SYS_clock_now, SYS_thread_yield, SYS_handle_close, SYS_handle_dup, SYS_handle_tag, SYS_irq_ack,
+	SYS_nop, SYS_clock_now, SYS_handle_close, SYS_handle_dup, SYS_handle_tag, SYS_irq_ack,
 	SYS_notify_signal, SYS_notify_take, SYS_io_read, SYS_io_write, SYS_io_write_bytes,
 };
-extern char entry_light[], entry_full[], fast_call_words[], fast_call[], fast_return_accept[], fast_cmd_read[], fast_cmd_write[];
+extern char entry_light[], entry_full[], entry_yield[], fast_call_words[], fast_call[], fast_return_accept[], fast_cmd_read[], fast_cmd_write[];
 
 static void short_path(struct percpu *c, bool on)
 {
@@ -204,6 +204,7 @@ void cpu_protect_init(void)
 		this_cpu()->handlers[i] = syscall_table[i];
 	}
 	short_path(this_cpu(), true);
+	this_cpu()->entries[SYS_thread_yield - SYSCALL_BASE] = entry_yield;
 	for (unsigned i = 0; i < ARRAY_LEN(light_calls); i++)
 		this_cpu()->entries[light_calls[i] - SYSCALL_BASE] = entry_light;
 	fpu_init();

@@ -24,6 +24,8 @@ void arch_short_path(bool on);
 void clock_init(void);
 uint64_t clock_ns(void);                    /* since clock_init; monotonic */
 uint64_t clock_at(uint64_t tsc);            /* what clock_ns said, or would have said, then */
+uint64_t clock_tsc_at(uint64_t ns);         /* the other way round; FOREVER stays FOREVER */
+uint64_t clock_ns_to_tsc(uint64_t ns);
 extern uint64_t clock_tsc_hz;
 void clock_delay_us(uint32_t us);           /* busy wait, boot and panic only */
 uint64_t clock_tsc_to_ns(uint64_t delta);

@@ -11,6 +11,10 @@
 
 #define HANDLE_TYPE_SHIFT   24
 
+/*
+ * Who looks up reads the key, then the rest, then the key again: keys of a slot never repeat, the object is there before its key
+ * and goes after it, so that the same key twice means that what lies between belongs to it.
+ */
 struct handle_entry {
 	struct object *object;      /* NULL: free */
 	uint32_t       rights;
@@ -36,13 +40,38 @@ bool table_destroy(struct object *o);
 must_use status_t table_grow_locked(struct table *t);     /* HANDLE_CHUNK slots more; ERR_LIMIT, ERR_NO_MEMORY */
 bool table_close_some(struct table *t);     /* closes up to 32 handles; true: none left */
 
-/* type OBJ_NONE: any. The pointer is borrowed until the kernel is left. */
-must_use status_t handle_lookup(struct table *t, handle_t h, enum object_type type, uint32_t rights, struct object **o, uint32_t *had);
 /* Takes a reference of its own. ERR_LIMIT, ERR_NO_MEMORY. */
 must_use status_t handle_install(struct table *t, struct object *o, uint32_t rights, uint32_t tag, handle_t *h);
 must_use status_t handle_install_at(struct table *t, uint32_t slot, struct object *o, uint32_t rights, uint32_t tag);
 must_use status_t handle_close(struct table *t, handle_t h);
 struct handle_entry *handle_slot(struct table *t, uint32_t slot);   /* NULL: beyond the chunks */
+/* Keeps a mispredicted bounds check from reading beyond the table (Spectre v1). */
+always_inline uint32_t index_nospec(uint32_t i, uint32_t n)
+{
+	uint32_t mask;
+	asm("cmp %2, %1; sbb %0, %0" : "=r"(mask) : "r"(i), "r"(n) : "cc");
+	return i & mask;
+}
+must_use status_t handle_lookup_any(struct table *t, handle_t h, enum object_type type, uint32_t rights, struct object **o, uint32_t *had);
+/* type OBJ_NONE: any. The pointer is borrowed until the kernel is left. ERR_BAD_HANDLE, ERR_WRONG_TYPE, ERR_DENIED: rights are missing. */
+must_use always_inline status_t handle_lookup(struct table *t, handle_t h, enum object_type type, uint32_t rights, struct object **o, uint32_t *had)
+{
+	uint32_t slot = h & (HANDLES_MAX - 1), key = h >> HANDLE_INDEX_BITS | (uint32_t)type << HANDLE_TYPE_SHIFT;
+	if (type != OBJ_NONE && likely(slot < t->n_slots)) {
+		slot = index_nospec(slot, t->n_slots);
+		const struct handle_entry *e = &t->chunks[slot / HANDLE_CHUNK][slot % HANDLE_CHUNK];
+		bool found = __atomic_load_n(&e->key, __ATOMIC_ACQUIRE) == key;
+		uint32_t has = e->rights;
+		struct object *object = __atomic_load_n(&e->object, __ATOMIC_ACQUIRE);
+		if (likely(found && (has & rights) == rights && __atomic_load_n(&e->key, __ATOMIC_RELAXED) == key)) {
+			*o = object;
+			if (had)
+				*had = has;
+			return OK;
+		}
+	}
+	return handle_lookup_any(t, h, type, rights, o, had);
+}
 always_inline handle_t handle_value(uint32_t slot, uint32_t generation) { return generation << HANDLE_INDEX_BITS | slot; }
 always_inline uint32_t handle_slots(struct table *t) { return t->n_slots; }
 always_inline uint32_t handle_generation(const struct handle_entry *e) { return e->key & ((1u << HANDLE_TYPE_SHIFT) - 1); }

@@ -45,13 +45,13 @@ struct percpu {
 	struct spinlock run_lock;
 	uint32_t       run_mask;        /* bit per priority with ready threads */
 	struct list    run[PRIORITY_MAX + 1];
-	uint64_t       slice_end_ns;    /* of whoever runs, also through direct switches */
+	uint64_t       slice_end;       /* TSC; of whoever runs, also through direct switches */
 	uint64_t       run_since_tsc;   /* whoever is current at the next full switch is charged from here: a server's
 	                                   share of a short call goes to its caller */
 	/* timers */
 	struct spinlock timer_lock;
 	struct timer  *timers;
-	uint64_t       timer_set;       /* deadline the hardware is armed for */
+	uint64_t       timer_set, timer_set_tsc;        /* deadline the hardware is armed for, in ns and as the TSC will be then */
 	/* quiescence: counts kernel exits; object.h */
 	uint64_t       epoch;
 	/* page cache */

@@ -51,7 +51,7 @@ struct thread {
 	struct timer    timer;          /* deadline of its wait */
 	uint64_t        progress, progress_key; /* of a call that begins again, and which that is; key 0: none */
 	uint64_t        cpu_time_tsc;
-	uint64_t        slice_end_ns;   /* preempted: what was left of its slice */
+	uint64_t        slice_end;      /* preempted: when its slice would have ended (TSC); else 0 */
 	struct watchers watchers;
 	struct socket  *wait_socket;    /* counted; waits in it, or was woken and has not begun its call again (socket.h) */
 	struct list     wait_node;      /* its place there */

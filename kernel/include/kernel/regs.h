@@ -12,4 +12,12 @@ struct regs {
 	uint64_t vector, error;
 	uint64_t rip, cs, rflags, rsp, ss;
 } aligned(16);
+/* What accept gives for an event: nothing in any register but these. */
+always_inline void regs_event(struct regs *r, uint64_t kind, uint64_t bits, uint64_t badge)
+{
+	r->r8 = r->r9 = r->r10 = r->r12 = r->r14 = r->r15 = r->rdx = r->rbx = r->rbp = r->rdi = 0;
+	r->rax = kind;
+	r->rsi = bits;
+	r->r13 = badge;
+}
 _Static_assert(sizeof(struct regs) == 22 * 8, "entry.S");

@@ -18,6 +18,8 @@
 #include <kernel/list.h>
 #include <kernel/notify.h>
 #include <kernel/object.h>
+#include <kernel/percpu.h>
+#include <kernel/process.h>
 
 struct namespace;
 struct thread;
@@ -90,7 +92,14 @@ void lane_pass_on_locked(struct link *k, struct lane *l);
 /* STATUS_BLOCKED, ERR_AGAIN if deadline is 0, ERR_INTERRUPTED. queue: of a lane of s, where the next may go on now. */
 must_use status_t socket_wait_locked(struct socket *s, struct list *queue, uint64_t deadline);
 /* Looks a Socket up. Whatever comes of the call, the thread is not counted on any more for another Socket. */
-must_use status_t socket_find(handle_t h, uint32_t need, struct socket **s);
+must_use always_inline status_t socket_find(handle_t h, uint32_t need, struct socket **s)
+{
+	struct thread *t = current_thread();
+	status_t st = handle_lookup(t->table, h, OBJ_SOCKET, need, (struct object **)s, NULL);
+	if (unlikely(t->wait_socket && (st < 0 || t->wait_socket != *s)))
+		socket_wait_leave(t);
+	return st;
+}
 /* Locks the link; a thread that was woken for this Socket is here now. */
 struct link *socket_enter(struct socket *s);
 /* The end, counted, if somebody is bound to this event of it; for socket_tell, with the link unlocked. */

@@ -210,7 +210,7 @@ static void half_close(void)
 
 static status_t start_own(struct child *c)
 {
-	return child_start(c, "exit", NULL, NULL, 0, 0, 0);
+	return child_start(c, "sleep", NULL, NULL, 0, 0, 0);
 }
 
 static void wrong(void)
