@@ -101,7 +101,7 @@ struct brief_answer brief_return(struct thread *t)
 	if (c->id != from->rdi || c->state != CMD_ACCEPTED || (c->extra | COMMAND_BRIEF) != COMMAND_BRIEF || c->session->port != p || p->pending)
 		goto out;
 	struct thread *caller = c->caller;
-	if (!caller || caller->special || t->special || c->session->closing || this_cpu()->run_top > caller->priority)
+	if (!caller || ((caller->special | t->special) & ~SPECIAL_FPU) || c->session->closing || this_cpu()->run_top > caller->priority)
 		goto out;
 	if (from->r15 >> 32 && (int64_t)from->r13 >= 0 && !mint(p, caller, from, c->payer, &a.handle))
 		goto out;

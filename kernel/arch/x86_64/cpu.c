@@ -17,7 +17,7 @@ SAME(percpu, current, PC_CURRENT); SAME(percpu, kstack_top, PC_KSTACK); SAME(per
 SAME(percpu, work, PC_WORK); SAME(percpu, cpu, PC_CPU); SAME(percpu, vmem, PC_VMEM);
 SAME(percpu, commands_accepted, PC_ACCEPTED); SAME(percpu, entries, PC_ENTRIES); SAME(percpu, handlers, PC_HANDLERS);
 SAME(percpu, tss.rsp, PC_RSP0); SAME(percpu, ways[CALL_SHORT], PC_CALLS); SAME(percpu, ways[RETURN_SHORT], PC_RETURNS);
- SAME(percpu, run_top, PC_RUN_TOP);
+ SAME(percpu, run_top, PC_RUN_TOP); SAME(percpu, fpu_on, PC_FPU_ON);
 SAME(regs, rip, R_RIP); SAME(regs, rdi, R_RDI); SAME(regs, rax, R_RAX); SAME(regs, vector, R_VECTOR); SAME(thread, regs, 0);
 SAME(thread, process, T_PROCESS); SAME(thread, table, T_TABLE); SAME(thread, vmem, T_VMEM); SAME(thread, command, T_COMMAND);
 SAME(thread, serving, T_SERVING); SAME(thread, fs_base, T_FS); SAME(thread, gs_base, T_GS); SAME(thread, wait_port, T_WAIT_PORT);
@@ -38,7 +38,7 @@ _Static_assert(sizeof(struct regs) == R_SIZE && REGS_SYSCALL == REGS_VECTOR_SYSC
 	HANDLE_CHUNK == 64 && HANDLE_TYPE_SHIFT == 24 && HANDLE_INDEX_BITS == 14, "offsets.h");
 _Static_assert(OBJ_SESSION == TYPE_SESSION && OBJ_PORT == TYPE_PORT && RIGHT_CALL == 64 && RIGHT_SERVE == 128 &&
 	THREAD_RUNNING == 1 && THREAD_BLOCKED == 2 && WAIT_CALL == 2 && WAIT_ACCEPT == 3 && CMD_IDLE == 0 && CMD_ACCEPTED == 2 &&
-	ACCEPT_COMMAND == 0 && COMMAND_BRIEF == 2 && IPC_PATH == 1 && IPC_URI == 2 && RETURN_MINT == 1, "fastpath.S");
+	ACCEPT_COMMAND == 0 && COMMAND_BRIEF == 2 && SPECIAL_FPU == SPECIAL_FPU_BIT && IPC_PATH == 1 && IPC_URI == 2 && RETURN_MINT == 1, "fastpath.S");
 
 #define MSR_EFER           0xc0000080u
 #define MSR_STAR           0xc0000081u
@@ -144,7 +144,7 @@ static void short_path(struct percpu *c, bool on)
 		{ SYS_call_words, fast_call_words }, { SYS_call, fast_call }, { SYS_return_accept, fast_return_accept },
 		{ SYS_cmd_read, fast_cmd_read }, { SYS_cmd_write, fast_cmd_write },
 	};
-	on = on && cpu_features.fsgsbase;       /* it moves the bases with these instructions only */
+	on = on && cpu_features.fsgsbase && cpu_features.xsave;         /* it knows these instructions only */
 	for (unsigned i = 0; i < ARRAY_LEN(fast); i++)
 		c->entries[fast[i].call - SYSCALL_BASE] = on ? fast[i].entry : entry_full;
 }

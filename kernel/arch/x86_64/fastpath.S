@@ -6,8 +6,8 @@
  *
  * On entry (from syscall_entry): RSP = the current struct thread, its rip, rsp and rflags saved; all other
  * registers but RCX and R11 are the user's. By the ABI every register but RSP may change, so RBX,
- * RBP, R13 and R14 are free in call_words, and what a native thread had in its vector registers is dead. The six
- * words pass through RSI RDX R10 R8 R9 R12 untouched.
+ * RBP, R13 and R14 are free in call_words, and a thread that owns vector state finds the initial one when it
+ * goes on. The six words pass through RSI RDX R10 R8 R9 R12 untouched.
  *
  * Until a line "commit" nothing has changed, and every jump to `slow` may still be taken.
  */
@@ -92,6 +92,28 @@
 .endm
 
 /*
+ * One of two threads, or both, own vector state. The one at \to goes on with the initial state if it owns any, and the other's
+ * registers are out of its reach (CVE-2018-3665). RDX is kept in \keep; destroys RAX.
+ */
+.macro switch_vectors to, keep, done
+	testb $SPECIAL_FPU_BIT, \to
+	jz 7f
+	clts
+	movb $1, %gs:PC_FPU_ON
+	mov %rdx, \keep
+	mov $-1, %eax
+	mov $-1, %edx
+	xrstor64 fpu_initial(%rip)
+	mov \keep, %rdx
+	jmp \done
+7:	mov %cr0, %rax
+	or $CR0_TS_BIT, %rax
+	mov %rax, %cr0
+	movb $0, %gs:PC_FPU_ON
+	jmp \done
+.endm
+
+/*
  * To the server: what the three ways of calling share. R13 = Session, R14D = rights of the handle. \path: 1 when all
  * registers are saved and R15 is what the server is to see; else \meta says how R15 is to be treated.
  */
@@ -115,8 +137,9 @@
 	movzbl T_SPECIAL(%rsp), %r11d
 	or T_SPECIAL - T_RUN(%rcx), %r11b
 	or S_CLOSING(%r13), %r11b
-	jnz \slow_unlock
+	jnz 8f
 	/* commit: take the server thread off the Port */
+9:
 	count PC_CALLS
 	mov (%rcx), %r11
 	mov %r11, P_WAITERS(%rbp)
@@ -172,6 +195,9 @@
 	xor %ebx, %ebx
 	xor %ebp, %ebp
 	jmp fast_leave
+8:	cmp $SPECIAL_FPU_BIT, %r11b
+	jne \slow_unlock
+	switch_vectors T_SPECIAL - T_RUN(%rcx), %r11, 9b
 .endm
 
 /* The Session of the handle in EBP, for send_command. */
@@ -373,14 +399,15 @@ fast_return_accept:
 	mov C_CALLER(%rcx), %r11
 	test %r11, %r11
 	jz slow_return_unlock
-	movzbl T_SPECIAL(%r11), %r14d
-	or T_SPECIAL(%rsp), %r14b
-	or S_CLOSING(%rbx), %r14b
-	jnz slow_return_unlock
 	/* nothing more urgent than the caller may be ready: it would have had to wait for a server's priority only */
 	mov %gs:PC_RUN_TOP, %r14b
 	cmp T_PRIORITY(%r11), %r14b
 	ja slow_return_unlock
+	movzbl T_SPECIAL(%r11), %r14d
+	or T_SPECIAL(%rsp), %r14b
+	or S_CLOSING(%rbx), %r14b
+	jnz fast_return_special
+fast_answer:
 	answer_command 0
 	/* fall through */
 
@@ -390,6 +417,11 @@ fast_leave:
 	mov R_RSP(%rcx), %rsp
 	mov R_RIP(%rcx), %rcx
 	sysretq
+
+fast_return_special:
+	cmp $SPECIAL_FPU_BIT, %r14b
+	jne slow_return_unlock
+	switch_vectors T_SPECIAL(%r11), %rdi, fast_answer
 
 fast_return_other:
 	cmpw $CMD_ACCEPTED_BRIEF, C_STATE(%rcx)
@@ -415,8 +447,15 @@ fast_return_brief:
 	mov C_SESSION(%rcx), %rbx
 	mov S_PORT(%rbx), %rbp
 	mov C_CALLER(%rcx), %r11
+	mov T_SPECIAL(%rsp), %al
+	or T_SPECIAL(%r11), %al
+	jnz fast_brief_vectors
+fast_brief_answer:
 	answer_command 1
 	jmp fast_leave
+
+fast_brief_vectors:
+	switch_vectors T_SPECIAL(%r11), %rdi, fast_brief_answer
 
 slow_brief:                             /* the registers as they came */
 	mov R_RDI(%rsp), %rdi

@@ -4,6 +4,7 @@
  * loaded at every switch, so nothing of one thread is ever left for another to see.
  * XCR0 policy: x87, SSE, AVX, AVX-512 as far as CPUID 0Dh has them; no MPX, no PKRU.
  */
+#include "offsets.h"
 #include <kernel/cpu.h>
 #include <kernel/mm.h>
 #include <kernel/process.h>
@@ -11,8 +12,12 @@
 #include <kernel/plant.h>
 #include <kernel/x86.h>
 
-enum { CR0_TS = 8 };
+enum { CR0_TS = CR0_TS_BIT };
 #define XCR0_POLICY 0xe7ull     /* x87 SSE AVX, opmask ZMM_Hi256 Hi16_ZMM */
+
+/* What a thread that owns vector state finds after a native call that went the short way: nothing (fastpath.S). */
+struct { uint32_t fcw, fill[5], mxcsr, rest[121]; uint64_t header[8]; } fpu_initial aligned(64) = { .fcw = 0x37f, .mxcsr = 0x1f80 };
+_Static_assert(sizeof(fpu_initial) == 576, "SDM 1 13.4: legacy region and header; XSTATE_BV 0 asks for the initial state of everything");
 
 void fpu_init(void)
 {

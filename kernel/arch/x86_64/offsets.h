@@ -14,6 +14,7 @@
 #define PC_ENTRIES   64
 #define PC_HANDLERS  1088
 #define PC_RSP0      2120
+#define PC_FPU_ON    2264
 #define PC_CALLS     2224           /* ways[CALL_SHORT] */
 #define PC_RETURNS   2240           /* ways[RETURN_SHORT] */
 
@@ -80,6 +81,8 @@
 #define P_WAITERS    64
 #define P_LEVEL      80
 #define PR_LEVEL     48
+#define SPECIAL_FPU_BIT 1
+#define CR0_TS_BIT   8
 #define C_ID         0
 #define C_STATE      8      /* and C_EXTRA in the next byte */
 #define C_SESSION    16

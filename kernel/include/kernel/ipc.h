@@ -124,8 +124,8 @@ struct session {
 /* What a server can give a Session; the rest of a handle's rights is the kernel's. */
 #define SESSION_RIGHTS (RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC | RIGHT_MANAGE)
 /* PENDING: the last handle went while commands were in flight. In both later states the reference count is
-   held at 1 by the CLOSE to come, or under way. */
-enum session_closing { SESSION_OPEN, SESSION_CLOSE_PENDING, SESSION_CLOSE_SENT };
+   held at 1 by the CLOSE to come, or under way. fastpath.S looks at this and thread.special in one go: no bit is in both. */
+enum session_closing { SESSION_OPEN, SESSION_CLOSE_PENDING = 16, SESSION_CLOSE_SENT = 32 };
 
 struct ns_binding { char scheme[SCHEME_MAX + 1]; struct session *session; uint32_t rights; };
 struct namespace {

@@ -38,9 +38,9 @@ struct percpu {
 	struct tss     tss;             /* (f) 2116: RSP0 at 2120 */
 	uint64_t       ways[WAYS];      /* (f) 2224: test builds count which way calls and answers went */
 
-	uint32_t       apic_id;
 	struct thread *next;            /* direct switch: runs next; not in the run queue */
-	bool           fpu_on;          /* CR0.TS clear */
+	bool           fpu_on;          /* (f) 2264: CR0.TS clear; always while an owner of vector state runs */
+	uint32_t       apic_id;
 	/* run queue */
 	struct spinlock run_lock;
 	uint32_t       run_mask;        /* bit per priority with ready threads */

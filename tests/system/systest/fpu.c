@@ -2,6 +2,7 @@
  * fpu: vector and floating-point state belongs to a thread. This file alone is compiled with SSE
  * (tests/system/systest/part.mk); the rest of the program, as every service, is not.
  */
+#include <gen/syscall_numbers.h>
 #include <stdlib.h>
 #include "test.h"
 
@@ -96,6 +97,69 @@ static void fresh(void)
 	}
 }
 
+/* A call may forget vector registers; what it must not do is to let either side see the other's. */
+static handle_t port, session;
+static bool server_owns;
+
+/* Does what r says with a pattern in all registers; true: none of them has `theirs` afterwards. */
+static bool call_with(struct ipc_regs *r, uint64_t mine, uint64_t theirs)
+{
+	vector in[16], out[16];
+	for (unsigned i = 0; i < 16; i++)
+		in[i] = (vector){ mine, mine + i };
+	asm volatile(ALL(LOAD) :: "r"(in) : "memory");
+	ipc_raw(r);
+	asm volatile(ALL(STORE) :: "r"(out) : "memory");
+	for (unsigned i = 0; i < 16; i++)
+		if (out[i][0] == theirs || out[i][1] - theirs < 16)
+			return false;
+	return true;
+}
+
+static void serve_with(struct worker *w)
+{
+	struct ipc_regs r = { .rax = SYS_accept, .rdi = port, .rbp = FOREVER };
+	bool clean = true;
+	while ((status_t)r.rax >= 0) {
+		if (server_owns)
+			clean &= call_with(&r, 0x5e55e55e, 0xc11e0000);
+		else
+			ipc_raw(&r);
+		if (IPC_META_OP(r.r15) == 2)
+			break;
+		r = (struct ipc_regs){ .rax = SYS_return_accept | (uint64_t)port << 32, .rdi = r.rdi };
+	}
+	(void)ipc_return(r.rdi, &(struct reply){ 0 });
+	w->result = clean ? OK : ERR_IO;
+}
+
+static void calls(void)
+{
+	static struct worker w;
+	struct ipc_regs words = { .rax = SYS_call_words, .r15 = 1 }, windows = { .rax = SYS_call, .rbp = FOREVER }, r;
+	static char memory[64];
+	for (unsigned how = 0; how < 2; how++) {
+		server_owns = how;
+		DONE(port_create(0, &port));
+		DONE(session_create(port, 1, RIGHT_READ, &session));
+		DONE(worker_start(&w, serve_with, NULL, PRIORITY_NORMAL));
+		words.rdi = windows.rdi = session;
+		windows.r13 = (uint64_t)memory;
+		windows.r15 = IPC_META(1, sizeof(memory), 0, 0);
+		for (unsigned i = 0; i < ROUNDS; i++) {
+			CHECK(call_with((r = words, &r), 0xc11e0000, 0x5e55e55e));
+			CHECK(call_with((r = windows, &r), 0xc11e0000, 0x5e55e55e));
+			/* What a computation keeps over calls lies in memory; its control words are as they should be. */
+			CHECK(series(i + 1) >= 1.0);
+		}
+		DONE(ipc_call_words(session, 2, (uint64_t[IPC_WORDS]){ 0 }));
+		DONE(worker_join(&w));
+		DONE(w.result);
+		DONE(handle_close(session));
+		DONE(handle_close(port));
+	}
+}
+
 static volatile uint64_t base_of_fs[2][2];
 
 static void hold_base(struct worker *w)
@@ -163,6 +227,7 @@ const struct test fpu_tests[] = {
 	{ "fpu-preempted", preempted },
 	{ "fpu-processes", processes },
 	{ "fpu-fresh", fresh },
+	{ "fpu-calls", calls },
 	{ "thread-bases", bases },
 	{ NULL, NULL },
 };

@@ -1,16 +1,16 @@
 /*
  * paths: the short path of a command (kernel/arch/x86_64/fastpath.S) and the long one (call.c, port.c) cannot be told apart.
- * Every case is run once with plain threads, whose commands take the short path where there is one, and again with what keeps
- * commands off it and is seen by nobody: vector state owned by the client, or by the servers, and answers by return and
- * accept instead of return_accept. All that either side sees goes into lanes of notes, which must be equal. Each
+ * Every case is run once with plain threads, whose commands take the short path where there is one; with vector state owned by the
+ * client, or by the servers, which it switches; and with what keeps commands off it and is seen by nobody: tracing, and answers by
+ * return and accept instead of return_accept. All that either side sees goes into lanes of notes, which must be equal. Each
  * run proves by the kernel's counters that it took the way it was meant to take.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include "test.h"
 
-enum way { PLAIN, CLIENT_VECTOR, SERVER_VECTOR, SPLIT_RETURN, WAYS };
-static const char *const way_names[WAYS] = { "as it comes", "with vector state in the client", "with vector state in the servers", "with return and accept apart" };
+enum way { PLAIN, CLIENT_VECTOR, SERVER_VECTOR, TRACED, SPLIT_RETURN, WAYS };
+static const char *const way_names[WAYS] = { "as it comes", "with vector state in the client", "with vector state in the servers", "traced", "with return and accept apart" };
 
 enum op { OP_ECHO = 1, OP_READ, OP_WRITE, OP_ODD_ANSWER, OP_BAD_ANSWERS, OP_STALE, OP_INFO, OP_ACCOUNT, OP_KEEP, OP_RELEASE, OP_NEST, OP_SIGNAL, OP_OVERTAKE, OP_FORWARD, OP_MINT, OP_CLOSE, OP_QUIT = 0xffff };
 enum { CLIENT, SECOND, SERVER, OTHER, LANES };
@@ -63,7 +63,7 @@ static uint64_t last_order[2];          /* accept_order, of the Port and of the 
 static volatile unsigned order;         /* who came first */
 static uint8_t client_buf[3 * PAGE_SIZE] aligned(4096), server_buf[3 * PAGE_SIZE] aligned(4096);
 
-/* A thread that has used a vector register takes no short path from then on. */
+/* A thread that has used a vector register has vector state from then on. */
 static void own_vector_state(void)
 {
 	asm volatile("ldmxcsr %0" :: "m"((uint32_t){ 0x1f80 }));
@@ -807,8 +807,7 @@ static void server_dies(void)
 /* ---- the stage ---- */
 
 /*
- * calls, returns: how many take the short path with plain threads. inner: how many of each are between servers, where the
- * client's vector state does not count.
+ * calls, returns: how many take the short path where nothing keeps them off it.
  */
 struct scene {
 	const char *name;
@@ -816,7 +815,7 @@ struct scene {
 	void (*drive)(void);            /* or the test thread does that */
 	unsigned n_servers;             /* 0: `drive` starts the first one */
 	uint32_t server_priority;       /* 0: above the clients */
-	unsigned calls, returns, inner_calls, inner_returns;
+	unsigned calls, returns;
 };
 
 static void stage_set(const struct scene *s)
@@ -857,21 +856,25 @@ static void stage_clear(const struct scene *s)
 		DONE(handle_close(all[i]));
 }
 
-/* There is no short path where FS and GS base cannot be moved without it (CPUID.7.EBX[0]). */
+/* There is no short path where FS and GS base cannot be moved without it (CPUID.7.EBX[0]), nor without XSAVE (CPUID.1.ECX[26]). */
 static bool short_path_there(void)
 {
-	uint32_t a = 7, b, c = 0, d;
+	uint32_t a = 7, b, c = 0, d, xsave = 0;
 	asm volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
-	return b & 1;
+	asm volatile("cpuid" : "=a"(a), "+c"(xsave) : "a"(1) : "ebx", "edx");
+	return (b & 1) && (xsave & 1u << 26);
 }
 
 /* Plays s the given way. True: it went that way; the kernel's counters count others' commands, too, so it may be tried again. */
 static bool play(const struct scene *s, enum way as, char text[128])
 {
 	struct kstat before, after;
+	struct process_info self;
 	way = as;
 	book = as != PLAIN;
 	stage_set(s);
+	if (as == TRACED && process_info(0, &self) == OK)
+		MUST(trace_control(res_info, TRACE_PROCESS, self.pid, 0));
 	if (test_failed() || kstat(res_info, &before) < 0)
 		return false;
 	if (s->client)
@@ -880,12 +883,12 @@ static bool play(const struct scene *s, enum way as, char text[128])
 		s->drive();
 	if (test_failed() || kstat(res_info, &after) < 0)
 		return false;
+	if (as == TRACED)
+		MUST(trace_control(res_info, TRACE_OFF, 0, 0));
 	stage_clear(s);
 	uint64_t calls = after.calls_short - before.calls_short, returns = after.returns_short - before.returns_short;
 	uint64_t want_calls = s->calls, want_returns = s->returns;
-	if (as == CLIENT_VECTOR)
-		want_calls = s->inner_calls, want_returns = s->inner_returns;
-	else if (as == SERVER_VECTOR)
+	if (as == TRACED)
 		want_calls = want_returns = 0;
 	else if (as == SPLIT_RETURN)
 		want_returns = 0;
@@ -925,7 +928,7 @@ static void show(const struct scene *s)
 	X(answers, .client = answers, .n_servers = 1, .calls = 20, .returns = 18) \
 	X(mint, .client = mint, .n_servers = 1, .calls = 3, .returns = 3) \
 	X(account, .client = account, .n_servers = 1, .calls = 2, .returns = 2) \
-	X(nested, .client = nested, .n_servers = 1, .calls = 11, .returns = 11, .inner_calls = 8, .inner_returns = 8) \
+	X(nested, .client = nested, .n_servers = 1, .calls = 11, .returns = 11) \
 	X(forwarded, .client = forwarded, .n_servers = 1, .calls = 3, .returns = 1) \
 	X(event, .client = event, .n_servers = 1, .calls = 4, .returns = 2) \
 	X(several, .client = echoes, .n_servers = 2, .calls = 6, .returns = 6) \
@@ -934,7 +937,7 @@ static void show(const struct scene *s)
 	X(interrupts, .drive = interrupts, .n_servers = 1, .calls = 5, .returns = 3) \
 	X(deadlines, .client = deadlines, .n_servers = 1, .calls = 1, .returns = 1) \
 	X(caller_dies, .drive = caller_dies, .n_servers = 1, .calls = 7, .returns = 6) \
-	X(server_dies, .drive = server_dies, .n_servers = 0, .calls = 21, .returns = 20, .inner_calls = 12, .inner_returns = 12)
+	X(server_dies, .drive = server_dies, .n_servers = 0, .calls = 21, .returns = 20)
 
 #define PLAY(id, ...) static void show_##id(void) { static const struct scene s = { .name = #id, __VA_ARGS__ }; show(&s); }
 SCENES(PLAY)
