@@ -49,6 +49,7 @@ struct svc_frame {
 	uint64_t close_at_once;         /* not 0: nobody wants to hear of CLOSE */
 	cmd_id_t mint_cmd;              /* whose answer, last under way, mints a Session of mint_badge */
 	uint64_t mint_badge;
+	uint64_t mint_flags;            /* RETURN_*, for answers that mint */
 };
 enum { SERVE_EVENT, SERVE_DISPATCHED };
 int svc_serve(struct svc_frame *f);
@@ -64,8 +65,9 @@ _Static_assert(offsetof(struct svc_cmd, mint_rights) == 88 && offsetof(struct sv
 _Static_assert(offsetof(struct svc_frame, on) == 200 && offsetof(struct svc_frame, answer) == 224, "serve.S");
 _Static_assert(offsetof(struct svc_frame, n) == 232 && offsetof(struct svc_frame, reply) == 240, "serve.S");
 _Static_assert(offsetof(struct svc_frame, path) == 288 && offsetof(struct svc_frame, close_at_once) == 296, "serve.S");
-_Static_assert(offsetof(struct svc_frame, mint_cmd) == 304 && offsetof(struct svc_frame, mint_badge) == 312, "serve.S");
-_Static_assert(ACCEPT_COMMAND == 0 && ACCEPT_CLOSE == 1 && IPC_PATH == 1 && RETURN_MINT == 1, "serve.S");
+_Static_assert(offsetof(struct svc_frame, mint_cmd) == 304 && offsetof(struct svc_frame, mint_badge) == 312 &&
+	offsetof(struct svc_frame, mint_flags) == 320, "serve.S");
+_Static_assert(ACCEPT_COMMAND == 0 && ACCEPT_CLOSE == 1 && IPC_PATH == 1, "serve.S");
 
 _Static_assert(offsetof(struct msg, flags) == 4 && offsetof(struct msg, w) == 8 && offsetof(struct msg, in) == 56, "syscall.S");
 _Static_assert(offsetof(struct msg, in_len) == 64 && offsetof(struct msg, out) == 72 && offsetof(struct msg, out_len) == 80, "syscall.S");

@@ -50,7 +50,7 @@ void ipc_pack_return(struct ipc_regs *r, cmd_id_t cmd, const struct reply *a)
 	copy_words(r->w, a->w);
 	r->r13 = (uint64_t)a->status;
 	r->r14 = a->mint_badge;
-	r->r15 = a->mint ? a->mint_rights | (uint64_t)RETURN_MINT << 32 : 0;
+	r->r15 = a->mint ? a->mint_rights | (uint64_t)(RETURN_MINT | (a->mint_silent ? RETURN_SILENT : 0)) << 32 : 0;
 	r->rbx = pair(a->handles[0], a->handles[1]);
 	r->rbp = pair(a->handles[2], a->handles[3]);
 }

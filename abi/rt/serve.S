@@ -44,6 +44,7 @@
 #define CLOSE_AT_ONCE 296
 #define MINT_CMD 304
 #define MINT_BADGE 312
+#define MINT_FLAGS 320
 
 #define LATER	0x7fffffff              /* SVC_LATER */
 #define PATH_MAX 255                    /* SERVE_PATH */
@@ -220,8 +221,10 @@ svc_serve:
 	mov	%rcx, MINT_CMD(%rbx)
 	mov	C_MINT_BADGE(%rbx), %r14
 	mov	%r14, MINT_BADGE(%rbx)
-	mov	C_MINT_RIGHTS(%rbx), %r15d
-	bts	$32, %r15               /* RETURN_MINT */
+	mov	MINT_FLAGS(%rbx), %r15
+	mov	C_MINT_RIGHTS(%rbx), %ecx
+	shl	$32, %r15
+	or	%rcx, %r15
 	xor	%ecx, %ecx
 	mov	%rcx, C_REPLY(%rbx)
 	mov	%rcx, C_MINT_BADGE(%rbx)

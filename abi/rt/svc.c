@@ -155,8 +155,9 @@ static void plan_accept(const struct svc *s, struct svc_frame *f)
 }
 
 /* Sends what is to be sent, as part of the next system call if possible. */
-static void plan(const struct svc *s, struct svc_frame *f, const struct next *n)
+static void plan(const struct svc *s, struct svc_frame *f, struct next *n)
 {
+	n->reply.mint_silent = f->mint_flags & RETURN_SILENT;
 	plan_accept(s, f);
 	if (n->answer && !n->close && !n->stop) {
 		f->r.rax = f->answer;
@@ -203,7 +204,7 @@ static bool recover(const struct svc *s, struct svc_frame *f, status_t st)
 status_t svc_run(struct svc *s)
 {
 	char path[IPC_PATH_MAX + 8] aligned(8);
-	bool between = s->on_begin || s->on_idle;
+	bool between = s->on_begin || s->on_idle, no_close = !s->on_closing && !s->on_close && !s->on_idle;
 	svc_handler *wrapped[SVC_OPS_MAX];
 	for (size_t i = 0; i < SVC_OPS_MAX; i++)
 		wrapped[i] = run_between;
@@ -214,7 +215,8 @@ status_t svc_run(struct svc *s)
 		.answer = SYS_return_accept | (uint64_t)s->port << 32,
 		.n = s->proto->n,
 		.path = path,
-		.close_at_once = !s->on_closing && !s->on_close && !s->on_idle,
+		.close_at_once = no_close,
+		.mint_flags = RETURN_MINT | (no_close ? RETURN_SILENT : 0),
 	};
 	plan_accept(s, &f);
 	for (;;) {

@@ -84,7 +84,7 @@ static void check_held_locked(void)
 	n_to_check = n_held;
 	if (n_to_check && !check_wanted) {
 		check_wanted = true;
-		reap_wanted();
+		reap_wanted(REAP_URGENT);
 	}
 }
 
@@ -198,7 +198,7 @@ void port_admit_some(void)
 		}
 		spin_unlock(&attach_lock);
 		if (done)
-			reap_done();
+			reap_done(REAP_URGENT);
 		if (!more || work == 16)
 			return;
 		if (p) {

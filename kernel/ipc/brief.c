@@ -79,7 +79,7 @@ static bool mint(struct port *p, struct thread *caller, const struct regs *from,
 	handle_t h = 0;
 	status_t why;
 	uint32_t rights = (uint32_t)from->r15 & SESSION_RIGHTS;
-	struct session *s = session_create(p, from->r14, rights, payer, &why);
+	struct session *s = session_create(p, from->r14, rights, (uint32_t)(from->r15 >> 32), payer, &why);
 	if (!s)
 		return false;
 	why = handle_install(caller->table, &s->obj, RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER | rights, 0, &h);

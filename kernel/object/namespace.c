@@ -181,7 +181,7 @@ status_t sys_proto_create(handle_t h, user_in_t text, uint64_t len, handle_t por
 		st = scheme_in(text, len, scheme);
 	if (st < 0)
 		return st;
-	struct session *s = session_create(p, badge, rights, CURRENT_PROCESS->budget, &why);
+	struct session *s = session_create(p, badge, rights, 0, CURRENT_PROCESS->budget, &why);
 	if (!s)
 		return why;
 	st = ns_bind(ns, scheme, len, s, RIGHT_ALL);

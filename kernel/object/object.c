@@ -116,13 +116,13 @@ void object_put_slow(struct object *o)
 	o->reap_next = young;
 	young = o;
 	spin_unlock(&reap_lock);
-	reap_wanted();
+	reap_wanted(reap_weight(o));
 }
 
-void reap_wanted(void)
+void reap_wanted(uint32_t weight)
 {
-	__atomic_fetch_add(&reap_waiting, 1, __ATOMIC_RELAXED);
-	cpu_work(WORK_REAP);
+	if (__atomic_add_fetch(&reap_waiting, weight, __ATOMIC_RELAXED) >= REAP_URGENT)
+		cpu_work(WORK_REAP);
 }
 
 static bool all_left(void)
@@ -169,7 +169,7 @@ void reap_some(void)
 			spin_unlock(&reap_lock);
 			return;
 		}
-		reap_done();
+		reap_done(reap_weight(o));
 		size_t size = object_size[o->type];
 		struct budget *payer = o->payer;
 		ACCOUNT_SUB(objects[o->type], 1);

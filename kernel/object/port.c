@@ -408,7 +408,7 @@ static void drain_later(struct port *p)
 	}
 	spin_unlock(&drain_lock);
 	if (first)
-		reap_wanted();
+		reap_wanted(REAP_URGENT);
 }
 
 void port_drain_some(void)
@@ -422,7 +422,7 @@ void port_drain_some(void)
 	spin_unlock(&drain_lock);
 	if (!p)
 		return;
-	reap_done();
+	reap_done(REAP_URGENT);
 	if (!drain_some(p))
 		drain_later(p);
 	OBJ_PUT(p);
@@ -632,7 +632,7 @@ static status_t answer(bool direct)
 	if (unlikely((from->r15 >> 32 & RETURN_MINT) && result >= 0)) {
 		/* Made even when the caller has left: the server hears CLOSE of every badge that it gave away. */
 		status_t why;
-		minted = session_create(p, from->r14, (uint32_t)from->r15, c->payer, &why);
+		minted = session_create(p, from->r14, (uint32_t)from->r15, (uint32_t)(from->r15 >> 32), c->payer, &why);
 		if (!minted) {
 			spin_unlock(&p->lock);
 			return why;     /* nothing happened: the server answers with an error instead */

@@ -117,7 +117,7 @@ void process_teardown_queue(struct process *p)
 	}
 	spin_unlock(&teardown_lock);
 	if (!queued)
-		reap_wanted();
+		reap_wanted(REAP_URGENT);
 }
 
 /* The first thread that serves something and does not wait for more, else the first of all; NULL: none. */
@@ -253,7 +253,7 @@ bool process_teardown_some(void)
 	spin_unlock(&teardown_lock);
 	if (!p)
 		return false;
-	reap_done();
+	reap_done(REAP_URGENT);
 	if (!end_piece(p))
 		process_teardown_queue(p);
 	OBJ_PUT(p);

@@ -7,17 +7,19 @@
 #include <kernel/panic.h>
 #include <kernel/syscall.h>
 
-struct session *session_create(struct port *p, uint64_t badge, uint32_t rights, struct budget *payer, status_t *why)
+struct session *session_create(struct port *p, uint64_t badge, uint32_t rights, uint32_t flags, struct budget *payer, status_t *why)
 {
-	struct command *close = command_alloc(payer, why);
-	if (!close)
+	struct command *close = flags & RETURN_SILENT ? NULL : command_alloc(payer, why);
+	if (!close && !(flags & RETURN_SILENT))
 		return NULL;
 	struct session *s = (struct session *)object_create(OBJ_SESSION, sizeof(*s), payer, why);
 	if (!s) {
-		command_free(close);
+		if (close)
+			command_free(close);
 		return NULL;
 	}
-	close->is_close = true;
+	if (close)
+		close->is_close = true;
 	s->close = close;
 	s->port = OBJ_GET(p);
 	__atomic_fetch_add(&p->n_sessions, 1, __ATOMIC_RELAXED);
@@ -31,14 +33,16 @@ void session_send_close(struct session *s)
 {
 	struct command *c = s->close;
 	s->closing = SESSION_CLOSE_SENT;
-	c->session = s;
-	c->priority = PRIORITY_SERVICE;
-	if (port_send(s->port, c, false) < 0) {
+	if (c) {
+		c->session = s;
+		c->priority = PRIORITY_SERVICE;
+		if (port_send(s->port, c, false) == OK)
+			return;
 		/* Nobody can ever serve there; what port_send dropped was the command only. */
 		s->close = NULL;
 		command_free(c);
-		OBJ_PUT(s);
 	}
+	OBJ_PUT(s);
 }
 
 /*
@@ -55,6 +59,10 @@ bool session_last_ref(struct object *o)
 	bool now = s->in_flight == 0;
 	s->closing = now ? SESSION_CLOSE_SENT : SESSION_CLOSE_PENDING;
 	spin_unlock(&s->port->lock);
+	if (now && !s->close) {
+		o->refs = 0;
+		return false;
+	}
 	if (now)
 		session_send_close(s);
 	return true;
@@ -77,7 +85,7 @@ status_t sys_session_create(handle_t port, uint64_t badge, uint32_t rights, hand
 	status_t st = LOOKUP(port, OBJ_PORT, RIGHT_MANAGE, &p), why = OK;
 	if (st < 0)
 		return st;
-	struct session *s = session_create(p, badge, rights, CURRENT_PROCESS->budget, &why);
+	struct session *s = session_create(p, badge, rights, 0, CURRENT_PROCESS->budget, &why);
 	if (!s)
 		return why;
 	st = handle_install(CURRENT_PROCESS->table, &s->obj, RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER | (rights & SESSION_RIGHTS), 0, h);

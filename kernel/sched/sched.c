@@ -172,7 +172,7 @@ always_inline void set_timer(struct percpu *c, uint64_t tsc)
 		if (unlikely(c->timer_set_tsc > c->slice_end))
 			sched_timer_at_latest(clock_at(c->slice_end));
 	}
-	if (unlikely(reap_pending()))
+	if (unlikely(reap_urgent()))
 		sched_timer_at_latest(clock_at(tsc) + REAP_INTERVAL_NS);
 }
 
@@ -334,7 +334,7 @@ struct regs *kernel_leave(void)
 		}
 		if (!t || t->state != THREAD_RUNNING || (work & (WORK_RESCHED | WORK_REAP)))
 			t = choose(c);
-		if (reap_pending())
+		if (unlikely(reap_urgent()))
 			c->work |= WORK_REAP;
 		if (unlikely(t->dying))
 			continue;
@@ -373,11 +373,6 @@ struct regs *sched_yield(void)
 	begin_slice(c, next, tsc);
 	switch_to(c, t, next, tsc);
 	return &next->regs;
-}
-
-struct regs *sched_leave_idle(void)
-{
-	return kernel_leave();
 }
 
 struct regs *syscall_finish(status_t status)

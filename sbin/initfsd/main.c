@@ -6,11 +6,12 @@
  * When it ends, the kernel executes it again on the same handle table: the Port with whoever waits there, the
  * unpacked files and initd are found by their tags (kinds.h) and used further.
  *
- * Files: gunzip.c and ustar.c read the archive, load.c puts it into Frames, tree.c finds names, shelf.c
+ * Files: gunzip.c and ustar.c read the archive, load.c puts it into Frames, tree.c finds names (memo.c those asked for again), shelf.c
  * and index.c keep both for the next instance, keeper.c keeps initd; here is the protocol.
  */
 #include "keeper.h"
 #include "load.h"
+#include "memo.h"
 #include "shelf.h"
 #include <abi/file.h>
 #include <gen/file.h>
@@ -27,6 +28,7 @@
 #define SESSION_RIGHTS (RIGHT_READ | RIGHT_WRITE | RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER)
 
 static struct tree tree;
+static struct memo memo;
 static handle_t empty_frame;        /* what MAP gives for a file of no bytes */
 
 static inline uint64_t badge_of(uint32_t number)
@@ -49,7 +51,7 @@ static status_t find(const struct svc_cmd *c)
 	if (!from)
 		return ERR_INVALID;
 	uint32_t dir = (uint32_t)(from - tree.nodes);
-	return c->path ? tree_find(&tree, dir, c->path, c->path_len) : (status_t)dir;
+	return c->path ? memo_find(&memo, &tree, dir, c->path, c->path_len) : (status_t)dir;
 }
 
 static status_t on_open(void *self, struct svc_cmd *c, const struct file_open_req *q, struct file_open_rep *p)

@@ -50,7 +50,10 @@ enum accept_kind {
 	ACCEPT_RECOVERED = 5,   /* all that a dead instance had accepted has been delivered again */
 };
 
-enum { RETURN_MINT = 1 };   /* flags of return: make a Session (badge, rights) for the caller, as its handle[0] */
+enum {                          /* flags of return */
+	RETURN_MINT = 1,        /* make a Session (badge, rights) for the caller, as its handle[0] */
+	RETURN_SILENT = 2,      /* ... which ends without a CLOSE: there is nothing to forget */
+};
 
 /* The memory form that the run-time's stubs load and store (abi/rt/syscall.S knows the offsets). */
 struct ipc_regs {

@@ -49,6 +49,7 @@ struct reply {
 	uint64_t w[IPC_WORDS];
 	handle_t handles[IPC_HANDLES];  /* duplicated to the caller; still ours */
 	bool     mint;                  /* make a Session (badge, rights): the caller's handle[0] */
+	bool     mint_silent;           /* ... without a CLOSE at its end */
 	uint64_t mint_badge;
 	uint32_t mint_rights;
 };

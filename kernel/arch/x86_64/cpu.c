@@ -8,8 +8,8 @@
 #include <kernel/log.h>
 #include <kernel/mm.h>
 #include <kernel/panic.h>
-#include <kernel/process.h>
 #include <kernel/sched.h>
+#include <kernel/process.h>
 #include <kernel/x86.h>
 
 #define SAME(type, field, n) _Static_assert(offsetof(struct type, field) == (n), #type "." #field " in offsets.h")
@@ -262,8 +262,7 @@ static void idle_loop(void)
 	struct percpu *c = this_cpu();
 	for (;;) {
 		if (c->run_mask || c->next) {
-			extern struct regs *sched_leave_idle(void);
-			user_restore(sched_leave_idle());
+			user_restore(kernel_leave());
 		}
 		if (reap_pending()) {
 			c->epoch++;

@@ -29,7 +29,6 @@ static const char *exception_name(uint64_t vector)
 	return vector < 32 && exception_names[vector] ? exception_names[vector] : "unknown exception";
 }
 
-struct regs *kernel_leave(void);
 static uint64_t nmi_count;
 
 extern char usercopy_start[], usercopy_end[], usercopy_fault[];

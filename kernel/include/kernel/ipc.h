@@ -119,7 +119,7 @@ struct session {
 	uint32_t        in_flight;      /* (f) its commands queued or accepted; port.lock */
 	uint8_t         closing;        /* (f) enum session_closing; port.lock */
 	uint32_t        queued;         /* of those in flight: never accepted yet; port.lock */
-	struct command *close;          /* owned: made with the Session, so CLOSE cannot fail */
+	struct command *close;          /* owned: made with the Session, so CLOSE cannot fail; NULL: it ends in silence */
 };
 /* What a server can give a Session; the rest of a handle's rights is the kernel's. */
 #define SESSION_RIGHTS (RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC | RIGHT_MANAGE)
@@ -225,7 +225,8 @@ void port_drain_some(void);                                 /* reaper: ends wait
 bool session_last_ref(struct object *o);                    /* true: CLOSE is on its way, the Session lives on */
 void session_send_close(struct session *s);
 
-struct session *session_create(struct port *p, uint64_t badge, uint32_t rights, struct budget *payer, status_t *why);
+/* flags: RETURN_SILENT, no CLOSE. */
+struct session *session_create(struct port *p, uint64_t badge, uint32_t rights, uint32_t flags, struct budget *payer, status_t *why);
 bool session_destroy(struct object *o);
 
 struct namespace *ns_create(struct budget *payer, status_t *why);

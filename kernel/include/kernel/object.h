@@ -62,7 +62,14 @@ extern const struct object_ops object_ops[OBJ_TYPES];
 
 /* ---- reaper: destroys what nobody refers to any more, piece by piece ---- */
 void reap_some(void);           /* one bounded piece; called when leaving the kernel and when idle */
-extern uint32_t reap_waiting;   /* objects, dying processes and dead Ports that wait for it; atomic */
+/*
+ * Objects, dying processes and dead Ports that wait for it, by weight; atomic. What holds next to nothing, a Session, waits until
+ * there are many, or nothing else is to be done.
+ */
+extern uint32_t reap_waiting;
+enum { REAP_LIGHT = 1, REAP_URGENT = 64 };
 always_inline bool reap_pending(void) { return reap_waiting != 0; }
-void reap_wanted(void);         /* one more */
-always_inline void reap_done(void) { __atomic_fetch_sub(&reap_waiting, 1, __ATOMIC_RELAXED); }
+always_inline bool reap_urgent(void)  { return reap_waiting >= REAP_URGENT; }
+always_inline uint32_t reap_weight(const struct object *o) { return o->type == OBJ_SESSION ? REAP_LIGHT : REAP_URGENT; }
+void reap_wanted(uint32_t weight);      /* one more */
+always_inline void reap_done(uint32_t weight) { __atomic_fetch_sub(&reap_waiting, weight, __ATOMIC_RELAXED); }

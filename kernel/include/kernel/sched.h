@@ -22,6 +22,7 @@ void sched_set_priority(struct thread *t, uint32_t priority);
 void sched_drop_priority(void);         /* the current thread falls back to its own */
 void sched_yield_current(void);
 void sched_timer_interrupt(void);
+struct regs *kernel_leave(void);          /* the registers to continue with, of whoever runs next */
 void sched_timer_at_latest(uint64_t ns);  /* the hardware timer fires by then */
 void sched_idle_timer(void);            /* nobody runs: the hardware timer is set for the next deadline */
 /* Long kernel work asks here between pieces, holding no lock: true = stop, keep progress, restart. */
