@@ -144,6 +144,7 @@ static void cancel_deliver_locked(struct port *p, struct thread *t)
 
 /* What take_locked leaves to do after the Port is unlocked. */
 struct after {
+	bool any;                       /* the rest counts */
 	struct thread *caller;          /* its command could not be delivered: goes on with `status` */
 	status_t status;
 	struct residue residue;
@@ -151,6 +152,8 @@ struct after {
 
 static void after_taking(struct after *f)
 {
+	if (likely(!f->any))
+		return;
 	fail_caller(f->caller, f->status);
 	residue_drop(&f->residue);
 }
@@ -161,6 +164,7 @@ static status_t completion_deliver_locked(struct port *p, struct thread *t, stru
 	struct command *c = LIST_FIRST(&p->completions, struct command, event);
 	struct regs *r = &t->regs;
 	bool ours = c->op == (uint32_t)t->process->pid;         /* else a dead instance's: dropped */
+	*f = (struct after){ .any = true };
 	if (unlikely(trace_on))
 		trace_event(c, TRACE_COMPLETED, t, OK);
 	list_remove(&c->event);
@@ -189,9 +193,11 @@ static status_t command_take_locked(struct port *p, struct command *c, struct th
 {
 	queue_remove(p, c, true);
 	c->state = CMD_IDLE;
-	f->status = deliver_locked(p, c, t);
-	if (likely(f->status == OK))
+	status_t st = deliver_locked(p, c, t);
+	if (likely(st == OK))
 		return OK;
+	f->any = true;
+	f->status = st;
 	f->caller = c->submitted ? NULL : c->caller;
 	c->meta = (uint64_t)f->status;
 	if (unlikely(trace_on))
@@ -206,7 +212,7 @@ static status_t command_take_locked(struct port *p, struct command *c, struct th
  */
 static status_t take_locked(struct port *p, struct thread *t, struct after *f)
 {
-	*f = (struct after){ 0 };
+	f->any = false;
 	if (!p->pending)
 		return ERR_AGAIN;
 	/* The suspect is alone until it is answered, or its server comes back for more (accept clears it). */
@@ -514,16 +520,18 @@ static status_t accept(handle_t port, struct port *p, uint64_t deadline)
 			suspect->faults = 0;            /* it was taken and is being waited with: no killer */
 			port_suspect_locked(p, NULL);
 		}
-		status_t took = take_locked(p, t, &f);
+		status_t took = likely(!p->pending) ? ERR_AGAIN : take_locked(p, t, &f);
 		if (took == ERR_AGAIN && !p->dead) {
 			t->waited = true;
 			list_push_front(&p->waiters, &t->run);
 			sched_block_current(WAIT_ACCEPT, deadline);
+			spin_unlock(&p->lock);
+			return STATUS_BLOCKED;
 		}
 		spin_unlock(&p->lock);
-		after_taking(&f);
 		if (took == ERR_AGAIN)
-			return p->dead ? ERR_GONE : STATUS_BLOCKED;     /* dead: another thread closed the handle just now */
+			return ERR_GONE;        /* another thread closed the handle just now */
+		after_taking(&f);
 		if (took == OK) {
 			cpu_work(WORK_RESTORE);
 			return STATUS_REGS;
