@@ -21,7 +21,7 @@ struct deed {
 	const char *name;
 	int (*run)(int argc, char **argv);
 };
-extern const struct deed ipc_deeds[], process_deeds[], hostile_deeds[], fpu_deeds[], socket_deeds[], recovery_deeds[], order_deeds[], paths_deeds[];
+extern const struct deed handle_deeds[], ipc_deeds[], process_deeds[], hostile_deeds[], fpu_deeds[], socket_deeds[], recovery_deeds[], order_deeds[], paths_deeds[];
 
 void test_fail(const char *file, int line, const char *format, ...) printf_like(3, 4);
 bool test_failed(void);
