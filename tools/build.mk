@@ -116,4 +116,4 @@ $(OUT)/obj/%.o: %.S $(OUT)/flags.user
 	$(Q)mkdir -p $(@D) && $(CC) $(USER_CFLAGS) -MMD -MP -c -o $@ $<
 
 # Header dependencies of everything that was ever compiled here.
--include $(shell test -d $(OUT)/obj && find $(OUT)/obj $(OUT)/host -name '*.d' 2>/dev/null)
+-include $(foreach room,$(wildcard $(OUT)/obj $(OUT)/host),$(shell find $(room) -name '*.d'))

@@ -9,6 +9,7 @@
 #include <kernel/ipc.h>
 #include <kernel/log.h>
 #include <kernel/mm.h>
+#include <kernel/plant.h>
 #include <kernel/sched.h>
 #include <kernel/syscall.h>
 #include <kernel/uri.h>
@@ -87,7 +88,7 @@ static status_t abandon(struct command *c, status_t st)
 /* Calls go downwards: a service that waits for one of its own level or above could wait for itself. */
 static bool upwards(const struct process *from, const struct port *to)
 {
-	if (!to->level || from->level > to->level)
+	if (!to->level || from->level > to->level || PLANTED(no_levels))
 		return false;
 	const struct process *server = to->server;
 	klog("%s (level %u) calls %s (level %u): refused", from->name, from->level, server ? server->name : "a dead service", to->level);
@@ -303,6 +304,8 @@ status_t sys_forward(cmd_id_t id, handle_t session, uint32_t skip, uint32_t righ
 	if (--from->in_flight == 0 && from->closing == SESSION_CLOSE_PENDING)
 		r.close = from;
 	c->session = to;
+	if (!PLANTED(no_carry))
+		c->priority = command_priority(c);      /* the short path has left it open */
 	struct thread *caller = c->submitted ? NULL : c->caller;
 	spin_unlock(&p->lock);
 	residue_drop(&r);

@@ -84,8 +84,7 @@ void command_free(struct command *c)
 	OBJ_PUT(payer);
 }
 
-/* NULL: it is nowhere. The Session, and with it its Port, lives until every CPU has left the kernel. */
-static struct port *command_port(const struct command *c)
+struct port *command_port(const struct command *c)
 {
 	struct session *s = __atomic_load_n(&c->session, __ATOMIC_ACQUIRE);
 	return c->state != CMD_IDLE && s ? s->port : NULL;

@@ -7,10 +7,12 @@
  */
 #include <kernel/account.h>
 #include <kernel/ipc.h>
+#include <kernel/plant.h>
 #include <kernel/sched.h>
 
 #define PAYERS_TOLD_APART 64    /* with more of them at once, the rest go one by one, first come first served */
 #define THREADS_RAISED    16    /* of one service */
+#define CALLS_FOLLOWED    8     /* from a server that waits for another to that one, and so on */
 
 static void count_in(struct port *p, struct command *c)
 {
@@ -116,22 +118,57 @@ static uint8_t serving_priority(struct port *p, const struct thread *t)
 	return first ? MAX(priority, command_priority(first)) : priority;
 }
 
-void queue_priorities(struct port *p)
+static void lend(struct port *p, unsigned calls);
+
+/*
+ * t waits for an answer and has another priority now: so has its command, and who serves that. The Port may be in other
+ * hands, or be one of those that this began with: then it is left to the next that happens there.
+ */
+static void lend_on(struct thread *t, unsigned calls)
+{
+	struct command *c = t->command;
+	struct port *p = t->wait == WAIT_CALL && c ? command_port(c) : NULL;
+	if (!p || !spin_trylock(&p->lock))
+		return;
+	if (t->wait == WAIT_CALL && c->caller == t && command_port(c) == p && !c->submitted) {
+		bool queued = c->state == CMD_QUEUED && !c->redelivered;
+		if (queued)
+			queue_remove(p, c, false);
+		c->priority = t->priority;
+		if (queued)
+			queue_add(p, c);
+		lend(p, calls);
+	}
+	spin_unlock(&p->lock);
+}
+
+static void lend(struct port *p, unsigned calls)
 {
 	struct process *server = p->server;
-	unsigned looked = 0;
-	if (!server)
+	struct thread *changed[THREADS_RAISED];
+	unsigned looked = 0, n = 0;
+	if (!server || PLANTED(no_lend))
 		return;
 	spin_lock(&server->lock);
 	LIST_EACH(node, &server->threads) {
 		struct thread *t = CONTAINER_OF(node, struct thread, in_process);
 		if (t->wait_port == p && t->wait != WAIT_ACCEPT && t->state != THREAD_DEAD) {
 			uint8_t priority = serving_priority(p, t);
-			if (priority != t->priority)
+			if (priority != t->priority) {
 				sched_set_priority(t, priority);
+				changed[n++] = t;
+			}
 		}
 		if (++looked == THREADS_RAISED)
 			break;
 	}
 	spin_unlock(&server->lock);
+	/* Threads live until every CPU has left the kernel. */
+	for (unsigned i = 0; i < n && calls < CALLS_FOLLOWED; i++)
+		lend_on(changed[i], calls + 1);
+}
+
+void queue_priorities(struct port *p)
+{
+	lend(p, 0);
 }

@@ -49,6 +49,11 @@ static uint32_t slots(unsigned c)
 	return (uint32_t)(PAGE_SIZE - SLAB_HEADER) / classes[c];
 }
 
+size_t kmalloc_takes(size_t size)
+{
+	return size > 2016 ? PAGE_SIZE << page_order(size) : classes[class_of[(size + 31) / 32]];
+}
+
 void *kmalloc(size_t size)
 {
 	if (size > 2016) {

@@ -59,6 +59,17 @@ static void free_push_locked(struct table *t, uint32_t slot)
 	t->free_last = slot + 1;
 }
 
+/*
+ * A chunk stays until the table goes: its generations must outlast its handles, and look-up takes no lock. So it is no
+ * loss that a busy time leaves it behind, and it is accounted for apart from what must come back.
+ */
+static void account_chunk(size_t size, bool there)
+{
+	uint64_t n = there ? kmalloc_takes(size) : -(uint64_t)kmalloc_takes(size);
+	ACCOUNT_ADD(table_bytes, n);
+	ACCOUNT_SUB(slab_bytes, n);
+}
+
 status_t table_grow_locked(struct table *t)
 {
 	if (t->n_slots == HANDLES_MAX)
@@ -71,6 +82,7 @@ status_t table_grow_locked(struct table *t)
 		budget_release(t->obj.payer, CHARGE_KERNEL, size);
 		return ERR_NO_MEMORY;
 	}
+	account_chunk(size, true);
 	uint32_t first = t->n_slots;
 	t->chunks[first / HANDLE_CHUNK] = c;
 	__atomic_store_n(&t->n_slots, first + HANDLE_CHUNK, __ATOMIC_RELEASE);
@@ -198,6 +210,7 @@ bool table_destroy(struct object *obj)
 	while (t->n_slots) {
 		size_t size = HANDLE_CHUNK * sizeof(struct handle_entry);
 		t->n_slots -= HANDLE_CHUNK;
+		account_chunk(size, false);
 		kfree(t->chunks[t->n_slots / HANDLE_CHUNK], size);
 		budget_release(t->obj.payer, CHARGE_KERNEL, size);
 	}

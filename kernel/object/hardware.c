@@ -215,17 +215,23 @@ status_t sys_io_write(handle_t h, uint32_t port, uint32_t width, uint32_t value)
 	return OK;
 }
 
-status_t sys_io_write_bytes(handle_t h, uint32_t port, user_in_t buf, uint64_t len, uint64_t *done)
+status_t sys_io_write_bytes(handle_t h, uint32_t port, user_in_t buf, uint64_t len, uint64_t sum, uint64_t *done)
 {
 	uint8_t data[64];
+	uint64_t total;
 	uint16_t at;
 	status_t st = port_at(h, RIGHT_WRITE, port, 1, &at);
 	if (st < 0)
 		return st;
 	len = MIN(len, sizeof(data));
 	st = copy_in(data, buf, len);
+	if (st == OK && sum && (st = copy_in(&total, (user_in_t){ sum }, sizeof(total))) == OK) {
+		total += len;
+		st = copy_out((user_out_t){ sum }, &total, sizeof(total));
+	}
 	if (st < 0)
 		return st;
+	/* It is recorded, and from here on nothing fails or waits: a kill comes before the call or after it. */
 	for (uint64_t i = 0; i < len; i++)
 		outb(at, data[i]);
 	*done = len;

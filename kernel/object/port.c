@@ -521,6 +521,8 @@ static status_t accept(handle_t port, struct port *p, uint64_t deadline)
 			port_suspect_locked(p, NULL);
 		}
 		status_t took = likely(!p->pending) ? ERR_AGAIN : take_locked(p, t, &f);
+		if (took == OK && unlikely(p->queue_mask))
+			queue_priorities(p);            /* what is left in the queue lends, also to who takes an event first */
 		if (took == ERR_AGAIN && !p->dead) {
 			t->waited = true;
 			list_push_front(&p->waiters, &t->run);

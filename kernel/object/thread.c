@@ -187,8 +187,9 @@ status_t sys_thread_set_priority(handle_t h, uint32_t priority)
 	}
 	if (priority > t->process->priority)
 		return ERR_INVALID;
+	uint32_t lent = t->priority > t->base_priority ? t->priority : 0;
 	t->base_priority = (uint8_t)priority;
-	sched_set_priority(t, priority);
+	sched_set_priority(t, MAX(lent, priority));
 	return OK;
 }
 

@@ -7,7 +7,8 @@
  * bounded pieces, driven by its transmit-empty interrupt, so input and ^C are served in between.
  *
  * Killed at any instant: parked commands are delivered again; the state Frame tells how far the first
- * WRITE had come, and which input the last READ was given, should its answer not have left.
+ * WRITE had come, to the byte, and which input the last READ was given, should its answer not have left.
+ * What is lost is the echo not sent yet, and a key whose byte had been taken from the device and not saved.
  */
 #include <abi/file.h>
 #include <gen/file.h>
@@ -124,11 +125,13 @@ static size_t send_load(struct parked *w, uint8_t *fifo, size_t room, status_t *
 	}
 	/* A FIFO of one byte cannot take CR and NL at once; two in a row into an empty one lose nothing but time. */
 	n = ldisc_output(head.mode, stage.bytes + stage.at, stage.len - stage.at, fifo, MAX(room, (size_t)2), &used);
-	uart_write(&uart, fifo, n);
+	head.load = (uint32_t)used;
+	save();
+	uart_write(&uart, fifo, n, &state->sent);
+	head.load = 0;                          /* to be saved with whatever is next: until then `sent` says so */
 	stage.at += (uint32_t)used;
 	w->done += (uint32_t)used;
 	head.write_done = w->done;
-	save();
 	return n;
 }
 
@@ -147,6 +150,7 @@ static void write_begin(const struct parked *w)
 	head.write_op = identity(w->cmd);
 	head.write_len = w->len;
 	head.write_done = w->done;
+	head.load = 0;
 }
 
 static void writer_done(status_t st)
@@ -183,7 +187,7 @@ static void pump(void)
 			break;
 		if (echo) {
 			size_t n = ldisc_echo(&ldisc, fifo, room);
-			uart_write(&uart, fifo, n);
+			uart_write(&uart, fifo, n, &state->sent);
 			sent += n;
 			continue;
 		}

@@ -18,6 +18,7 @@
 /* ---- the device ---- */
 
 static struct { char in[4096], out[1 << 16]; size_t in_put, in_taken, out_len, room, taken_per_event; bool receive, transmit; } dev;
+static struct { unsigned writes; bool after; jmp_buf to; } death;      /* at which write from now on, 0: never; before or after it */
 
 status_t uart_open(struct uart *u, handle_t a unused, handle_t b unused)
 {
@@ -32,12 +33,18 @@ bool uart_read(struct uart *u unused, uint8_t *byte)
 	return true;
 }
 size_t uart_room(struct uart *u unused) { return dev.room ? 16 : 0; }
-void uart_write(struct uart *u unused, const uint8_t *data, size_t len)
+void uart_write(struct uart *u unused, const uint8_t *data, size_t len, uint64_t *sum)
 {
+	bool now = death.writes && --death.writes == 0;
+	if (now && !death.after)
+		longjmp(death.to, 1);
 	assert_true(dev.room > 0 && len <= 16 && dev.out_len + len <= sizeof(dev.out));
 	dev.room--;
 	memcpy(dev.out + dev.out_len, data, len);
 	dev.out_len += len;
+	*sum += len;
+	if (now)
+		longjmp(death.to, 1);
 }
 void uart_interrupts(struct uart *u unused, bool receive, bool transmit) { dev.receive = receive; dev.transmit = transmit; }
 bool uart_receiving(const struct uart *u unused) { return dev.receive; }
@@ -344,6 +351,41 @@ static void write_under_way(void **state_ unused)
 	assert_int_equal(dev.out_len, 40);
 }
 
+/* Killed just before or just after the device is given something, again and again: every byte comes once. */
+static void write_killed_at_the_device(void **state_ unused)
+{
+	static const char text[] = "first\nline\nand 16 bytes 16 bytes 16 bytes\n\n\n and the rest of it";
+	static const char shown[] = "first\r\nline\r\nand 16 bytes 16 bytes 16 bytes\r\n\r\n\r\n and the rest of it";
+	for (unsigned how = 0; how < 4; how++)
+		for (unsigned writes = 1; writes < 4; writes++) {
+			static volatile unsigned lives;
+			fresh(NULL);
+			death.after = how & 1;
+			lives = 0;
+			while (!call[1].answered) {
+				death.writes = death.after || writes > 1 || lives % 2 == 0 ? writes : 0;      /* it must come forward at all */
+				if (!setjmp(death.to)) {
+					if (how & 2 && lives % 3 == 0)
+						type("k");      /* an echo before */
+					write_cmd(1, text, 0, lives > 0);
+					if (call[1].answered)
+						break;
+				}
+				death.writes = 0;
+				lives++;
+				restart();
+			}
+			assert_true(lives > 0);
+			death.writes = 0;
+			size_t n = 0;
+			for (size_t i = 0; i < dev.out_len; i++)
+				if (dev.out[i] != 'k' || !(how & 2))
+					dev.out[n++] = dev.out[i];
+			dev.out_len = n;
+			sent(shown);
+		}
+}
+
 static void paths(void **state_ unused)
 {
 	static const struct { uint64_t badge; const char *path; status_t st; uint64_t found; } want[] = {
@@ -364,7 +406,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(readers_in_order), TEST(type_ahead_waits), TEST(back_pressure), TEST(long_write_lets_others_in), TEST(callers_that_leave),
 		TEST(no_device_input_is_lost_when_full), TEST(interrupts), TEST(unread_line_survives), TEST(read_under_way),
-		TEST(write_under_way), TEST(paths),
+		TEST(write_under_way), TEST(write_killed_at_the_device), TEST(paths),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,7 +21,8 @@ static bool head_valid(const struct tty_head *h)
 	return h->magic == TTY_MAGIC && h->version == TTY_VERSION && h->check == head_check(h) &&
 		(h->mode & ~(uint32_t)TTY_DEFAULT) == 0 && h->put - h->taken <= TTY_RING &&
 		h->line_len < TTY_LINE - 1 && h->put - h->taken + h->line_len <= TTY_RING &&
-		h->read_cells <= h->put - h->taken && h->write_done <= h->write_len;
+		h->read_cells <= h->put - h->taken && h->write_done <= h->write_len &&
+		h->load <= h->write_len - h->write_done;
 }
 
 bool tty_load(const struct tty_state *s, struct tty_head *h)
@@ -35,12 +36,16 @@ bool tty_load(const struct tty_state *s, struct tty_head *h)
 		return false;
 	}
 	*h = copy[valid[1] && (!valid[0] || copy[1].seq > copy[0].seq)];
+	if (s->sent != h->sent)
+		h->write_done += h->load;
+	h->load = 0;
 	return true;
 }
 
 void tty_save(struct tty_state *s, struct tty_head *h)
 {
 	h->seq++;
+	h->sent = s->sent;
 	h->check = head_check(h);
 	/* A kill is no crash of the machine: stores that were made stay made, in program order. */
 	__asm__ volatile("" ::: "memory");

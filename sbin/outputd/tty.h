@@ -10,7 +10,7 @@
 #include <abi/types.h>
 
 #define TTY_MAGIC   0x59545453u     /* "STTY" */
-#define TTY_VERSION 2u
+#define TTY_VERSION 3u
 
 enum {
 	TTY_RING = 1024,                /* cells of finished input; power of two */
@@ -30,6 +30,8 @@ struct tty_head {
 	/* The WRITE that was begun last: how much of it has reached the device. Told apart by its identity, it may be answered already. */
 	uint64_t write_op;              /* identity of the WRITE that was sent last; 0: none */
 	uint32_t write_len, write_done; /* write_done 0: nothing of it */
+	uint64_t sent;                  /* tty_state.sent when this was saved */
+	uint32_t load, reserved_load;   /* bytes of the WRITE that the device is given next: it has them if tty_state.sent has moved on; 0: none */
 	uint8_t  literal;               /* ^V came: the next byte is taken as it is */
 	uint8_t  had_signal;            /* somebody had asked for ^C; a new instance has lost its Notify */
 	uint8_t  interrupted;           /* ^C came while that Notify was lost */
@@ -41,9 +43,10 @@ struct tty_state {
 	struct tty_head head[2];
 	uint16_t ring[TTY_RING];
 	uint8_t  line[TTY_LINE];
+	uint64_t sent;                  /* bytes that the device was ever given; counted as they go (uart_write) */
 };
 
-_Static_assert(sizeof(struct tty_head) == 80, "state format");
+_Static_assert(sizeof(struct tty_head) == 96, "state format");
 _Static_assert(sizeof(struct tty_state) <= PAGE_SIZE, "state format");
 
 /* The newer valid head of s into *h, else a fresh one; false: fresh. */

@@ -120,11 +120,11 @@ size_t uart_room(struct uart *u)
 	return reg_get(u, LSR) & LSR_EMPTY ? u->depth : 0;
 }
 
-void uart_write(struct uart *u, const uint8_t *data, size_t len)
+void uart_write(struct uart *u, const uint8_t *data, size_t len, uint64_t *sum)
 {
 	uint64_t done;
 
-	(void)!io_write_bytes(u->ports, THR, data, len, &done);
+	(void)!io_write_bytes(u->ports, THR, data, len, (uint64_t)sum, &done);
 }
 
 void uart_interrupts(struct uart *u, bool receive, bool transmit)

@@ -23,7 +23,8 @@ must_use status_t uart_open(struct uart *u, handle_t ports_resource, handle_t ir
 bool uart_read(struct uart *u, uint8_t *byte);
 /* How many bytes uart_write takes now: the FIFO's depth if it is empty, else 0. */
 size_t uart_room(struct uart *u);
-void uart_write(struct uart *u, const uint8_t *data, size_t len);
+/* Adds len to *sum in the same instant: no kill comes between. */
+void uart_write(struct uart *u, const uint8_t *data, size_t len, uint64_t *sum);
 /* Which conditions raise the interrupt. Enabling one that holds raises it at once. */
 void uart_interrupts(struct uart *u, bool receive, bool transmit);
 bool uart_receiving(const struct uart *u);      /* whether reception raises it now */

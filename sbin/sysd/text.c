@@ -132,8 +132,8 @@ void text_handle_row(struct text *t, const struct handle_info *h)
 /* Every field of struct kstat after the objects, in its order; the size check below notices a new one. */
 #define KSTAT_FIELDS(X) \
 	X(handles) X(mappings) X(timers) X(commands_queued) X(commands_accepted) X(bindings) X(pages_frames) X(pages_tables) X(pages_sockets) \
-	X(pages_kernel) X(slab_bytes) X(pages_slab) X(pages_free) X(pages_total) X(time_ns) X(idle_ns) X(switches) X(interrupts) \
-	X(page_faults) X(calls_short) X(calls_long) X(returns_short) X(returns_long) X(cpus)
+	X(pages_kernel) X(slab_bytes) X(table_bytes) X(pages_slab) X(pages_free) X(pages_total) X(time_ns) X(idle_ns) X(switches) \
+	X(interrupts) X(page_faults) X(calls_short) X(calls_long) X(returns_short) X(returns_long) X(cpus)
 #define KSTAT_ONE(name) + 1
 _Static_assert(sizeof(struct kstat) == 8 * (1 + 16 + (0 KSTAT_FIELDS(KSTAT_ONE))), "a field of struct kstat is not printed");
 

@@ -200,6 +200,26 @@ def test_kill_outputd_under_a_writer(machine, build):
     same_account(m, before)
 
 
+def test_outputd_dies_at_every_instant(booted, test_image):
+    """Killed hundreds of times at instants between any two instructions, it prints each byte once: none is lost, none comes twice."""
+    with booted(image=test_image) as m:
+
+        def stream():
+            m.sendline("hexdump -v -n 50000 initfs:///bin/systest")
+            m.expect("\n")
+            return m.prompt(120)
+
+        want = stream()
+        for spread_us in (2000, 4000, 4000):
+            assert m.run(f"put killer:// outputd 400 {spread_us} {spread_us}") == ""
+            begin = restarts(m, "outputd")
+            got = stream()
+            assert got == want, f"{len(got)} bytes instead of {len(want)}"
+            assert restarts(m, "outputd") > begin + 100, "most of the kills fell into the stream"
+            while not m.run("cat killer://").startswith("0 "):
+                time.sleep(0.2)
+
+
 def test_kill_shell_while_it_reads(machine):
     """The shell dies waiting for a line; the next one is there at once."""
     m = machine

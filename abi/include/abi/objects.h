@@ -175,7 +175,8 @@ struct kstat {
 	uint64_t pages_tables;              /* page tables of Vmems */
 	uint64_t pages_sockets;             /* buffers of Sockets */
 	uint64_t pages_kernel;              /* fixed at boot: page array, kernel, stacks */
-	uint64_t slab_bytes;                /* live bytes from the object allocator */
+	uint64_t slab_bytes;                /* live bytes from the object allocator, without table_bytes */
+	uint64_t table_bytes;               /* (*) room for handles: a table keeps what it once needed, until its own end */
 	uint64_t pages_slab;                /* (*) held by the object allocator, with its free slots */
 	uint64_t pages_free;                /* (*) */
 	uint64_t pages_total;               /* managed by the page allocator */

@@ -208,6 +208,8 @@ unsigned queue_add_again(struct port *p, struct command *c);    /* had been acce
 void queue_remove(struct port *p, struct command *c, bool taken);
 struct command *queue_first(struct port *p);                    /* NULL: none */
 uint8_t command_priority(const struct command *c);
+/* NULL: it is nowhere. The Session, and with it its Port, lives until every CPU has left the kernel. */
+struct port *command_port(const struct command *c);
 /* Threads that serve here work at least at the priority of what waits here and of what they have in hand. */
 void queue_priorities(struct port *p);
 

@@ -39,6 +39,7 @@ bool phys_is_mapped(uint64_t phys, uint64_t size);      /* HHDM reaches it */
 /* ---- slab.c: objects of any size up to 1 MiB, 16-byte aligned ---- */
 void *kmalloc(size_t size);             /* zeroed; NULL: no memory */
 void kfree(void *p, size_t size);       /* size as asked for */
+size_t kmalloc_takes(size_t size);      /* what a block of that size counts in slab_bytes */
 
 uint64_t zero_page_phys(void);          /* a page of zeros, never written */
 void mem_zero(void *p, size_t size);

@@ -39,7 +39,7 @@ static const char *const signatures[SYSCALL_COUNT] = {
 	CALL(frame_read, "hnpl"), CALL(frame_write, "hnpl"), CALL(frame_info, "hp"), CALL(port_create, "f"), CALL(session_create, "hnf"),
 	CALL(ns_bind, "hulh"), CALL(ns_unbind, "hul"), CALL(ns_list, "hpn"), CALL(proto_create, "hulhnf"), CALL(notify_signal, "hn"),
 	CALL(notify_take, "h"), CALL(notify_port, "hhn"), CALL(notify_bind, "hnh"), CALL(notify_timer, "hndn"), CALL(resource_slice, "hfnn"),
-	CALL(irq_create, "hnf"), CALL(irq_ack, "h"), CALL(ioports_create, "hnn"), CALL(io_read, "hff"), CALL(io_write, "hffn"), CALL(io_write_bytes, "hfpl"),
+	CALL(irq_create, "hnf"), CALL(irq_ack, "h"), CALL(ioports_create, "hnn"), CALL(io_read, "hff"), CALL(io_write, "hffn"), CALL(io_write_bytes, "hfplp"),
 	CALL(budget_create, "hp"), CALL(budget_info, "hp"), CALL(log_write, "pl"), CALL(log_read, "hnpl"), CALL(cmdline, "pl"), CALL(kstat, "hp"),
 	CALL(namespace_self, "f"), CALL(process_table, "h"),
 };

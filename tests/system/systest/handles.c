@@ -1,6 +1,7 @@
 /*
  * handles: closing, duplicating, looking; stale, forged, wrong and weakened handles.
  */
+#include "../account.h"
 #include "test.h"
 
 static void close_twice(void)
@@ -204,7 +205,47 @@ static void unknown_numbers(void)
 	EQ(sys(0x80000000, 0, 0, 0, 0, 0, 0), ERR_BAD_SYSCALL);
 }
 
+/* A table that had to grow is equal to itself before, but for its room; with the table that goes too. */
+static int grow(int argc unused, char **argv unused)
+{
+	static handle_t many[3 * 64];
+	struct kstat k[2];
+	char text[ACCOUNT_TEXT];
+	handle_t info = start_handle("info");
+	memset(many, 0xff, sizeof(many));       /* pages touched below are in the account before */
+	account_rest(info, &k[0]);
+	for (unsigned i = 0; i < ARRAY_LEN(many); i++)
+		MUST(handle_dup(info, RIGHT_ALL, &many[i]));
+	for (unsigned i = 0; i < ARRAY_LEN(many); i++)
+		MUST(handle_close(many[i]));
+	if (!account_settled(info, &k[0], text))
+		return 1;
+	MUST(kstat(info, &k[1]));
+	return k[1].table_bytes > k[0].table_bytes ? 0 : 2;
+}
+
+static void table_grows(void)
+{
+	struct spawn_handle give[] = { { .name = "info", .handle = res_info } };
+	struct process_info end;
+	struct kstat before, after;
+	struct child c;
+	DONE(kstat(res_info, &before));
+	DONE(child_start(&c, "grow", NULL, give, 1, 0, 0));
+	DONE(child_wait(&c, 2000, &end));
+	EQ(end.exit_kind, EXIT_NORMAL);
+	EQ(end.exit_status, 0);
+	DONE(kstat(res_info, &after));
+	EQ(after.table_bytes, before.table_bytes);
+}
+
+const struct deed handle_deeds[] = {
+	{ "grow", grow },
+	{ NULL, NULL },
+};
+
 const struct test handle_tests[] = {
+	{ "handle-table-grows", table_grows },
 	{ "handle-close", close_twice },
 	{ "handle-stale", stale },
 	{ "handle-forged", forged },
