@@ -13,6 +13,10 @@ static EFI_GUID device_path_guid = EFI_DEVICE_PATH_PROTOCOL_GUID;
 enum { KEY_POLL_US = 10000, PNP0501 = 0x050141d0 /* EISA id of a 16550 */ };
 static bool com1_is_ours;
 
+static char     note_text[4 * KiB];
+static uint32_t note_len;
+static bool     noting;                 /* what is put goes there */
+
 /* True when the path goes through serial port 0 (UEFI 2.10 §10.3.3: ACPI node with _HID PNP0501, _UID 0). */
 static bool path_is_com1(EFI_DEVICE_PATH *path)
 {
@@ -57,6 +61,11 @@ void console_init(void)
 
 static void put(char c)
 {
+	if (noting) {
+		if (note_len < sizeof(note_text))
+			note_text[note_len++] = c;
+		return;
+	}
 	CHAR16 text[3] = { (CHAR16)(unsigned char)c, 0, 0 };
 	if (c == '\n') {
 		text[0] = '\r';
@@ -138,6 +147,23 @@ void say(const char *format, ...)
 	va_start(args, format);
 	say_args(format, args);
 	va_end(args);
+}
+
+void note(const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	noting = true;
+	say_args(format, args);
+	put('\n');
+	noting = false;
+	va_end(args);
+}
+
+const char *notes(uint32_t *len)
+{
+	*len = note_len;
+	return note_text;
 }
 
 uint32_t key_poll(void)

@@ -62,7 +62,8 @@ static void leave_firmware(struct map_buffer *b, UINTN *map_size, UINTN *descrip
 	stop("\r\nSkerry cannot start: the firmware does not let go (ExitBootServices)\r\n");
 }
 
-static void convert_map(struct boot_info *info, const struct map_buffer *b, UINTN map_size, UINTN descriptor)
+/* Fills b->boot; 0 when the firmware's map is too ragged for it. */
+static uint32_t convert_map(const struct map_buffer *b, UINTN map_size, UINTN descriptor)
 {
 	struct boot_mem *map = b->boot;
 	uint32_t n = 0, n_ranges;
@@ -75,10 +76,19 @@ static void convert_map(struct boot_info *info, const struct map_buffer *b, UINT
 	const struct mem_range *ranges = pages_ranges(&n_ranges);
 	for (uint32_t i = 0; i < n_ranges; i++)
 		room = room && memmap_add(map, &n, b->boot_max, &ranges[i], true);
-	if (!room)
-		stop("\r\nSkerry cannot start: the firmware's memory map is too ragged\r\n");
-	info->mem = (uint64_t)map;
-	info->n_mem = n;
+	return room ? n : 0;
+}
+
+struct boot_mem *memory_map_now(uint32_t *n)
+{
+	struct map_buffer b = buffers_alloc();
+	UINTN size = b.efi_size, key = 0, descriptor = 0;
+	UINT32 version;
+	if (EFI_ERROR(BS->GetMemoryMap(&size, (EFI_MEMORY_DESCRIPTOR *)b.efi, &key, &descriptor, &version)))
+		fail("the firmware gives no memory map");
+	*n = convert_map(&b, size, descriptor);
+	pages_free(b.efi);
+	return b.boot;
 }
 
 void exit_to_kernel(struct boot_info *info)
@@ -93,7 +103,10 @@ void exit_to_kernel(struct boot_info *info)
 	leave_firmware(&buffers, &map_size, &descriptor);
 	__asm__ volatile("cli");
 	info->bus_masters_off = pci_masters_off();
-	convert_map(info, &buffers, map_size, descriptor);
+	info->mem = (uint64_t)buffers.boot;
+	info->n_mem = convert_map(&buffers, map_size, descriptor);
+	if (!info->n_mem)
+		stop("\r\nSkerry cannot start: the firmware's memory map is too ragged\r\n");
 
 	if (cpuid(0x80000000, 0).a >= 0x80000001 && (cpuid(0x80000001, 0).d & CPUID_NX))
 		wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_NXE);

@@ -1,8 +1,9 @@
 /*
- * firmware: what else the firmware knows: ACPI and SMBIOS entry points, the time, random bytes.
+ * firmware: what else the firmware knows: ACPI and SMBIOS tables, the time, random bytes.
  */
 #include "loader.h"
 #include "cpu.h"
+#include "memmap.h"
 
 static EFI_GUID acpi20_guid = ACPI_20_TABLE_GUID;
 static EFI_GUID acpi10_guid = ACPI_TABLE_GUID;
@@ -29,6 +30,27 @@ static uint64_t table_of(const EFI_GUID *better, const EFI_GUID *older)
 {
 	uint64_t at = table(better);
 	return at ? at : table(older);
+}
+
+/* The memory map while ACPI's tables are read. */
+static struct boot_mem *map;
+static uint32_t n_map;
+
+/* All that the map describes is mapped where it is (UEFI 2.10 §2.3.4), but firmware may catch null pointers. */
+const uint8_t *memory_at(uint64_t phys, uint64_t len)
+{
+	return phys >= PAGE_SIZE && memmap_readable(map, n_map, phys, len) ? (const uint8_t *)phys : NULL;
+}
+
+static void gather_tables(struct boot_info *info)
+{
+	/* The width of physical addresses (Intel SDM 3A §4.1.4). */
+	uint32_t bits = cpuid(0x80000000, 0).a >= 0x80000008 ? cpuid(0x80000008, 0).a & 0xff : 36;
+	info->rsdp = table_of(&acpi20_guid, &acpi10_guid);
+	info->smbios = table_of(&smbios3_guid, &smbios_guid);
+	map = memory_map_now(&n_map);
+	acpi_read(&info->acpi, info->rsdp, 1ull << MIN(bits, 52u));
+	pages_free(map);
 }
 
 static bool rng_bytes(uint8_t *to, UINTN n)
@@ -67,8 +89,7 @@ static void gather_time(struct boot_info *info)
 
 void firmware_gather(struct boot_info *info)
 {
-	info->rsdp = table_of(&acpi20_guid, &acpi10_guid);
-	info->smbios = table_of(&smbios3_guid, &smbios_guid);
+	gather_tables(info);
 	info->efi_system_table = (uint64_t)ST;
 	gather_time(info);
 	if (rng_bytes(info->entropy, sizeof(info->entropy)))

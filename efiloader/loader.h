@@ -10,6 +10,7 @@
 #undef __attribute__            /* efibind.h empties it for the compiler whose conventions this target follows */
 #include <abi/boot.h>
 #include <string.h>
+#include "acpi.h"
 #include "config.h"
 
 extern EFI_HANDLE loader_image;
@@ -22,6 +23,8 @@ void console_init(void);
 void say(const char *format, ...);
 /* Says what failed, waits for a key, gives all memory back and returns to the firmware. */
 noreturn void fail(const char *format, ...);
+/* note() of acpi.h: a line for the kernel's log, not said here. This tells where they all are. */
+const char *notes(uint32_t *len);
 /* A key of the console or of COM1; 0: none now. Arrows come as KEY_*. */
 enum { KEY_UP = 0x100, KEY_DOWN, KEY_LEFT, KEY_RIGHT, KEY_HOME, KEY_END, KEY_DELETE, KEY_ESCAPE };
 uint32_t key_poll(void);
@@ -61,4 +64,6 @@ void volume_identify(struct boot_volume *volume);       /* volume.c */
 void pci_list_masters(void);                            /* pci.c: before the exit ... */
 uint32_t pci_masters_off(void);                         /* ... and after it */
 void paging_build(struct boot_info *info);              /* paging.c; needs info->kernel */
+/* exit.c: the memory map as it is now, in pages for the caller to free. */
+struct boot_mem *memory_map_now(uint32_t *n);
 noreturn void exit_to_kernel(struct boot_info *info);   /* exit.c */

@@ -27,7 +27,7 @@ uint32_t memmap_type(uint32_t efi_type)
 		[12] = BOOT_MEM_MMIO,        /* port space */
 		[13] = BOOT_MEM_RESERVED,    /* PAL code: not on this architecture */
 		[14] = BOOT_MEM_PERSISTENT,
-		[15] = BOOT_MEM_RESERVED,    /* not accepted yet */
+		[15] = BOOT_MEM_BAD,         /* not accepted yet: touching it is fatal */
 	};
 	return efi_type < ARRAY_LEN(types) ? types[efi_type] : BOOT_MEM_RESERVED;
 }
@@ -131,6 +131,22 @@ bool memmap_add(struct boot_mem *map, uint32_t *n, uint32_t max, const struct me
 	}
 	merge(map, n);
 	return true;
+}
+
+bool memmap_readable(const struct boot_mem *map, uint32_t n, uint64_t phys, uint64_t len)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (phys < map[i].base || phys >= end_of(&map[i]))
+			continue;
+		if (map[i].type == BOOT_MEM_MMIO || map[i].type == BOOT_MEM_BAD)
+			return false;
+		uint64_t here = end_of(&map[i]) - phys;
+		if (len <= here)
+			return len > 0;
+		phys += here;
+		len -= here;
+	}
+	return false;
 }
 
 uint64_t memmap_ram_end(const struct boot_mem *map, uint32_t n)

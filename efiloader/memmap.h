@@ -21,5 +21,8 @@ uint32_t memmap_type(uint32_t efi_type);
  */
 must_use bool memmap_add(struct boot_mem *map, uint32_t *n, uint32_t max, const struct mem_range *range, bool force);
 
+/* All of [phys, phys + len) is described, and nothing of it is MMIO or bad: it can be read where it is mapped. */
+bool memmap_readable(const struct boot_mem *map, uint32_t n, uint64_t phys, uint64_t len);
+
 /* One past the last byte of anything that is RAM. */
 uint64_t memmap_ram_end(const struct boot_mem *map, uint32_t n);

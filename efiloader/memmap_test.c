@@ -111,6 +111,7 @@ static void types(void **state)
 	assert_int_equal(memmap_type(3), BOOT_MEM_USABLE);
 	assert_int_equal(memmap_type(2), BOOT_MEM_LOADER);
 	assert_int_equal(memmap_type(9), BOOT_MEM_ACPI);
+	assert_int_equal(memmap_type(15), BOOT_MEM_BAD);
 	assert_int_equal(memmap_type(16), BOOT_MEM_RESERVED);
 	assert_int_equal(memmap_type(0x80000000), BOOT_MEM_RESERVED);
 	assert_int_equal(memmap_type(0xffffffff), BOOT_MEM_RESERVED);
@@ -124,6 +125,28 @@ static void ram_ends(void **state)
 	assert_true(add(10, 10, BOOT_MEM_ACPI, false));
 	assert_true(add(100, 10, BOOT_MEM_MMIO, false));
 	assert_int_equal(memmap_ram_end(map, n), 20 * PAGE_SIZE);
+}
+
+static void readable(void **state)
+{
+	begin(state);
+	assert_false(memmap_readable(map, 0, 0, 1));
+	assert_true(add(1, 9, BOOT_MEM_USABLE, false));
+	assert_true(add(10, 10, BOOT_MEM_ACPI, false));
+	assert_true(add(20, 10, BOOT_MEM_RESERVED, false));
+	assert_true(add(30, 10, BOOT_MEM_MMIO, false));
+	assert_true(add(50, 10, BOOT_MEM_ACPI_NVS, false));
+	assert_true(add(60, 10, BOOT_MEM_BAD, false));
+	static const struct { uint64_t phys, len; bool ok; } cases[] = {
+		{ PAGE_SIZE, 1, true }, { PAGE_SIZE, 0, false }, { PAGE_SIZE - 1, 2, false }, { 0, 1, false },
+		{ PAGE_SIZE, 29 * PAGE_SIZE, true }, { PAGE_SIZE, 29 * PAGE_SIZE + 1, false },
+		{ 10 * PAGE_SIZE - 1, 10 * PAGE_SIZE + 2, true }, { 30 * PAGE_SIZE - 1, 1, true },
+		{ 30 * PAGE_SIZE, 1, false }, { 45 * PAGE_SIZE, 1, false }, { 50 * PAGE_SIZE, 10 * PAGE_SIZE, true },
+		{ 60 * PAGE_SIZE - 1, 2, false }, { PAGE_SIZE, UINT64_MAX, false }, { UINT64_MAX, 1, false },
+		{ UINT64_MAX, UINT64_MAX, false },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_int_equal(memmap_readable(map, n, cases[i].phys, cases[i].len), cases[i].ok);
 }
 
 /* Random ranges against a model that knows each page. */
@@ -169,6 +192,7 @@ int main(void)
 		cmocka_unit_test(full_map_is_left_alone),
 		cmocka_unit_test(types),
 		cmocka_unit_test(ram_ends),
+		cmocka_unit_test(readable),
 		cmocka_unit_test(agrees_with_the_model),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

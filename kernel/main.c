@@ -18,10 +18,12 @@
 #define SKERRY_VERSION "0.1"
 #endif
 #define BOOT_MEM_MAX 512
+#define PHYS_END (1ull << 52)           /* an entry of a page table has no more bits (Intel SDM 3A §4.5) */
 
 static struct boot_info boot;           /* our copy: the loader's memory is given back */
 static struct boot_mem mem[BOOT_MEM_MAX];
 static uint64_t zero_page;
+struct boot_acpi acpi;
 
 void paging_image(const struct boot_image *kernel);
 void paging_init(const struct boot_info *boot);
@@ -32,12 +34,25 @@ uint64_t zero_page_phys(void)
 	return zero_page;
 }
 
+static void take_acpi(const struct boot_acpi *from)
+{
+	bool fits = from->n_cpus <= ACPI_CPUS_MAX && from->n_ioapics <= ACPI_IOAPICS_MAX && from->n_isos <= ACPI_ISOS_MAX &&
+		from->n_nmis <= ACPI_NMIS_MAX && from->hpet % 8 == 0 && from->hpet < PHYS_END;
+	for (uint32_t i = 0; fits && i < from->n_ioapics; i++)
+		fits = from->ioapics[i].address && from->ioapics[i].address % 16 == 0 && from->ioapics[i].address < PHYS_END;
+	if (!fits)
+		panic("boot information: ACPI out of range: %u CPUs, %u IO-APICs, %u overrides, %u NMIs, HPET at 0x%llx",
+			from->n_cpus, from->n_ioapics, from->n_isos, from->n_nmis, (unsigned long long)from->hpet);
+	acpi = *from;
+}
+
 static void take_boot_info(const struct boot_info *from)
 {
 	if (from->magic != BOOT_MAGIC || from->version != BOOT_VERSION || from->size != sizeof(boot))
 		panic("boot information is of another version: magic 0x%llx, version %u, size %u",
 			(unsigned long long)from->magic, from->version, from->size);
 	boot = *from;
+	take_acpi(&from->acpi);
 	mem_zero((void *)from->entropy, sizeof(from->entropy));
 	cmdline_init(HHDM(boot.cmdline), boot.cmdline_len);
 	if (boot.n_mem > BOOT_MEM_MAX) {
@@ -84,6 +99,12 @@ static void log_machine(void)
 		klog("screen: %ux%u, %u bytes per pixel", boot.fb.width, boot.fb.height, boot.fb.bytes_per_pixel);
 	if (boot.bus_masters_off)
 		klog("loader: bus mastering of %u PCI functions switched off", boot.bus_masters_off);
+	const char *notes = HHDM(boot.notes);
+	for (uint32_t at = 0, end = 0; end < boot.notes_len; end++)
+		if (notes[end] == '\n') {
+			log_append(notes + at, end - at);
+			at = end + 1;
+		}
 }
 
 noreturn static void start(void)
@@ -115,7 +136,6 @@ noreturn void kernel_main(const struct boot_info *from)
 	for (uint32_t i = 0; i < boot.kernel.n_segments; i++)
 		account.pages_kernel += boot.kernel.segments[i].size >> PAGE_SHIFT;
 
-	acpi_init(boot.rsdp);
 	clock_init();
 	apic_init();
 	ioapic_init();

@@ -305,8 +305,3 @@ bool phys_is_ram(uint64_t phys, uint64_t size)
 			return true;
 	return false;
 }
-
-bool acpi_readable(uint64_t phys, uint64_t len)
-{
-	return len && phys + len > phys && phys_is_mapped(phys, len);
-}

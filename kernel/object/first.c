@@ -67,7 +67,7 @@ static void give(struct table *t, uint32_t slot, struct object *o, uint32_t righ
 	object_put(o);
 }
 
-static struct boot_info boot_kept;
+static const struct boot_info *boot_kept;       /* what main.c took over; borrowed for good */
 static struct namespace *ns;            /* counted */
 static struct table *table;             /* counted, and held by a handle count: it outlives every instance */
 static uint32_t instance;
@@ -75,7 +75,7 @@ static uint32_t instance;
 static void start(void)
 {
 	static const char name[PROCESS_NAME_MAX] = "initfsd";
-	const struct boot_image *image = &boot_kept.initfsd;
+	const struct boot_image *image = &boot_kept->initfsd;
 	status_t why = OK;
 	struct process *p = process_create(name, budget_root(), ns, table, PRIORITY_DRIVER, 10, &why);
 	if (!p)
@@ -99,7 +99,7 @@ static void start(void)
 	uint32_t arg0 = put(&b, "initfsd", 8), env[2];
 	b.s->argv = put(&b, &arg0, 4);
 	char text[40];
-	kformat(text, sizeof(text), "INITFS_SIZE=%llu", (unsigned long long)boot_kept.initfs_size);
+	kformat(text, sizeof(text), "INITFS_SIZE=%llu", (unsigned long long)boot_kept->initfs_size);
 	env[0] = put(&b, text, (uint32_t)strlen(text) + 1);
 	kformat(text, sizeof(text), "INSTANCE=%u", ++instance);
 	env[1] = put(&b, text, (uint32_t)strlen(text) + 1);
@@ -126,9 +126,8 @@ static void start(void)
 void first_process_start(const struct boot_info *boot)
 {
 	status_t why = OK;
-	boot_kept = *boot;
+	boot_kept = boot;
 	memcpy(info_page, boot, sizeof(*boot));
-	memset(boot_kept.entropy, 0, sizeof(boot_kept.entropy));
 	ns = ns_create(budget_root(), &why);
 	table = ns ? table_create(budget_root(), 0, &why) : NULL;
 	if (!table)

@@ -66,6 +66,22 @@ def test_no_hpet(build):
     assert re.search(r"clock: TSC .* by PIT", log)
 
 
+def test_broken_acpi_tables(build, tmp_path):
+    """What the loader found wrong in a table is in the kernel's log, where programs can read it; the rest counts."""
+    hpet, mcfg = tmp_path / "hpet", tmp_path / "mcfg"
+    hpet.write_bytes(bytes(4) + b"\x01" + bytes(15))                            # registers in port space
+    mcfg.write_bytes(bytes(8) + (0xb0000001).to_bytes(8, "little") + bytes(8))  # an odd address
+    extra = ["-acpitable", f"sig=HPET,data={hpet}", "-acpitable", f"sig=MCFG,data={mcfg}"]
+    with Machine(build / "skerry.img", machine="pc,hpet=off", smp=2, extra=extra) as m:
+        m.boot()
+        log = m.run("cat log://")
+        assert "acpi: HPET table is unusable\n" in log
+        assert "acpi: MCFG is unusable: 0xb0000001, bus 0 to 0\n" in log
+        assert re.search(r"acpi: 2 CPUs, 1 IO-APICs, DSDT", log)
+        assert re.search(r"clock: TSC .* by PIT", log)
+        check_prompt(m)
+
+
 def test_no_pit(build):
     boots(build, machine="q35,pit=off")
 

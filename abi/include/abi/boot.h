@@ -13,7 +13,7 @@
 #include <abi/types.h>
 
 #define BOOT_MAGIC    0x3159525245454b53ull    /* "SKEERRY1", little endian */
-#define BOOT_VERSION  1
+#define BOOT_VERSION  2
 #define BOOT_HHDM     0xffff800000000000ull    /* higher-half direct map: phys + this */
 /* The kernel is linked at 0 as a static PIE and placed at a random multiple of 64 KiB in this range. */
 #define BOOT_KERNEL_MIN 0xffffffff80000000ull
@@ -82,6 +82,32 @@ struct boot_volume {
 	uint32_t fat_serial;        /* BS_VolID of the boot volume's FAT; 0: unknown */
 };
 
+#define ACPI_CPUS_MAX    256
+#define ACPI_IOAPICS_MAX 16
+#define ACPI_ISOS_MAX    16             /* one for each interrupt of ISA */
+#define ACPI_NMIS_MAX    16
+#define ACPI_UID_ALL     0xffffffffu
+
+/* What ACPI's static tables say (ACPI 6.5 section 5.2). The loader checked each; what was wrong is left out. */
+struct boot_acpi {
+	uint64_t local_apic;        /* MMIO address from MADT (64-bit override applied); 0: no MADT */
+	uint64_t hpet;              /* MMIO address or 0 */
+	uint64_t mcfg;              /* first segment's ECAM, for bus 0, or 0 */
+	uint8_t  mcfg_bus_first, mcfg_bus_last;
+	uint8_t  has_8259;          /* this and the three below: 0 or 1 */
+	uint8_t  no_vga, no_8042, no_rtc;   /* FADT boot architecture flags (5.2.9.3) */
+	uint16_t reserved;
+	uint64_t fadt, dsdt;        /* or 0 */
+	uint32_t n_cpus;            /* usable: Enabled (5.2.12.2) */
+	uint32_t n_ioapics;
+	uint32_t n_isos;            /* interrupt source overrides */
+	uint32_t n_nmis;            /* local APIC pins that carry NMI */
+	struct { uint32_t apic_id, acpi_uid; } cpus[ACPI_CPUS_MAX];
+	struct { uint32_t id, gsi_base; uint64_t address; } ioapics[ACPI_IOAPICS_MAX];
+	struct { uint32_t gsi; uint8_t irq, level, active_low, reserved; } isos[ACPI_ISOS_MAX];
+	struct { uint32_t acpi_uid; uint8_t lint, level, active_low, reserved; } nmis[ACPI_NMIS_MAX];   /* uid ACPI_UID_ALL: every CPU's */
+};
+
 struct boot_info {
 	uint64_t magic;             /* BOOT_MAGIC */
 	uint32_t version;           /* BOOT_VERSION */
@@ -103,6 +129,7 @@ struct boot_info {
 	struct boot_framebuffer fb;
 	struct boot_volume volume;
 	uint64_t rsdp;              /* ACPI 2.0 RSDP, else 1.0, else 0 */
+	struct boot_acpi acpi;      /* what it leads to */
 	uint64_t smbios;            /* SMBIOS 3 entry point, else 2, else 0 */
 	uint64_t efi_system_table;
 
@@ -114,10 +141,13 @@ struct boot_info {
 	uint64_t tsc_loader;        /* TSC at efi_main's first instruction */
 	uint64_t tsc_exit;          /* TSC just before the jump */
 	uint32_t bus_masters_off;   /* PCI functions whose bus mastering the loader switched off */
-	uint32_t reserved;
+	uint32_t notes_len;         /* bytes */
+	uint64_t notes;             /* lines for the kernel's log, each with its newline */
 };
 
 _Static_assert(sizeof(struct boot_mem) == 24, "boot ABI");
 _Static_assert(sizeof(struct boot_segment) == 32, "boot ABI");
 _Static_assert(sizeof(struct boot_image) == 24 + 8 * 32, "boot ABI");
-_Static_assert(sizeof(struct boot_info) == 840, "boot ABI");
+_Static_assert(sizeof(struct boot_acpi) == 64 + 8 * 256 + 16 * 16 + 8 * 16 + 8 * 16, "boot ABI");
+_Static_assert(sizeof(struct boot_info) == 848 + sizeof(struct boot_acpi), "boot ABI");
+_Static_assert(sizeof(struct boot_info) <= PAGE_SIZE, "the Frame that shows it is one page");
