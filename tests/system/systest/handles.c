@@ -230,12 +230,14 @@ static void table_grows(void)
 	struct process_info end;
 	struct kstat before, after;
 	struct child c;
-	DONE(kstat(res_info, &before));
-	DONE(child_start(&c, "grow", NULL, give, 1, 0, 0));
-	DONE(child_wait(&c, 2000, &end));
-	EQ(end.exit_kind, EXIT_NORMAL);
-	EQ(end.exit_status, 0);
-	DONE(kstat(res_info, &after));
+	for (unsigned round = 0; round < 2; round++) {  /* in the first one our own table may grow */
+		DONE(kstat(res_info, &before));
+		DONE(child_start(&c, "grow", NULL, give, 1, 0, 0));
+		DONE(child_wait(&c, 2000, &end));
+		EQ(end.exit_kind, EXIT_NORMAL);
+		EQ(end.exit_status, 0);
+		DONE(kstat(res_info, &after));
+	}
 	EQ(after.table_bytes, before.table_bytes);
 }
 
