@@ -5,6 +5,7 @@
  * the command is filled in; from port_send on the answer comes through the saved registers.
  */
 #include <kernel/account.h>
+#include <kernel/brief.h>
 #include <kernel/budget.h>
 #include <kernel/ipc.h>
 #include <kernel/log.h>
@@ -208,6 +209,8 @@ status_t raw_submit(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t
 	struct command *c = NULL;
 	struct session *s, *counted;
 	uint32_t rights = 0;
+	if (likely(brief_submit(current_thread())))
+		return OK;
 	status_t st = LOOKUP((handle_t)(r->rax >> 32), OBJ_PORT, RIGHT_SERVE, &q);
 	if (st < 0)
 		return st;

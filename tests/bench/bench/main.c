@@ -22,6 +22,7 @@ enum { BIT_WAKE = 0 };
 status_t raw_calls0(handle_t session, uint64_t n, uint32_t op);
 status_t raw_calls6(handle_t session, uint64_t n, uint32_t op, uint64_t w[6]);
 status_t raw_calls_zero(handle_t session, uint64_t n, uint32_t op);
+status_t raw_submits(handle_t session, uint64_t n, uint32_t op, handle_t port);
 status_t raw_wait(handle_t port, const bool *stop);
 status_t raw_serve(handle_t port, cmd_id_t first);
 
@@ -189,14 +190,7 @@ static void run_calls6(struct ctx *c, uint64_t n)
 /* Sent from a Port of one's own, where the completion arrives. */
 static void run_submit(struct ctx *c, uint64_t n)
 {
-	struct msg m = { .op = 1 };
-	struct event e;
-	while (n--) {
-		MUST(ipc_submit(c->session, &m, c->own_port, 7));
-		MUST(ipc_accept(c->own_port, FOREVER, &e));
-		if (e.kind != ACCEPT_COMPLETION)
-			rt_panic("event %d instead of a completion", e.kind);
-	}
+	MUST(raw_submits(c->session, n, 1, c->own_port));
 }
 
 static void run_stat_words(struct ctx *c, uint64_t n)

@@ -103,6 +103,40 @@ raw_calls6:
 2:	add	$32, %rsp
 	restore
 
+/* status_t raw_submits(handle_t session, uint64_t n, uint32_t op, handle_t port): n times submit, and accept at `port`. */
+	.section .text.raw_submits, "ax"
+	.globl	raw_submits
+	.hidden	raw_submits
+raw_submits:
+	save
+	shl	$32, %rcx
+	push	%rcx
+	push	%rdx
+	push	%rsi
+	push	%rdi
+	xor	%ebx, %ebx
+1:	mov	(%rsp), %edi
+	mov	16(%rsp), %r15d
+	mov	24(%rsp), %rax
+	or	$SYS_submit, %rax
+	xor	%r13d, %r13d
+	xor	%r14d, %r14d
+	syscall
+	test	%rax, %rax
+	js	2f
+	mov	$SYS_accept, %eax
+	mov	28(%rsp), %edi
+	mov	$-1, %rbp
+	syscall
+	cmp	$3, %eax                /* ACCEPT_COMPLETION */
+	jne	2f
+	xor	%ebx, %ebx
+	decq	8(%rsp)
+	jnz	1b
+	xor	%eax, %eax
+2:	add	$32, %rsp
+	restore
+
 /*
  * status_t raw_serve(handle_t port, cmd_id_t first): returns the command `first` and every one after it
  * with the words it came with. Ends with what is not a command: the kind, or an error.
