@@ -14,8 +14,10 @@ configuration goes on from there in a quarter of a second, as often as wanted. T
 Skerry writes to the boot disk.
 
 Only Python's own library. The times to wait are generous, since the machines that run tests are slow and
-shared; SKERRY_PATIENCE=3 makes them three times longer.
+shared; SKERRY_PATIENCE=3 makes them three times longer. While QEMU wants a processor and others have them all, they
+stand still (class Wait).
 """
+import glob
 import json
 import os
 import pathlib
@@ -34,6 +36,7 @@ KERNEL_MIN = 0xffffffff80000000
 PATIENCE = float(os.environ.get("SKERRY_PATIENCE", "1"))
 BOOT_S = 90
 COMMAND_S = 30
+LACK_MAX = 4            # times as long at most, however little of a processor there was
 FIRMWARE = ["/usr/share/ovmf/OVMF.fd", "/usr/share/OVMF/OVMF.fd", "/usr/share/qemu/OVMF.fd",
             "/usr/share/edk2/ovmf/OVMF.fd", "/usr/share/edk2-ovmf/x64/OVMF.fd"]
 FIRMWARE_PARTS = ["/usr/share/OVMF", "/usr/share/edk2/ovmf", "/usr/share/edk2/x64", "/usr/share/edk2-ovmf/x64"]
@@ -70,6 +73,39 @@ def firmware():
 def plain(text):
     """Without colours, cursor movements and carriage returns."""
     return CONTROL.sub("", text).replace("\r", "")
+
+
+class Wait:
+    """
+    How long a test goes on waiting for a process: so many seconds, without those in which it could have run and was given
+    no processor (Linux, Documentation/scheduler/sched-stats.rst: run_delay of the thread that lacked it longest).
+    """
+
+    def __init__(self, pid, seconds):
+        self.pid = pid
+        self.seconds = seconds * PATIENCE
+        self.begun = time.monotonic()
+        self.starved_before = self.starved()
+
+    def starved(self):
+        delays = [0]
+        for path in glob.glob(f"/proc/{self.pid}/task/*/schedstat"):
+            try:
+                delays.append(int(pathlib.Path(path).read_text(encoding="ascii").split()[1]))
+            except (OSError, IndexError):
+                continue        # a thread that has ended, or a kernel that does not tell
+        return max(delays) / 1e9
+
+    def left(self):
+        """Seconds; 0: it is over."""
+        return max(0, self.begun + self.seconds + self.lacked() - time.monotonic())
+
+    def lacked(self):
+        return min(self.starved() - self.starved_before, self.seconds * LACK_MAX)
+
+    def __str__(self):
+        starved = self.lacked()
+        return f"{self.seconds:.0f} s" + (f" and {starved:.0f} s without a processor" if starved >= 1 else "")
 
 
 class Qmp:
@@ -195,14 +231,17 @@ class Machine:
         self.errors = tempfile.TemporaryFile()
         self.resets = tempfile.NamedTemporaryFile()     # QEMU's word on why a CPU was reset
         self.status = None
-        line, line_far = socket.socketpair()
+        self.pipes = tempfile.TemporaryDirectory()
+        self._open_line()
         control, control_far = socket.socketpair()
         command = ["qemu-system-x86_64", "-name", "skerry-test", "-M", machine, "-accel", "tcg", "-cpu", cpu, "-m", str(mem),
                    "-smp", str(smp), "-nic", "none", "-display", "none", "-vga", vga, "-no-user-config",
                    "-drive", f"file={image},format=raw,if=none,id=boot,snapshot=on", *DISKS[disk], *firmware(),
                    "-chardev", f"socket,id=control,fd={control_far.fileno()}", "-mon", "chardev=control,mode=control"]
         if serial:
-            command += ["-chardev", f"socket,id=line,fd={line_far.fileno()}", "-serial", "chardev:line"]
+            # Pipes: a socket takes no more than some 280 single bytes that nobody has read yet, and when QEMU's 16550 has met
+            # that, the firmware gives up a byte after a second, and what comes behind it may never come.
+            command += ["-chardev", f"pipe,id=line,path={self.pipes.name}/line", "-serial", "chardev:line"]
         else:
             command += ["-serial", "none"]
         if not reboots:
@@ -215,16 +254,15 @@ class Machine:
         self.command = command
         self.started = time.monotonic()
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.errors, stderr=self.errors,
-                                        pass_fds=(line_far.fileno(), control_far.fileno()))
+                                        pass_fds=(control_far.fileno(),))
         Machine.made.append(self)
-        line_far.close()
         control_far.close()
-        self.line = line
         self.control = control
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
         try:
             self.qmp = Qmp(control)
+            self._line_is_theirs()
             if incoming:
                 self._resume()
         except EOFError:
@@ -240,12 +278,27 @@ class Machine:
     def __exit__(self, *_):
         self.close()
 
+    def _open_line(self):
+        """Both ends, so that whoever reads sees no end of it before QEMU has come."""
+        for end in ("in", "out"):
+            os.mkfifo(f"{self.pipes.name}/line.{end}")
+        self.keys = os.open(f"{self.pipes.name}/line.in", os.O_RDWR)
+        self.line = os.open(f"{self.pipes.name}/line.out", os.O_RDONLY | os.O_NONBLOCK)
+        self.held = os.open(f"{self.pipes.name}/line.out", os.O_WRONLY)
+        os.set_blocking(self.line, True)
+
+    def _line_is_theirs(self):
+        """Its end is QEMU's end from here on."""
+        if self.held is not None:
+            os.close(self.held)
+            self.held = None
+
     def _read(self):
         """The serial line's own thread: an unread line would hold the guest up."""
         pending = b""
         while True:
             try:
-                data = self.line.recv(65536)
+                data = os.read(self.line, 65536)
             except OSError:
                 data = b""
             with self.changed:
@@ -293,14 +346,19 @@ class Machine:
         if self.process.poll() is None:
             self.process.kill()
         self.status = self.process.wait()
-        for end in (self.line, self.control):
-            end.close()
+        self._line_is_theirs()
         self.reader.join(5)
+        os.close(self.line)
+        os.close(self.keys)
+        self.control.close()
+        self.pipes.cleanup()
 
     # ---- the serial line ----
 
     def send(self, data):
-        self.line.sendall(data.encode() if isinstance(data, str) else data)
+        data = data.encode() if isinstance(data, str) else data
+        while data:
+            data = data[os.write(self.keys, data):]
 
     def sendline(self, text=""):
         self.send(text + "\r")
@@ -310,7 +368,7 @@ class Machine:
         Waits until `what` (a text, or a compiled pattern) comes after what the last expect found. Returns what
         came up to its end. panics: a panic is what the test waits for.
         """
-        end = time.monotonic() + timeout * PATIENCE
+        wait = Wait(self.process.pid, timeout)
         with self.changed:
             while True:
                 if self.failed and not panics:
@@ -330,9 +388,8 @@ class Machine:
                 name = what if isinstance(what, str) else what.pattern
                 if self.ended:
                     raise MachineError(f"the machine ended before it said {name!r}; QEMU: {self.why_ended()}")
-                if not self.changed.wait(end - time.monotonic()) and time.monotonic() >= end:
-                    raise MachineError(f"{name!r} did not come within {timeout * PATIENCE:.0f} s; "
-                                       f"last: {plain(self.log[self.mark:])[-300:]!r}")
+                if not self.changed.wait(wait.left()) and not wait.left():
+                    raise MachineError(f"{name!r} did not come within {wait}; last: {plain(self.log[self.mark:])[-300:]!r}")
 
     def prompt(self, timeout=COMMAND_S):
         return self.expect(PROMPT, timeout)
@@ -368,13 +425,13 @@ class Machine:
 
     def wait_screen(self, font, what, timeout=BOOT_S):
         """Looks at the screen until it shows `what` (a pattern); the whole text."""
-        end = time.monotonic() + timeout * PATIENCE
+        wait = Wait(self.process.pid, timeout)
         while True:
             text = self.screen().read(font)
             if re.search(what, text):
                 return text
-            if time.monotonic() > end:
-                raise MachineError(f"{what!r} was not on the screen within {timeout * PATIENCE:.0f} s; it shows\n{text}")
+            if not wait.left():
+                raise MachineError(f"{what!r} was not on the screen within {wait}; it shows\n{text}")
             if self.process.poll() is not None:
                 raise MachineError(f"QEMU ended: {self.why_ended()}")
             time.sleep(0.3)
@@ -406,9 +463,10 @@ class Machine:
 
     def wait_end(self, timeout=COMMAND_S):
         """Waits until QEMU ends by itself; its exit status."""
-        try:
-            self.status = self.process.wait(timeout * PATIENCE)
-        except subprocess.TimeoutExpired:
-            raise MachineError(f"QEMU still runs after {timeout * PATIENCE:.0f} s; "
-                               f"last: {plain(self.log)[-300:]!r}") from None
+        wait = Wait(self.process.pid, timeout)
+        while self.process.poll() is None:
+            if not wait.left():
+                raise MachineError(f"QEMU still runs after {wait}; last: {plain(self.log)[-300:]!r}")
+            time.sleep(0.05)
+        self.status = self.process.returncode
         return self.status
