@@ -262,6 +262,9 @@ static bool harmless(struct random *r, struct message *m)
 	uint32_t op = IPC_META_OP(q->r15), code = (uint32_t)q->w[0];
 	bool waits = false;
 
+	/* What is to be reached with less than everybody has is not asked for through everybody's Namespace. */
+	if ((uint32_t)q->rdi == whole_ns && told->scheme[m->scheme].reach != REACH_ROOT)
+		return false;
 	if (is(m->scheme, "tty")) {
 		/* The shell's own terminal: its mode and its ^C stay, and what is written to it is short and legible. */
 		if (op == FILE_CTL && (code == CTL_TTY_SET_MODE || code == CTL_TTY_SIGNAL))
