@@ -21,6 +21,9 @@ static void stored(void)
 
 enum { RECORDS = 4, REGION = 200 };
 
+/* As a service keeps it. What changes may lie behind the log, or be named together with it, as tallyd does. */
+struct kept { struct intent_record ring[RECORDS]; char region[REGION]; };
+
 static void check(bool good)
 {
 	if (!good)
@@ -31,7 +34,7 @@ static void check(bool good)
  * Of each record: flags, commit, op id and length in small numbers, so that they meet, then data. Flag 1: the sum is put right;
  * 2: data in order, as pieces that fit.
  */
-static size_t fill(struct intent_record *ring, const uint8_t *data, size_t size)
+static size_t fill(struct intent_record *ring, uint32_t room, const uint8_t *data, size_t size)
 {
 	size_t at = 0;
 
@@ -51,8 +54,8 @@ static size_t fill(struct intent_record *ring, const uint8_t *data, size_t size)
 			uint32_t end = 0;
 			while (r->len <= INTENT_DATA && end + 16 <= r->len) {
 				struct intent_piece *p = (struct intent_piece *)(r->data + end);
-				p->offset %= REGION;
-				p->len = p->len % 8 % (REGION - p->offset + 1);
+				p->offset %= room;
+				p->len = p->len % 8 % (room - p->offset + 1);
 				end += 16;
 			}
 			r->len = MIN(r->len, end);
@@ -63,9 +66,9 @@ static size_t fill(struct intent_record *ring, const uint8_t *data, size_t size)
 	return at;
 }
 
-static uint32_t open_and_recover(struct intent_log *log, struct intent_record *ring, char *region)
+static uint32_t open_and_recover(struct intent_log *log, struct kept *k, bool together)
 {
-	uint32_t damaged = intent_open(log, ring, RECORDS, region, REGION);
+	uint32_t damaged = intent_open(log, k->ring, RECORDS, together ? (char *)k : k->region, together ? sizeof(*k) : REGION);
 	intent_recover(log, NULL, NULL);
 	return damaged;
 }
@@ -74,45 +77,42 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	/* From the heap, so that the sanitizer sees a byte too far. */
-	struct intent_record *ring = malloc(RECORDS * sizeof(*ring)), *other = malloc(RECORDS * sizeof(*ring));
-	char *region = calloc(1, REGION), *other_region = calloc(1, REGION);
+	struct kept *k = calloc(1, sizeof(*k)), *was = malloc(sizeof(*k)), *other = malloc(sizeof(*k));
+	bool together = size && data[size - 1] & 1;
 	struct intent_log log;
 
-	size_t at = fill(ring, data, size);
-	memcpy(other, ring, RECORDS * sizeof(*ring));
+	size_t at = fill(k->ring, together ? sizeof(*k) : REGION, data, size);
+	*other = *k;
 	die_at = 0;
-	open_and_recover(&log, ring, region);
+	open_and_recover(&log, k, together);
 
 	/* Once more: nothing is damaged any more, and nothing changes. */
-	char *was = malloc(REGION);
-	struct intent_record *rings = malloc(RECORDS * sizeof(*ring));
-	memcpy(was, region, REGION);
-	memcpy(rings, ring, RECORDS * sizeof(*ring));
-	check(open_and_recover(&log, ring, region) == 0);
-	check(!memcmp(was, region, REGION) && !memcmp(rings, ring, RECORDS * sizeof(*ring)));
+	*was = *k;
+	check(open_and_recover(&log, k, together) == 0);
+	check(!memcmp(was, k, sizeof(*k)));
 
 	/* With a death on the way. */
 	if (setjmp(death) == 0) {
 		die_at = 1 + (size ? data[size - 1] : 0);
-		open_and_recover(&log, other, other_region);
+		open_and_recover(&log, other, together);
 	}
 	die_at = 0;
-	open_and_recover(&log, other, other_region);
-	check(!memcmp(region, other_region, REGION));
+	open_and_recover(&log, other, together);
+	check(!memcmp(k->region, other->region, REGION));
 
 	/* A new operation after all that. */
 	if (at < size && log.sequence < UINT64_MAX >> 3) {
 		uint64_t value = data[at] * 0x0101010101010101ull;
-		uint32_t offset = data[at] % (REGION - 8);
+		char *target = other->region + data[at] % (REGION - 8);
 		intent_settle(&log);
 		intent_begin(&log, 77, 0);
-		check(intent_set(&log, other_region + offset, &value, 8));
+		check(intent_set(&log, target, &value, 8));
 		intent_commit(&log, &(struct intent_answer){ .w = { value } });
-		check(open_and_recover(&log, other, other_region) == 0);
-		check(!memcmp(other_region + offset, &value, 8));
+		check(open_and_recover(&log, other, together) == 0);
+		check(!memcmp(target, &value, 8));
 		const struct intent_answer *a = intent_find(&log, 77);
 		check(a && a->w[0] == value);
 	}
-	free(ring), free(other), free(region), free(other_region), free(was), free(rings);
+	free(k), free(was), free(other);
 	return 0;
 }
