@@ -43,6 +43,7 @@ IPC_WORDS = 6
 IPC_HANDLES = 4
 WINDOW_MAX = 1 << 20
 PATH_MAX = 4096
+WORD_MAX = {"u32": 2**32 - 1, "u64": 2**64 - 1, "i64": 2**64 - 1}
 OPS_MAX = 64                # SVC_OPS_MAX of rt/svc.h: the dispatcher is a table
 
 
@@ -744,6 +745,40 @@ def proto_md(proto):
     return "\n".join(out).rstrip() + "\n"
 
 
+# ---- for the tests ---------------------------------------------------------------------------
+
+def shape_arg(a):
+    return f"{a.name}:{a.type}" + (f"[{a.length}]" if a.kind == "array" else "")
+
+
+def op_shape(op):
+    """One operation as an initializer: what a caller may send, in numbers."""
+    low, high = op.path or op.input or (0, 0)
+    words = ", ".join(f"[{w.index}] = {{ {w.low or 0:#x}, {w.mask if w.mask is not None else w.high if w.high is not None else WORD_MAX[w.type]:#x}, "
+                      f"{int(w.mask is not None)} }}" for w in op.words)
+    return (f'\t{{ "{op.name}", {op.number}, {int(op.path is not None)}, {int(op.path_pair)}, {low}, {high}, '
+            f"{(op.output or (0, 0))[0]}, {(op.output or (0, 0))[1]}, {(op.handles or (0, 0))[1]}, {{ {words} }} }},")
+
+
+def shapes_h(calls, protos):
+    out = [made_from("abi/syscalls.txt and abi/proto"), "#pragma once", "#include <abi/ipc.h>", "#include <gen/syscall_numbers.h>", "",
+           "/* The tables themselves, for tests that call whatever is in them (tests/system/randcall, tests/system/msgfuzz). */",
+           "struct call_shape { const char *name, *args, *results; bool raw; };    /* NAME:TYPE or NAME:TYPE[LENGTH], a space between */",
+           "struct word_shape { uint64_t low, high; bool mask; };                  /* mask: the bits of `high` may be set */",
+           "struct op_shape {",
+           "\tconst char *name;",
+           "\tuint32_t op;",
+           "\tbool path, pair;                /* the in window is a path; two, with a zero byte between */",
+           "\tuint32_t in_min, in_max, out_min, out_max, handles;",
+           "\tstruct word_shape w[IPC_WORDS]; /* all zero: the word must be 0 */",
+           "};", "", "static const struct call_shape call_shapes[SYSCALL_COUNT] = {"]
+    out += [f'\t[SYS_{c.name} - SYSCALL_BASE] = {{ "{c.name}", "{" ".join(shape_arg(a) for a in c.args)}", '
+            f'"{" ".join(shape_arg(r) for r in c.results)}", {int(c.raw)} }},' for c in calls] + ["};"]
+    for proto in protos:
+        out += ["", f"static const struct op_shape {proto.name}_shapes[] = {{"] + [op_shape(op) for op in proto.ops] + ["};"]
+    return "\n".join(out) + "\n"
+
+
 # ---- all of it -------------------------------------------------------------------------------
 
 def made_from(source, more=""):
@@ -767,8 +802,9 @@ def generate(root):
         "kernel/dispatch.c": dispatch_c(calls),
         "docs/syscalls.md": syscalls_md(calls),
     }
-    for name in names:
-        proto = parse_proto(root, f"abi/proto/{name}")
+    protos = [parse_proto(root, f"abi/proto/{name}") for name in names]
+    files["include/gen/shapes.h"] = shapes_h(calls, protos)
+    for proto in protos:
         files[f"include/gen/{proto.name}.h"] = proto_h(proto)
         files[f"rt/{proto.name}_dispatch.c"] = proto_dispatch_c(proto)
         files[f"docs/protocols/{proto.name}.md"] = proto_md(proto)

@@ -58,6 +58,14 @@ static uint64_t sum_of(const struct intent_record *r, uint64_t sequence)
 	return state_sum(sequence, &r->op_id, offsetof(struct intent_record, data) - offsetof(struct intent_record, op_id) + r->len);
 }
 
+/* The region may have the log in it, but nothing is done to the log by what it says. */
+static bool touches_ring(const struct intent_log *log, const struct intent_piece *p)
+{
+	uintptr_t to = (uintptr_t)log->region + p->offset, ring = (uintptr_t)log->ring;
+
+	return p->len && to < ring + log->n * sizeof(*log->ring) && ring < to + p->len;
+}
+
 /* Every piece lies in the record and in the region. */
 static bool pieces_good(const struct intent_log *log, const struct intent_record *r)
 {
@@ -67,7 +75,8 @@ static bool pieces_good(const struct intent_log *log, const struct intent_record
 			return false;
 		memcpy(&p, r->data + at, sizeof(p));
 		at += sizeof(p);
-		if (p.len > r->len - at || ALIGN_UP(p.len, 8u) > r->len - at || p.offset > log->region_size || p.len > log->region_size - p.offset)
+		if (p.len > r->len - at || ALIGN_UP(p.len, 8u) > r->len - at || p.offset > log->region_size || p.len > log->region_size - p.offset
+		    || touches_ring(log, &p))
 			return false;
 		at += ALIGN_UP(p.len, 8u);
 	}

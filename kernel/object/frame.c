@@ -323,12 +323,15 @@ status_t sys_frame_resize(handle_t h, uint64_t size)
 		return ERR_INVALID;
 	/* What an earlier cut left above the end goes first: its pages must not come back as new ones. */
 	for (bool resized = false; ; resized = true) {
-		while (f->cut_end > f->n_pages && f->committed) {
-			uint64_t from = MAX(f->n_pages, f->cut_end - MIN(f->cut_end, 64ul)), done = 0;
-			for (uint64_t at = from; at < f->cut_end; at += done)
-				frame_drop_pages(f, at, f->cut_end - at, &done);
-			f->cut_end = from;
-			if (from > f->n_pages && sched_preempt_point())
+		/* From the end, in steps that grow where there are only holes: a piece that is too much at once is halved. */
+		for (uint64_t step = 64; f->cut_end > f->n_pages && f->committed;) {
+			uint64_t from = MAX(f->n_pages, f->cut_end - MIN(f->cut_end, step)), done = 0;
+			frame_drop_pages(f, from, f->cut_end - from, &done);
+			bool whole = from + done == f->cut_end;
+			step = whole ? step * 2 : step / 2;
+			if (whole)
+				f->cut_end = from;
+			if (f->cut_end > f->n_pages && sched_preempt_point())
 				return STATUS_RESTART;
 		}
 		f->cut_end = 0;

@@ -36,6 +36,8 @@ def test_a_small_tree(tmp_path):
     assert "status_t sys_read(handle_t h, user_out_t buf, uint64_t len, uint64_t *done);" in files["include/gen/syscall_handlers.h"]
     assert "[SYS_call - SYSCALL_BASE] = raw_call," in files["kernel/dispatch.c"]
     assert "THING_GET = 1," in files["include/gen/thing.h"]
+    assert '{ "read", "h:handle buf:u8[len] len:u64", "done:u64", 0 },' in files["include/gen/shapes.h"]
+    assert '{ "GET", 1, 0, 0, 0, 0, 0, 0, 0, { [0] = { 0x0, 0x3, 1 } } },' in files["include/gen/shapes.h"]
     checks = next(line for line in files["rt/thing_dispatch.c"].split("\n") if "c->n_handles" in line)
     for part in ["(c->flags & IPC_PATH)", "c->in_len", "c->out_len", "(w[0] & ~0x3ull)", "w[1]", "w[5]"]:
         assert part in checks

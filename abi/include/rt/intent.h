@@ -66,7 +66,7 @@ struct intent_log {
 	uint32_t kind, len;         /* of the record in hand */
 };
 
-/* Looks through the ring (zero memory is an empty one). Returns how many records were damaged and dropped. */
+/* Looks through the ring (zero memory is an empty one), which may lie in the region. Returns how many records were damaged and dropped. */
 uint32_t intent_open(struct intent_log *log, struct intent_record *ring, uint32_t n, void *region, size_t region_size);
 /* Completes what was begun, oldest first. `acted`, if not NULL, is called after each, before it counts as done. */
 void intent_recover(struct intent_log *log, void (*acted)(void *ctx, const struct intent_record *r), void *ctx);

@@ -47,7 +47,7 @@ always_inline void object_put(struct object *o)
 		object_put_slow(o);
 }
 #define OBJ_GET(p) ({ object_get(&(p)->obj); (p); })
-#define OBJ_PUT(p) do { if (p) object_put(&(p)->obj); } while (0)
+#define OBJ_PUT(p) do { __auto_type put_ = (p); if (put_) object_put(&put_->obj); } while (0)
 
 /* A handle more, a handle less: count both refs and handles. */
 void object_handle_get(struct object *o);

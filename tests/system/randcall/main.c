@@ -8,71 +8,54 @@
  *   randcall -1 HEX TIMES [CALLS]    one child's seed, as -e printed it, again and again; with CALLS it stops after so
  *                            many, alone, and its calls are in the log
  *
- * Arguments come from three sources, mixed per argument: what the call expects (signatures below), values known
- * to be awkward, and noise. What calls return goes back into the pool. A second thread of the child calls
- * and scribbles at the same time, a third answers what arrives at the child's Port.
+ * Arguments come from three sources, mixed per argument: what the call expects (as abi/syscalls.txt tells, gen/shapes.h),
+ * values known to be awkward, and noise. What calls return goes back into the pool, sorted by type; now and then 2 to 20 calls
+ * in a row are about one new object. A second thread of the child calls and scribbles at the same time, a third answers what
+ * arrives at the child's Port.
  */
-#include <gen/syscall_numbers.h>
+#include <gen/shapes.h>
 #include <rt/io.h>
 #include <stdlib.h>
 #include <string.h>
 #include "../account.h"
+#include "../random.h"
 
 #define ARENA       0x300000000000ull
 #define ARENA_SIZE  (64 * MiB)
 
-enum { SHARE = 20000, STALL_MS = 100, POLL_MS = 20, POOL = 64, SCRATCH = 16 * KiB, STACK = 16 * KiB, CHILD_PRIORITY = 8 };
+enum { SHARE = 20000, STALL_MS = 100, POLL_MS = 20, POOL = 64, SCRATCH = 16 * KiB, STACK = 16 * KiB, CHILD_PRIORITY = 8, SMALL_STACKS = 12 };
 
 void ipc_raw(struct ipc_regs *r);
 
+/* Types of handles, as the table's names of arguments and results tell. 0: any. */
+static const struct { const char *name; uint8_t type; } handle_names[] = {
+	{ "process", 1 }, { "thread", 2 }, { "vmem", 3 }, { "frame", 4 }, { "port", 5 }, { "session", 6 }, { "ns", 7 }, { "notify", 8 }, { "irq", 9 }, { "object", 9 },
+	{ "ports", 10 }, { "resource", 11 }, { "slice", 11 }, { "budget", 12 }, { "parent", 12 }, { "table", 13 }, { "shelf", 14 }, { "socket", 15 },
+	{ "connection", 15 }, { "a", 15 }, { "b", 15 },
+};
+enum { TYPES = 16 };
+
 /*
- * What each argument is: h handle, p pointer, l length, a address in the arena, s size in pages, f small flags, d deadline,
- * n number, e struct exec_args, u text of a URI or scheme. Calls that are not listed get noise.
+ * What the other arguments are, by their names: l length, a address in the arena, s size in pages, f small flags, d deadline, t entry of
+ * a thread, k its stack. u text of a URI or a name, L its length, p pointer, H pointer to handles, e struct exec_args, c command, n number.
  */
-static const char *const signatures[SYSCALL_COUNT] = {
-#define CALL(name, args) [SYS_##name - SYSCALL_BASE] = args
-	CALL(nop, ""), CALL(cmd_read, "cnpl"), CALL(cmd_write, "cnpl"), CALL(handle_close, "h"), CALL(handle_dup, "hf"), CALL(handle_info, "hp"),
-	CALL(handle_tag, "hn"), CALL(handle_list, "hnpn"), CALL(process_exec, "e"), CALL(process_kill, "hf"), CALL(process_info, "hp"),
-	CALL(process_list, "hnpn"), CALL(process_open, "hn"), CALL(process_namespace, "hpn"), CALL(thread_create, "tknf"), CALL(thread_set_base, "fa"),
-	CALL(thread_set_priority, "hf"), CALL(thread_sleep, "d"), CALL(thread_yield, ""), CALL(vmem_map, "zhsasf"), CALL(vmem_unmap, "zas"),
-	CALL(vmem_protect, "zasf"), CALL(vmem_query, "zap"), CALL(frame_create, "sf"), CALL(frame_resize, "hs"), CALL(frame_decommit, "hss"),
-	CALL(frame_read, "hnpl"), CALL(frame_write, "hnpl"), CALL(frame_info, "hp"), CALL(port_create, "f"), CALL(session_create, "hnf"),
-	CALL(ns_bind, "hulh"), CALL(ns_unbind, "hul"), CALL(ns_list, "hpn"), CALL(proto_create, "hulhnf"), CALL(notify_signal, "hn"),
-	CALL(notify_take, "h"), CALL(notify_port, "hhn"), CALL(notify_bind, "hnh"), CALL(notify_timer, "hndn"), CALL(resource_slice, "hfnn"),
-	CALL(irq_create, "hnf"), CALL(irq_ack, "h"), CALL(ioports_create, "hnn"), CALL(io_read, "hff"), CALL(io_write, "hffn"), CALL(io_write_bytes, "hfplp"),
-	CALL(budget_create, "hp"), CALL(budget_info, "hp"), CALL(log_write, "pl"), CALL(log_read, "hnpl"), CALL(cmdline, "pl"), CALL(kstat, "hp"),
-	CALL(namespace_self, "f"), CALL(process_table, "h"),
+static const struct { const char *name; char kind; } value_names[] = {
+	{ "len", 'l' }, { "deadline", 'd' }, { "va", 'a' }, { "value", 'a' }, { "size", 's' }, { "entry", 't' }, { "stack", 'k' }, { "prot", 'f' }, { "flags", 'f' },
+	{ "rights", 'f' }, { "how", 'f' }, { "kind", 'f' }, { "which", 'f' }, { "what", 'f' }, { "event", 'f' }, { "width", 'f' }, { "priority", 'f' }, { "reason", 'f' },
+	{ "room", 'f' }, { "n", 'f' }, { "skip", 'f' },
 };
 
-static const uint64_t awkward[] = {
-	0, 1, 2, 7, 8, 63, 64, 255, 4095, 4096, 4097, 65535, 1 << 20, (1 << 20) + 1, 0x1fffff, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000,
-	0x7ffffffff000, 0x7fffffffffff, 0x800000000000, 0x800000000001, 0xffff7fffffffffff, 0xffff800000000000, 0xffffffff80000000,
-	0x7fffffffffffffff, 0x8000000000000000, 0xfffffffffffff000, UINT64_MAX - 1, UINT64_MAX,
-};
+struct argument { char kind; uint8_t type; };
+static struct signature { struct argument arg[6]; uint8_t n, results[3], n_results, made; } signatures[SYSCALL_COUNT];   /* made: type + 1 of a new object */
 
 static uint8_t scratch[SCRATCH] aligned(4096);      /* what pointers point at */
-static uint8_t stacks[2][STACK] aligned(16);
-static volatile handle_t pool[POOL];
+static uint8_t stacks[2][STACK] aligned(16), small_stacks[SMALL_STACKS][1024] aligned(16);
+static volatile handle_t pool[POOL], typed[TYPES][4];
 static volatile uint64_t commands[4];               /* ids of accepted commands */
 static volatile uint64_t *done;                     /* calls so far: the parent's page */
 static uint64_t edge, read_only;
 static bool traced;
 static handle_t port, code;
-
-struct random { uint64_t state; };
-
-static uint64_t draw(struct random *r)
-{
-	r->state ^= r->state << 13;
-	r->state ^= r->state >> 7;
-	r->state ^= r->state << 17;
-	return r->state * 0x2545f4914f6cdd1dull;
-}
-
-static uint64_t below(struct random *r, uint64_t n)
-{
-	return (draw(r) >> 11) % n;
-}
 
 static uint64_t clock_value(void)
 {
@@ -80,6 +63,75 @@ static uint64_t clock_value(void)
 	clock_now(&ns);
 	return ns;
 }
+
+/* ---- what the table says ---- */
+
+static bool word_is(const char *s, size_t n, const char *word)
+{
+	return strlen(word) == n && !memcmp(s, word, n);
+}
+
+static struct argument argument_of(const char *name, size_t n, const char *type, size_t type_n, const char *before, const struct argument *last)
+{
+	bool array = memchr(type, '[', type_n) != NULL;
+
+	if (word_is(type, type_n, "handle")) {
+		for (size_t i = 0; i < ARRAY_LEN(handle_names); i++)
+			if (word_is(name, n, handle_names[i].name))
+				return (struct argument){ 'h', handle_names[i].type };
+		return (struct argument){ 'h', 0 };
+	}
+	if (word_is(type, type_n, "cmd"))
+		return (struct argument){ 'c', 0 };
+	if (array && (word_is(name, n, "scheme") || word_is(name, n, "name")))
+		return (struct argument){ 'u', 0 };
+	if (array && word_is(name, n, "handles"))
+		return (struct argument){ 'H', 0 };
+	if (word_is(type, type_n, "exec_args"))
+		return (struct argument){ 'e', 0 };
+	if (array || !(word_is(type, type_n, "u32") || word_is(type, type_n, "u64") || word_is(type, type_n, "i64")))
+		return (struct argument){ 'p', 0 };
+	if (before && last->kind == 'u' && word_is(name, n, "len"))
+		return (struct argument){ 'L', 0 };
+	for (size_t i = 0; i < ARRAY_LEN(value_names); i++)
+		if (word_is(name, n, value_names[i].name))
+			return (struct argument){ value_names[i].kind, 0 };
+	return (struct argument){ 'n', 0 };
+}
+
+/* "h:handle buf:u8[len] len:u64" */
+static uint8_t read_list(const char *text, struct argument *out, size_t max)
+{
+	uint8_t n = 0;
+	const char *before = NULL;
+
+	while (*text && n < max) {
+		size_t name = strcspn(text, ":"), type = strcspn(text + name + 1, " ");
+		out[n] = argument_of(text, name, text + name + 1, type, before, n ? &out[n - 1] : NULL);
+		before = text;
+		text += name + 1 + type;
+		text += *text == ' ';
+		n++;
+	}
+	return n;
+}
+
+static void read_signatures(void)
+{
+	for (size_t i = 0; i < SYSCALL_COUNT; i++) {
+		struct signature *s = &signatures[i];
+		struct argument results[3];
+		s->n = read_list(call_shapes[i].args, s->arg, 6);
+		s->n_results = read_list(call_shapes[i].results, results, 3);
+		for (unsigned k = 0; k < s->n_results; k++) {
+			s->results[k] = results[k].kind == 'h' ? results[k].type + 1 : 0;
+			if (!s->made)
+				s->made = s->results[k];
+		}
+	}
+}
+
+/* ---- values ---- */
 
 static uint64_t pointer(struct random *r)
 {
@@ -113,12 +165,24 @@ static uint64_t exec_arguments(struct random *r)
 	return (uint64_t)a;
 }
 
+static size_t text_len;
+
 static uint64_t text(struct random *r)
 {
-	static const char *const texts[] = { "initfs://etc", "rand://a", "initfs", "rand", "x://", "/", "initfs://../..", "://" };
+	static const char *const texts[] = { "initfs://etc", "rand://a", "initfs", "rand", "x://", "/", "initfs://../..", "://", "sock", "other" };
 	const char *t = texts[below(r, ARRAY_LEN(texts))];
 	strcpy((char *)scratch + 2048, t);
+	text_len = strlen(t);
 	return (uint64_t)scratch + 2048;
+}
+
+static uint64_t handles(struct random *r)
+{
+	handle_t h[4];
+	for (unsigned i = 0; i < 4; i++)
+		h[i] = pool[below(r, POOL)];
+	memcpy(scratch + 3072, h, sizeof(h));
+	return (uint64_t)scratch + 3072;
 }
 
 static void thread_body(uint64_t arg)
@@ -129,30 +193,36 @@ static void thread_body(uint64_t arg)
 	thread_exit();
 }
 
-static uint64_t argument(struct random *r, char kind)
+static handle_t any_handle(struct random *r, unsigned type)
+{
+	return type && below(r, 3) ? typed[type][below(r, 4)] : type && below(r, 2) ? 0 : pool[below(r, POOL)];
+}
+
+static uint64_t argument(struct random *r, char kind, unsigned type)
 {
 	uint64_t dice = below(r, 16);
 	if (dice == 0)
 		return draw(r);
 	if (dice == 1)
-		return awkward[below(r, ARRAY_LEN(awkward))] + (below(r, 4) ? 0 : below(r, 3) - 1);
+		return draw_awkward(r) + (below(r, 4) ? 0 : below(r, 3) - 1);
 	if (dice == 2)
 		kind = "hplasfdn"[below(r, 8)];
 	switch (kind) {
-	case 'h': return pool[below(r, POOL)];
-	case 'z': return below(r, 8) ? 0 : pool[below(r, POOL)];
+	case 'h': return any_handle(r, type);
 	case 'c': return commands[below(r, 4)];
 	case 'p': return pointer(r);
+	case 'L': return below(r, 4) ? text_len : below(r, 30);
 	case 'l': return below(r, 2) ? below(r, 200) : below(r, 2) ? below(r, SCRATCH) : 1ull << below(r, 64);
 	case 'a': return ARENA + below(r, ARENA_SIZE / PAGE_SIZE) * PAGE_SIZE;
 	case 's': return (below(r, 4) ? below(r, 20) : 1ull << below(r, 36)) * PAGE_SIZE;
 	case 'f': return below(r, 2) ? below(r, 8) : below(r, 0x1000);
 	case 'd': return below(r, 2) ? 0 : clock_value() + below(r, 100000);
-	case 'n': return below(r, 4) ? below(r, 70) : awkward[below(r, ARRAY_LEN(awkward))];
+	case 'n': return below(r, 4) ? below(r, 70) : draw_awkward(r);
 	case 'e': return exec_arguments(r);
 	case 'u': return text(r);
+	case 'H': return handles(r);
 	case 't': return (uint64_t)thread_body;
-	case 'k': return (uint64_t)stacks[1] + STACK / 2 - 8;
+	case 'k': return (uint64_t)small_stacks[below(r, SMALL_STACKS)] + sizeof(small_stacks[0]) - 8;
 	default: return below(r, 2) ? draw(r) : pointer(r);
 	}
 }
@@ -160,11 +230,15 @@ static uint64_t argument(struct random *r, char kind)
 static bool skip(struct random *r, uint32_t number)
 {
 	switch (number) {
+	case SYS_thread_exit:           /* nobody goes on calling: the parent finds out by and by */
+		return below(r, 1000);
 	case SYS_process_exit:
-	case SYS_thread_exit:
-	case SYS_return_accept:         /* waits for ever */
+	case SYS_return_accept:         /* these two wait for ever */
+	case SYS_call_words:
+	case SYS_budget_end:            /* an end, too */
 		return below(r, 200);
 	case SYS_process_kill:
+	case SYS_port_attach:           /* whoever serves there now is killed */
 	case SYS_log_write:             /* the log has other readers */
 		return below(r, 20);
 	default:
@@ -172,79 +246,169 @@ static bool skip(struct random *r, uint32_t number)
 	}
 }
 
-static void keep(struct random *r, uint64_t value)
+static void keep(struct random *r, uint64_t value, unsigned type)
 {
-	if (value && value < 1u << 31)
-		pool[below(r, POOL)] = (handle_t)value;
+	if (!value || value >= 1u << 31)
+		return;
+	pool[below(r, POOL)] = (handle_t)value;
+	if (type)
+		typed[type][below(r, 4)] = (handle_t)value;
 }
 
-static void ipc_arguments(struct random *r, struct ipc_regs *q, uint32_t number)
+/* The raw calls, whose registers are in abi/ipc.h. False: there is one that nobody has written down here. */
+static bool ipc_arguments(struct random *r, struct ipc_regs *q, uint32_t number)
 {
-	q->rdi = number == SYS_return || number == SYS_return_accept ? commands[below(r, 4)] : pool[below(r, POOL)];
 	q->rbx = q->rbp = 0;
-	if (number == SYS_accept || number == SYS_call) {
+	q->rdi = any_handle(r, number == SYS_accept ? 5 : 6);
+	switch (number) {
+	case SYS_call:
+	case SYS_submit:
+	case SYS_accept:
 		q->rbp = below(r, 3) ? 0 : clock_value() + below(r, 200000);
 		q->r13 = below(r, 8) ? pointer(r) : text(r);
 		q->r14 = pointer(r);
 		q->r15 = IPC_META(below(r, 16), below(r, 3) ? below(r, 100) : below(r, 1 << 21), below(r, 3) ? below(r, 100) : below(r, 1 << 21), below(r, 4) ? 0 : below(r, 4));
 		if (below(r, 2))
 			q->rdi |= (uint64_t)pool[below(r, POOL)] << 32;
-		if (number == SYS_call && below(r, 4) == 0)
+		if (number != SYS_accept && below(r, 4) == 0)
 			q->rbx = pool[below(r, POOL)] | (uint64_t)pool[below(r, POOL)] << 32;
-	} else if (number == SYS_return || number == SYS_return_accept) {
+		if (number == SYS_submit) {
+			q->rax |= (uint64_t)any_handle(r, 5) << 32;
+			q->rbp = below(r, 8);
+		}
+		break;
+	case SYS_call_words:
+		q->r15 = below(r, 20);
+		break;
+	case SYS_return:
+	case SYS_return_accept:
+		q->rdi = commands[below(r, 4)];
 		q->r13 = below(r, 2) ? 0 : draw(r);
 		q->r15 = below(r, 4) ? 0 : draw(r);
 		if (below(r, 4) == 0)
 			q->rbx = pool[below(r, POOL)];
 		if (number == SYS_return_accept)
-			q->rax |= (uint64_t)pool[below(r, POOL)] << 32;
+			q->rax |= (uint64_t)any_handle(r, 5) << 32;
+		break;
+	default:
+		return false;
 	}
 	if (below(r, 16) == 0)
 		((uint64_t *)q)[1 + below(r, 12)] = draw(r);
 	/* A wait for ever is somebody else's test. */
 	if (number == SYS_accept || number == SYS_call)
 		q->rbp = MIN(q->rbp, clock_value() + 1000000);
+	return true;
 }
 
-static void one_call(struct random *r)
+static void arguments(struct random *r, struct ipc_regs *q, uint32_t number, unsigned type, handle_t h)
+{
+	const struct signature *s = &signatures[number - SYSCALL_BASE];
+	uint64_t *const a[] = { &q->rdi, &q->w[0], &q->w[1], &q->w[2], &q->w[3], &q->w[4] };
+
+	for (unsigned i = 0; i < s->n; i++) {
+		bool take = h && s->arg[i].kind == 'h' && (s->arg[i].type == type || !s->arg[i].type);
+		*a[i] = take ? h : argument(r, s->arg[i].kind, s->arg[i].type);
+		if (take)
+			h = 0;
+		/* Timers may be far away, waits not. */
+		if (s->arg[i].kind == 'd' && number != SYS_notify_timer)
+			*a[i] = MIN(*a[i], clock_value() + 200000);
+	}
+}
+
+static void trace_call(const struct ipc_regs *q)
+{
+	log_print("%#x %llx %llx %llx %llx %llx %llx, rbx %llx rbp %llx r13 %llx r14 %llx r15 %llx", (unsigned)q->rax, (unsigned long long)q->rdi, (unsigned long long)q->w[0],
+		(unsigned long long)q->w[1], (unsigned long long)q->w[2], (unsigned long long)q->w[3], (unsigned long long)q->w[4], (unsigned long long)q->rbx,
+		(unsigned long long)q->rbp, (unsigned long long)q->r13, (unsigned long long)q->r14, (unsigned long long)q->r15);
+}
+
+/* What a call gave: handles into the pool, ids of commands. Returns the first handle. */
+static handle_t results(struct random *r, const struct ipc_regs *q, uint32_t number)
+{
+	const struct signature *s = &signatures[number - SYSCALL_BASE];
+	const uint64_t value[] = { q->w[0], q->w[1], q->w[2] };
+
+	if (number == SYS_accept || number == SYS_return_accept) {
+		commands[below(r, 4)] = q->rdi;
+		keep(r, (uint32_t)q->rbx, 0);
+	} else if (number == SYS_call) {
+		keep(r, (uint32_t)q->rdi, 6);
+	}
+	for (unsigned i = 0; i < s->n_results; i++)
+		if (s->results[i])
+			keep(r, (uint32_t)value[i], s->results[i] - 1u);
+	return s->made && s->results[0] ? (handle_t)value[0] : 0;
+}
+
+/* One call, about `h` of that type if it takes one. Returns what it made, or 0. */
+static handle_t call(struct random *r, uint32_t number, unsigned type, handle_t h)
 {
 	struct ipc_regs q;
-	uint32_t number = SYSCALL_BASE + (uint32_t)below(r, SYSCALL_COUNT);
-	while (skip(r, number))
-		number = SYSCALL_BASE + (uint32_t)below(r, SYSCALL_COUNT);
-	if (below(r, 500) == 0)
-		number = (uint32_t)draw(r);
-	uint64_t *a[] = { &q.rdi, &q.w[0], &q.w[1], &q.w[2], &q.w[3], &q.w[4] };
+	bool known = number - SYSCALL_BASE < SYSCALL_COUNT;
+
 	for (unsigned i = 0; i < sizeof(q) / 8; i++)
 		((uint64_t *)&q)[i] = draw(r);
 	q.rax = number;
-	if (number >= SYS_call && number <= SYS_return_accept) {
-		ipc_arguments(r, &q, number);
-	} else if (number - SYSCALL_BASE < SYSCALL_COUNT) {
-		const char *s = signatures[number - SYSCALL_BASE];
-		for (unsigned i = 0; s && s[i]; i++)
-			*a[i] = argument(r, s[i]);
-		if (number == SYS_thread_sleep)
-			*a[0] = MIN(*a[0], clock_value() + 200000);
-	}
+	if (known && call_shapes[number - SYSCALL_BASE].raw)
+		(void)ipc_arguments(r, &q, number);
+	else if (known)
+		arguments(r, &q, number, type, h);
 	if (traced)
-		log_print("%#x %llx %llx %llx %llx %llx %llx, rbx %llx rbp %llx r13 %llx r14 %llx r15 %llx", (unsigned)q.rax, (unsigned long long)q.rdi, (unsigned long long)q.w[0],
-			(unsigned long long)q.w[1], (unsigned long long)q.w[2], (unsigned long long)q.w[3], (unsigned long long)q.w[4], (unsigned long long)q.rbx,
-			(unsigned long long)q.rbp, (unsigned long long)q.r13, (unsigned long long)q.r14, (unsigned long long)q.r15);
+		trace_call(&q);
 	ipc_raw(&q);
 	++*done;
 	if (traced)
 		log_print("  = %lld, rdi %llx rsi %llx rdx %llx", (long long)q.rax, (unsigned long long)q.rdi, (unsigned long long)q.w[0], (unsigned long long)q.w[1]);
-	if ((int64_t)q.rax < 0)
+	return (int64_t)q.rax < 0 || !known ? 0 : results(r, &q, number);
+}
+
+static uint32_t any_number(struct random *r)
+{
+	uint32_t number;
+
+	do
+		number = SYSCALL_BASE + (uint32_t)below(r, SYSCALL_COUNT);
+	while (skip(r, number));
+	return number;
+}
+
+static bool takes(uint32_t number, unsigned type)
+{
+	const struct signature *s = &signatures[number - SYSCALL_BASE];
+
+	for (unsigned i = 0; i < s->n; i++)
+		if (s->arg[i].kind == 'h' && (s->arg[i].type == type || !s->arg[i].type))
+			return true;
+	return false;
+}
+
+/* Something is made, or an old one found, and then it is what the next calls are about. */
+static void sequence(struct random *r)
+{
+	uint32_t number = any_number(r);
+
+	for (unsigned tries = 0; tries < 30 && !signatures[number - SYSCALL_BASE].made; tries++)
+		number = any_number(r);
+	unsigned type = signatures[number - SYSCALL_BASE].made;
+	if (!type--)
 		return;
-	if (number == SYS_accept || number == SYS_return_accept) {
-		commands[below(r, 4)] = q.rdi;
-		keep(r, (uint32_t)q.rbx);
-	} else if (number == SYS_call) {
-		keep(r, (uint32_t)q.rdi);
-	} else if (signatures[number - SYSCALL_BASE] && number != SYS_handle_list) {
-		keep(r, (uint32_t)q.w[0]);
+	handle_t h = call(r, number, 0, 0);
+	for (uint64_t n = 1 + below(r, 19); n && h; n--) {
+		number = any_number(r);
+		for (unsigned tries = 0; tries < 10 && !takes(number, type); tries++)
+			number = any_number(r);
+		(void)call(r, number, type, h);
 	}
+}
+
+static void one_call(struct random *r)
+{
+	if (below(r, 40) == 0)
+		sequence(r);
+	else
+		(void)call(r, below(r, 500) ? any_number(r) : (uint32_t)draw(r), 0, 0);
 }
 
 /* ---- the child ---- */
@@ -289,12 +453,19 @@ static int child(uint64_t seed)
 	MUST(frame_create(PAGE_SIZE, 0, &code));
 	for (uint64_t i = 0; i + sizeof(end) <= PAGE_SIZE; i += sizeof(end))
 		MUST(frame_write(code, i, end, sizeof(end), &n));
+	read_signatures();
 	MUST(port_create(0, &port));
+	MUST(port_reserve(port, 8));
+	typed[5][0] = port;
 	pool[0] = port;
 	pool[1] = code;
-	static const char *const given[] = { "info", "ioports", "irq", "ns", "budget", "initfs" };
-	for (unsigned i = 0; i < ARRAY_LEN(given); i++)
-		pool[2 + i] = start_handle(given[i]);
+	static const struct { const char *name; uint8_t type; } given[] = {
+		{ "info", 11 }, { "ioports", 11 }, { "irq", 11 }, { "ns", 7 }, { "budget", 12 }, { "initfs", 6 },
+	};
+	for (unsigned i = 0; i < ARRAY_LEN(given); i++) {
+		pool[2 + i] = start_handle(given[i].name);
+		typed[given[i].type][i & 3] = pool[2 + i];
+	}
 	MUST(session_create(port, 5, RIGHT_READ | RIGHT_WRITE, &h));
 	pool[10] = h;
 	MUST(notify_create(&h));
@@ -319,13 +490,6 @@ struct tally { uint64_t calls; unsigned children, ended, faulted, killed; };
 
 static handle_t image, count_frame, given[3], root;
 static uint64_t image_size;
-
-static void hex(char out[17], uint64_t v)
-{
-	for (unsigned i = 0; i < 16; i++)
-		out[i] = "0123456789abcdef"[v >> (60 - 4 * i) & 15];
-	out[16] = 0;
-}
 
 /* How far the child's counter is; what a child made of the page is not believed beyond its share. */
 static uint64_t progress(void)
@@ -414,6 +578,9 @@ int main(int argc, char **argv)
 	given[0] = granted("grant://info");
 	given[1] = granted("grant://ioports");
 	given[2] = granted("grant://irq");
+	for (uint32_t i = 0; i < SYSCALL_COUNT; i++)
+		if (call_shapes[i].raw && !ipc_arguments(&(struct random){ 1 }, &(struct ipc_regs){ 0 }, SYSCALL_BASE + i))
+			rt_panic("nobody says what %s takes", call_shapes[i].name);
 	print("randcall: seed %llu, %llu calls\n", (unsigned long long)seed, (unsigned long long)count);
 	print_flush();
 	/* One child before the account is taken: services have then seen the like. */
@@ -431,7 +598,7 @@ int main(int argc, char **argv)
 	}
 	if (equal)
 		equal = account_settled(given[0], &before, text_);
-	print("randcall: %llu calls by %u children: %u ended, %u by a fault, %u killed while they waited\n",
+	print("randcall: %llu calls by %u children: %u ended, %u by a fault, %u killed\n",
 		(unsigned long long)t.calls, t.children, t.ended, t.faulted, t.killed);
 	print("randcall: %s%s\n", equal ? "account equal" : "left behind:", equal ? "" : text_);
 	return equal ? 0 : 1;

@@ -229,6 +229,38 @@ static void resize(void)
 	DONE(handle_close(f));
 }
 
+/* So large that looking at all of it would take far longer than the second allowed, however busy the host is. */
+#define HOLE_END (64ull << 40)
+
+/* Cutting off a large hole takes no longer than a small one; what is in it goes, and what is below stays. */
+static void resize_holes(void)
+{
+	static const uint64_t at[] = { 0, 3 * PAGE_SIZE, GiB, GiB + 100 * PAGE_SIZE, 100 * GiB, HOLE_END - PAGE_SIZE };
+	struct process_info before, after;
+	struct frame_info info;
+	handle_t f;
+	uint64_t done;
+	char c = 7, back = 0;
+	DONE(frame_create(HOLE_END, 0, &f));
+	for (unsigned i = 0; i < ARRAY_LEN(at); i++)
+		DONE(frame_write(f, at[i], &c, 1, &done));
+	DONE(process_info(0, &before));
+	DONE(frame_resize(f, HOLE_END - PAGE_SIZE));
+	DONE(frame_resize(f, 2 * PAGE_SIZE));
+	DONE(process_info(0, &after));
+	CHECK(after.cpu_time_ns - before.cpu_time_ns < NS_PER_SEC);
+	DONE(frame_info(f, &info));
+	EQ(info.committed, PAGE_SIZE);
+	DONE(frame_read(f, 0, &back, 1, &done));
+	EQ(back, 7);
+	DONE(frame_resize(f, HOLE_END));
+	for (unsigned i = 1; i < ARRAY_LEN(at); i++) {
+		DONE(frame_read(f, at[i], &back, 1, &done));
+		EQ(back, 0);
+	}
+	DONE(handle_close(f));
+}
+
 static void frame_mistakes(void)
 {
 	handle_t f;
@@ -380,6 +412,7 @@ const struct test memory_tests[] = {
 	{ "map-guards", guards },
 	{ "frame-lazy", lazy },
 	{ "frame-resize", resize },
+	{ "frame-resize-holes", resize_holes },
 	{ "frame-mistakes", frame_mistakes },
 	{ "frame-contiguous", contiguous },
 	{ "frame-no-residue", no_residue },

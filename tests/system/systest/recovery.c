@@ -1360,6 +1360,29 @@ static void attached_late(void)
 	place_drop(&b);
 }
 
+/* A Port may go while something that its dead server had sent is still under way. */
+static void attached_gone(void)
+{
+	struct child c;
+	struct event e;
+	place_make(&a, 0, BADGE);
+	place_make(&b, 0, OTHER);
+	obey_start(&c);
+	STILL_FINE();
+	DONE(port_attach(a.port, c.process));
+	ask_op(0, a.session, OP_SUB, 0);
+	DONE(next(b.port, &e));
+	cmd_id_t held = e.cmd;
+	DONE(child_kill(&c));
+	DONE(next(b.port, &e));
+	EQ(e.kind, ACCEPT_CANCEL);
+	DONE(handle_close(a.port));
+	ask_end(0, ERR_GONE);
+	DONE(handle_close(a.session));
+	DONE(reply(held, OK));
+	place_drop(&b);
+}
+
 static const struct budget_limits small = { .pages = 500, .kernel_bytes = MiB, .handles = 100, .threads = 4, .commands = 32, .processes = 2 };
 
 /* Who pays takes turns: a crowd of one payer's commands does not keep another's waiting. */
@@ -1440,6 +1463,7 @@ static void grace(void)
 const struct test recovery_tests[] = {
 	{ "serving-attached", attached },
 	{ "serving-late", attached_late },
+	{ "serving-gone", attached_gone },
 	{ "serving-turns", turns },
 	{ "serving-flood", flood },
 	{ "serving-grace", grace },
