@@ -12,11 +12,11 @@ static bool   cut;
 
 /* Each with its reader; services' own options carry a dot and are not listed. */
 static const char *const known[] = {
-	"clock",                /* clock.c: hpet, pit or cpuid */
+	"clock", "nohpet",      /* the loader: how it measures the TSC */
 	"debug", "quiet",       /* main.c: what is shown while booting */
 	"init", "root", "shell", "keymap", "video",     /* initd and the services it starts */
 	"kpti", "nokaslr",      /* paging.c; the loader */
-	"nohpet", "nox2apic",   /* clock.c, apic.c */
+	"nox2apic",             /* apic.c */
 	"test",                 /* test builds */
 };
 
