@@ -21,22 +21,6 @@ static uint64_t span(unsigned height)   /* pages under one node of this height *
 	return 1ull << (9 * (height + 1));
 }
 
-static bool charge_kmalloc(struct frame *f, size_t size, void **p)
-{
-	if (budget_charge(f->obj.payer, CHARGE_KERNEL, size) < 0)
-		return false;
-	*p = kmalloc(size);
-	if (!*p)
-		budget_release(f->obj.payer, CHARGE_KERNEL, size);
-	return *p;
-}
-
-static void release_kfree(struct frame *f, void *p, size_t size)
-{
-	kfree(p, size);
-	budget_release(f->obj.payer, CHARGE_KERNEL, size);
-}
-
 /* Makes room for n pages; keeps what is there. */
 static status_t reserve_locked(struct frame *f, uint64_t n)
 {
@@ -46,13 +30,13 @@ static status_t reserve_locked(struct frame *f, uint64_t n)
 		return OK;
 	if (f->height == 0 && n <= LEAF) {
 		uint32_t len = n <= 2 ? 2 : n <= 8 ? 8 : n <= 32 ? 32 : n <= 128 ? 128 : LEAF;
-		uint64_t *a = f->small;
-		if (len > 2 && !charge_kmalloc(f, len * 8, (void **)&a))
+		uint64_t *a = len > 2 ? budget_kmalloc(f->obj.payer, len * 8) : f->small;
+		if (!a)
 			return ERR_NO_MEMORY;
 		if (f->root && f->root != a) {
 			memcpy(a, f->root, f->array_len * 8);
 			if (f->root != f->small)
-				release_kfree(f, f->root, f->array_len * 8);
+				budget_kfree(f->obj.payer, f->root, f->array_len * 8);
 		}
 		f->root = a;
 		f->array_len = len;
@@ -64,8 +48,8 @@ static status_t reserve_locked(struct frame *f, uint64_t n)
 			return st;
 	}
 	while (span(f->height) < n) {
-		uint64_t *node;
-		if (!charge_kmalloc(f, PAGE_SIZE, (void **)&node))
+		uint64_t *node = budget_kmalloc(f->obj.payer, PAGE_SIZE);
+		if (!node)
 			return ERR_NO_MEMORY;
 		node[0] = (uint64_t)f->root;
 		f->root = node;
@@ -82,7 +66,9 @@ static uint64_t *slot_locked(struct frame *f, uint64_t index, bool make)
 	uint64_t *node = f->root;
 	for (unsigned h = f->height; h > 0; h--) {
 		uint64_t *e = &node[index / span(h - 1) % LEAF];
-		if (!*e && (!make || !charge_kmalloc(f, PAGE_SIZE, (void **)e)))
+		if (!*e && make)
+			*e = (uint64_t)budget_kmalloc(f->obj.payer, PAGE_SIZE);
+		if (!*e)
 			return NULL;
 		node = (uint64_t *)*e;
 	}
@@ -247,7 +233,7 @@ static bool free_nodes(struct frame *f, uint64_t *node, unsigned height, unsigne
 	if (*budget == 0)
 		return false;
 	--*budget;
-	release_kfree(f, node, PAGE_SIZE);
+	budget_kfree(f->obj.payer, node, PAGE_SIZE);
 	return true;
 }
 
@@ -271,8 +257,8 @@ bool frame_destroy(struct object *o)
 		unsigned budget = 32;
 		if (f->height && !free_nodes(f, f->root, f->height, &budget))
 			return false;
-		if (!f->height && f->root && f->root != f->small)
-			release_kfree(f, f->root, f->array_len * 8);
+		if (!f->height && f->root != f->small)
+			budget_kfree(f->obj.payer, f->root, f->array_len * 8);
 		f->root = NULL;
 	}
 	return true;

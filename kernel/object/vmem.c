@@ -65,18 +65,11 @@ static status_t make_room_locked(struct vmem *vm, uint32_t more)
 		cap *= 2;
 	if (cap > MAPPINGS_MAX)
 		return ERR_LIMIT;
-	if (budget_charge(vm->obj.payer, CHARGE_KERNEL, cap * sizeof(void *)) < 0)
+	struct mapping **a = budget_kmalloc(vm->obj.payer, cap * sizeof(void *));
+	if (!a)
 		return ERR_NO_MEMORY;
-	struct mapping **a = kmalloc(cap * sizeof(void *));
-	if (!a) {
-		budget_release(vm->obj.payer, CHARGE_KERNEL, cap * sizeof(void *));
-		return ERR_NO_MEMORY;
-	}
 	memcpy(a, vm->maps, vm->n_maps * sizeof(void *));
-	if (vm->maps) {
-		kfree(vm->maps, vm->cap_maps * sizeof(void *));
-		budget_release(vm->obj.payer, CHARGE_KERNEL, vm->cap_maps * sizeof(void *));
-	}
+	budget_kfree(vm->obj.payer, vm->maps, vm->cap_maps * sizeof(void *));
 	vm->maps = a;
 	vm->cap_maps = cap;
 	return OK;
@@ -84,18 +77,12 @@ static status_t make_room_locked(struct vmem *vm, uint32_t more)
 
 static struct mapping *mapping_alloc(struct vmem *vm)
 {
-	if (budget_charge(vm->obj.payer, CHARGE_KERNEL, sizeof(struct mapping)) < 0)
-		return NULL;
-	struct mapping *m = kmalloc(sizeof(*m));
-	if (!m)
-		budget_release(vm->obj.payer, CHARGE_KERNEL, sizeof(struct mapping));
-	return m;
+	return budget_kmalloc(vm->obj.payer, sizeof(struct mapping));
 }
 
 static void mapping_free(struct vmem *vm, struct mapping *m)
 {
-	kfree(m, sizeof(*m));
-	budget_release(vm->obj.payer, CHARGE_KERNEL, sizeof(struct mapping));
+	budget_kfree(vm->obj.payer, m, sizeof(*m));
 }
 
 static void insert_locked(struct vmem *vm, uint32_t at, struct mapping *m)
@@ -240,8 +227,7 @@ static status_t unmap_piece(struct vmem *vm, uint64_t va, uint64_t end, uint64_t
 		break;
 	}
 	spin_unlock(&vm->lock);
-	if (spare)
-		mapping_free(vm, spare);
+	mapping_free(vm, spare);
 	return st;
 }
 
@@ -360,8 +346,7 @@ status_t vmem_map(struct vmem *vm, struct frame *f, uint64_t offset, uint64_t *v
 		}
 	}
 	spin_unlock(&vm->lock);
-	if (m)
-		mapping_free(vm, m);
+	mapping_free(vm, m);
 	return st;
 }
 
@@ -387,8 +372,7 @@ status_t vmem_protect(struct vmem *vm, uint64_t va, uint64_t size, uint32_t prot
 		if (st == OK && !(spare[have] = mapping_alloc(vm)))
 			st = ERR_NO_MEMORY;
 		if (st < 0) {
-			if (spare[0])
-				mapping_free(vm, spare[0]);
+			mapping_free(vm, spare[0]);
 			return st;
 		}
 	}
@@ -410,8 +394,7 @@ status_t vmem_protect(struct vmem *vm, uint64_t va, uint64_t size, uint32_t prot
 	}
 	spin_unlock(&vm->lock);
 	for (unsigned i = 0; i < 2; i++)
-		if (spare[i])
-			mapping_free(vm, spare[i]);
+		mapping_free(vm, spare[i]);
 	/* Translations come back by faults, with the new access. A restart sets the same access again. */
 	at = MAX(va, progress_of(&was, SYS_vmem_protect, vm->obj.id));
 	while (st == OK && at < end) {
@@ -517,11 +500,8 @@ bool vmem_destroy(struct object *o)
 		remove_locked(vm, vm->n_maps - 1);
 		spin_unlock(&vm->lock);
 	}
-	if (vm->maps) {
-		kfree(vm->maps, vm->cap_maps * sizeof(void *));
-		budget_release(vm->obj.payer, CHARGE_KERNEL, vm->cap_maps * sizeof(void *));
-		vm->maps = NULL;
-	}
+	budget_kfree(vm->obj.payer, vm->maps, vm->cap_maps * sizeof(void *));
+	vm->maps = NULL;
 	return !vm->root || pt_destroy_some(vm);
 }
 
