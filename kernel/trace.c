@@ -165,8 +165,6 @@ static status_t turn_on(uint32_t what, uint64_t pid, uint64_t owner)
 	return OK;
 }
 
-status_t resource_info(handle_t h, uint32_t rights);
-
 status_t sys_trace_control(handle_t resource, uint32_t what, uint64_t pid, uint64_t owner)
 {
 	status_t st = resource_info(resource, RIGHT_MANAGE);

@@ -266,19 +266,11 @@ bool frame_destroy(struct object *o)
 
 /* ---- system calls ---- */
 
-static status_t install(struct frame *f, uint32_t rights, handle_t *h, status_t why)
-{
-	if (!f)
-		return why;
-	status_t st = handle_install(CURRENT_PROCESS->table, &f->obj, rights, 0, h);
-	OBJ_PUT(f);
-	return st;
-}
-
 status_t sys_frame_create(uint64_t size, uint32_t flags, handle_t *h)
 {
 	status_t why = OK;
-	return install(frame_create(size, flags, CURRENT_PROCESS->budget, &why), RIGHT_ALL, h, why);
+	struct frame *f = frame_create(size, flags, CURRENT_PROCESS->budget, &why);
+	return object_install((struct object *)f, RIGHT_ALL, h, why);
 }
 
 status_t sys_frame_device(handle_t resource, uint64_t phys, uint64_t size, uint32_t cache, handle_t *h)
@@ -295,7 +287,8 @@ status_t sys_frame_device(handle_t resource, uint64_t phys, uint64_t size, uint3
 	if (phys_is_ram(phys, ALIGN_UP(size, PAGE_SIZE)))
 		return ERR_DENIED;
 	status_t why = OK;
-	return install(frame_create_phys(phys, size, (int)cache, CURRENT_PROCESS->budget, &why), RIGHT_ALL & ~RIGHT_EXEC, h, why);
+	struct frame *f = frame_create_phys(phys, size, (int)cache, CURRENT_PROCESS->budget, &why);
+	return object_install((struct object *)f, RIGHT_ALL & ~RIGHT_EXEC, h, why);
 }
 
 status_t sys_frame_resize(handle_t h, uint64_t size)

@@ -12,6 +12,7 @@
 #include <kernel/percpu.h>
 #include <kernel/process.h>
 #include <kernel/socket.h>
+#include <kernel/syscall.h>
 #include <kernel/vmem.h>
 
 struct kstat account;
@@ -93,6 +94,15 @@ void object_handle_put(struct object *o)
 	if (__atomic_sub_fetch(&o->handles, 1, __ATOMIC_ACQ_REL) == 0 && object_ops[o->type].last_handle)
 		object_ops[o->type].last_handle(o);
 	object_put(o);
+}
+
+status_t object_install(struct object *o, uint32_t rights, handle_t *h, status_t why)
+{
+	if (!o)
+		return why;
+	status_t st = handle_install(CURRENT_PROCESS->table, o, rights, 0, h);
+	object_put(o);
+	return st;
 }
 
 /* ---- reaper ---- */
