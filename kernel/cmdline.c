@@ -5,6 +5,7 @@
  */
 #include <kernel/cmdline.h>
 #include <kernel/log.h>
+#include <kernel/mm.h>
 
 static char   line[CMDLINE_MAX];
 static size_t line_len;
@@ -60,13 +61,6 @@ static bool is_key(const char *word, size_t n, const char *key)
 	return !key[n];
 }
 
-static bool same(const char *a, const char *b)
-{
-	while (*a && *a == *b)
-		a++, b++;
-	return *a == *b;
-}
-
 void cmdline_init(const char *text, size_t len)
 {
 	cut = len > sizeof(line) - 1;
@@ -104,9 +98,9 @@ bool cmdline_flag(const char *key, bool fallback)
 
 	if (!cmdline_get(key, value, sizeof(value)))
 		return fallback;
-	if (!value[0] || same(value, "1") || same(value, "yes") || same(value, "on") || same(value, "true"))
+	if (!value[0] || !strcmp(value, "1") || !strcmp(value, "yes") || !strcmp(value, "on") || !strcmp(value, "true"))
 		return true;
-	if (same(value, "0") || same(value, "no") || same(value, "off") || same(value, "false"))
+	if (!strcmp(value, "0") || !strcmp(value, "no") || !strcmp(value, "off") || !strcmp(value, "false"))
 		return false;
 	return fallback;
 }

@@ -346,10 +346,15 @@ status_t sys_frame_decommit(handle_t h, uint64_t offset, uint64_t size)
 }
 
 /* Copies between a Frame and the current process's memory, a page at a time, with restarts. */
-static status_t copy(const struct progress *was, struct frame *f, uint64_t offset, uint64_t user, uint64_t len, bool to_user, uint64_t *result)
+static status_t copy(handle_t h, uint64_t offset, uint64_t user, uint64_t len, bool to_user, uint64_t *result)
 {
+	struct progress was = progress_load();
+	struct frame *f;
+	status_t st = LOOKUP(h, OBJ_FRAME, to_user ? RIGHT_READ : RIGHT_WRITE, &f);
+	if (st < 0)
+		return st;
 	uint32_t call = to_user ? SYS_frame_read : SYS_frame_write;
-	uint64_t size = f->n_pages << PAGE_SHIFT, done = progress_of(was, call, f->obj.id);
+	uint64_t size = f->n_pages << PAGE_SHIFT, done = progress_of(&was, call, f->obj.id);
 	if (f->kind == FRAME_PHYS && !phys_is_mapped(f->phys, size))
 		return ERR_DENIED;      /* device memory is not copied, it is mapped */
 	if (offset >= size)
@@ -360,7 +365,6 @@ static status_t copy(const struct progress *was, struct frame *f, uint64_t offse
 	while (done < len) {
 		uint64_t at = offset + done, in_page = at & (PAGE_SIZE - 1), phys;
 		uint64_t n = MIN(PAGE_SIZE - in_page, len - done);
-		status_t st = OK;
 		if (to_user && f->kind == FRAME_ANONYMOUS && !(phys = frame_peek(f, at >> PAGE_SHIFT)))
 			phys = zero_page_phys();
 		else
@@ -381,18 +385,12 @@ static status_t copy(const struct progress *was, struct frame *f, uint64_t offse
 
 status_t sys_frame_read(handle_t h, uint64_t offset, user_out_t buf, uint64_t len, uint64_t *done)
 {
-	struct progress was = progress_load();
-	struct frame *f;
-	status_t st = LOOKUP(h, OBJ_FRAME, RIGHT_READ, &f);
-	return st < 0 ? st : copy(&was, f, offset, buf.va, len, true, done);
+	return copy(h, offset, buf.va, len, true, done);
 }
 
 status_t sys_frame_write(handle_t h, uint64_t offset, user_in_t buf, uint64_t len, uint64_t *done)
 {
-	struct progress was = progress_load();
-	struct frame *f;
-	status_t st = LOOKUP(h, OBJ_FRAME, RIGHT_WRITE, &f);
-	return st < 0 ? st : copy(&was, f, offset, buf.va, len, false, done);
+	return copy(h, offset, buf.va, len, false, done);
 }
 
 status_t sys_frame_info(handle_t h, struct frame_info *info)

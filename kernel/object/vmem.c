@@ -428,22 +428,6 @@ status_t vmem_fault(struct vmem *vm, uint64_t va, uint32_t access)
 	return st;
 }
 
-/* What is present stays so: a restart goes on behind it. */
-static status_t commit(const struct progress *was, struct vmem *vm, uint64_t va, uint64_t size)
-{
-	if (!range_ok(va, size))
-		return ERR_INVALID;
-	uint64_t end = va + size, at = MAX(va, progress_of(was, SYS_vmem_commit, vm->obj.id));
-	for (unsigned work = 1; at < end; at += PAGE_SIZE, work++) {
-		status_t st = vmem_fault(vm, at, PROT_ALL);
-		if (st < 0)
-			return st == ERR_FAULT ? ERR_NOT_FOUND : st;
-		if (work % 16 == 0 && sched_preempt_point())
-			return progress_restart(SYS_vmem_commit, vm->obj.id, at + PAGE_SIZE);
-	}
-	return OK;
-}
-
 status_t vmem_resolve(struct vmem *vm, uint64_t va, uint32_t access, uint64_t *phys)
 {
 	struct mapping *m;
@@ -509,11 +493,8 @@ bool vmem_destroy(struct object *o)
 
 static status_t own_or(handle_t h, uint32_t rights, struct vmem **vm)
 {
-	if (!h) {
-		*vm = CURRENT_PROCESS->vmem;
-		return OK;
-	}
-	return LOOKUP(h, OBJ_VMEM, rights, vm);
+	*vm = CURRENT_PROCESS->vmem;
+	return h ? LOOKUP(h, OBJ_VMEM, rights, vm) : OK;
 }
 
 uint32_t prot_of_rights(uint32_t rights)
@@ -563,12 +544,25 @@ status_t sys_vmem_protect(handle_t h, uint64_t va, uint64_t size, uint32_t prot)
 	return st < 0 ? st : vmem_protect(vm, va, size, prot);
 }
 
+/* What is present stays so: a restart goes on behind it. */
 status_t sys_vmem_commit(handle_t h, uint64_t va, uint64_t size)
 {
 	struct progress was = progress_load();
 	struct vmem *vm;
 	status_t st = own_or(h, RIGHT_MAP, &vm);
-	return st < 0 ? st : commit(&was, vm, va, size);
+	if (st < 0)
+		return st;
+	if (!range_ok(va, size))
+		return ERR_INVALID;
+	uint64_t end = va + size, at = MAX(va, progress_of(&was, SYS_vmem_commit, vm->obj.id));
+	for (unsigned work = 1; at < end; at += PAGE_SIZE, work++) {
+		st = vmem_fault(vm, at, PROT_ALL);
+		if (st < 0)
+			return st == ERR_FAULT ? ERR_NOT_FOUND : st;
+		if (work % 16 == 0 && sched_preempt_point())
+			return progress_restart(SYS_vmem_commit, vm->obj.id, at + PAGE_SIZE);
+	}
+	return OK;
 }
 
 status_t sys_vmem_query(handle_t h, uint64_t va, struct mapping_info *info)
