@@ -3,6 +3,7 @@
  * a port that is not there, or has nobody listening, costs milliseconds and not the boot.
  */
 #include "loader.h"
+#include "cpu.h"
 
 enum { COM1 = 0x3f8 };
 enum { DATA = 0, IER = 1, FCR = 2, LCR = 3, MCR = 4, LSR = 5, SCRATCH = 7 };
@@ -10,18 +11,6 @@ enum { LSR_DATA = 1, LSR_THR_EMPTY = 0x20, LCR_8N1 = 3, LCR_DLAB = 0x80, MCR_DTR
 enum { WAIT_MAX = 100000 };     /* reads of LSR, about 1 us each on real hardware */
 
 static bool present;
-
-static void out8(uint16_t port, uint8_t value)
-{
-	__asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
-}
-
-static uint8_t in8(uint16_t port)
-{
-	uint8_t value;
-	__asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
-	return value;
-}
 
 bool com1_init(void)
 {

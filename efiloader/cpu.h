@@ -39,6 +39,25 @@ static inline void wrmsr(uint32_t msr, uint64_t value)
 	__asm__ volatile("wrmsr" : : "a"((uint32_t)value), "d"((uint32_t)(value >> 32)), "c"(msr) : "memory");
 }
 
+static inline uint8_t in8(uint16_t port)
+{
+	uint8_t value;
+	__asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
+	return value;
+}
+
+static inline void out8(uint16_t port, uint8_t value)
+{
+	__asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
+}
+
+static inline uint64_t read_cr3(void)
+{
+	uint64_t value;
+	__asm__ volatile("movq %%cr3, %0" : "=r"(value));
+	return value;
+}
+
 static inline uint64_t read_cr4(void)
 {
 	uint64_t value;

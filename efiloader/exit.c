@@ -103,6 +103,8 @@ void exit_to_kernel(struct boot_info *info)
 	leave_firmware(&buffers, &map_size, &descriptor);
 	__asm__ volatile("cli");
 	info->bus_masters_off = pci_masters_off();
+	clock_measure(info);
+	info->notes = (uint64_t)notes(&info->notes_len);
 	info->mem = (uint64_t)buffers.boot;
 	info->n_mem = convert_map(&buffers, map_size, descriptor);
 	if (!info->n_mem)

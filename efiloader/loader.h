@@ -63,6 +63,7 @@ uint64_t firmware_random(void);                         /* for the slide, not fo
 void volume_identify(struct boot_volume *volume);       /* volume.c */
 void pci_list_masters(void);                            /* pci.c: before the exit ... */
 uint32_t pci_masters_off(void);                         /* ... and after it */
+void clock_measure(struct boot_info *info);             /* clock.c: after the exit, interrupts off */
 void paging_build(struct boot_info *info);              /* paging.c; needs info->kernel */
 /* exit.c: the memory map as it is now, in pages for the caller to free. */
 struct boot_mem *memory_map_now(uint32_t *n);

@@ -80,7 +80,6 @@ EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
 	firmware_gather(info);
 	volume_identify(&info->volume);
 	graphics_pick(entry->cmdline);
-	info->notes = (uint64_t)notes(&info->notes_len);
 	paging_build(info);
 	exit_to_kernel(info);
 }

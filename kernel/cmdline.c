@@ -5,6 +5,7 @@
  */
 #include <kernel/cmdline.h>
 #include <kernel/log.h>
+#include <kernel/mm.h>
 
 static char   line[CMDLINE_MAX];
 static size_t line_len;
@@ -12,11 +13,11 @@ static bool   cut;
 
 /* Each with its reader; services' own options carry a dot and are not listed. */
 static const char *const known[] = {
-	"clock",                /* clock.c: hpet, pit or cpuid */
+	"clock", "nohpet",      /* the loader: how it measures the TSC */
 	"debug", "quiet",       /* main.c: what is shown while booting */
 	"init", "root", "shell", "keymap", "video",     /* initd and the services it starts */
 	"kpti", "nokaslr",      /* paging.c; the loader */
-	"nohpet", "nox2apic",   /* clock.c, apic.c */
+	"nox2apic",             /* apic.c */
 	"test",                 /* test builds */
 };
 
@@ -60,13 +61,6 @@ static bool is_key(const char *word, size_t n, const char *key)
 	return !key[n];
 }
 
-static bool same(const char *a, const char *b)
-{
-	while (*a && *a == *b)
-		a++, b++;
-	return *a == *b;
-}
-
 void cmdline_init(const char *text, size_t len)
 {
 	cut = len > sizeof(line) - 1;
@@ -104,9 +98,9 @@ bool cmdline_flag(const char *key, bool fallback)
 
 	if (!cmdline_get(key, value, sizeof(value)))
 		return fallback;
-	if (!value[0] || same(value, "1") || same(value, "yes") || same(value, "on") || same(value, "true"))
+	if (!value[0] || !strcmp(value, "1") || !strcmp(value, "yes") || !strcmp(value, "on") || !strcmp(value, "true"))
 		return true;
-	if (same(value, "0") || same(value, "no") || same(value, "off") || same(value, "false"))
+	if (!strcmp(value, "0") || !strcmp(value, "no") || !strcmp(value, "off") || !strcmp(value, "false"))
 		return false;
 	return fallback;
 }

@@ -37,12 +37,12 @@ uint64_t zero_page_phys(void)
 static void take_acpi(const struct boot_acpi *from)
 {
 	bool fits = from->n_cpus <= ACPI_CPUS_MAX && from->n_ioapics <= ACPI_IOAPICS_MAX && from->n_isos <= ACPI_ISOS_MAX &&
-		from->n_nmis <= ACPI_NMIS_MAX && from->hpet % 8 == 0 && from->hpet < PHYS_END;
+		from->n_nmis <= ACPI_NMIS_MAX;
 	for (uint32_t i = 0; fits && i < from->n_ioapics; i++)
 		fits = from->ioapics[i].address && from->ioapics[i].address % 16 == 0 && from->ioapics[i].address < PHYS_END;
 	if (!fits)
-		panic("boot information: ACPI out of range: %u CPUs, %u IO-APICs, %u overrides, %u NMIs, HPET at 0x%llx",
-			from->n_cpus, from->n_ioapics, from->n_isos, from->n_nmis, (unsigned long long)from->hpet);
+		panic("boot information: ACPI out of range: %u CPUs, %u IO-APICs, %u overrides, %u NMIs",
+			from->n_cpus, from->n_ioapics, from->n_isos, from->n_nmis);
 	acpi = *from;
 }
 
@@ -136,7 +136,7 @@ noreturn void kernel_main(const struct boot_info *from)
 	for (uint32_t i = 0; i < boot.kernel.n_segments; i++)
 		account.pages_kernel += boot.kernel.segments[i].size >> PAGE_SHIFT;
 
-	clock_init();
+	clock_init(boot.tsc_hz);
 	apic_init();
 	ioapic_init();
 	this_cpu()->apic_id = apic_id();

@@ -11,8 +11,6 @@
 #include <kernel/sched.h>
 #include <kernel/syscall.h>
 
-status_t resource_info(handle_t h, uint32_t rights);
-
 status_t sys_nop(void)
 {
 	return OK;
@@ -132,11 +130,7 @@ status_t sys_budget_create(handle_t parent, const struct budget_limits *limits, 
 	if (st < 0)
 		return st;
 	struct budget *child = budget_create(b, limits, &why);
-	if (!child)
-		return why;
-	st = handle_install(CURRENT_PROCESS->table, &child->obj, RIGHT_ALL, 0, h);
-	OBJ_PUT(child);
-	return st;
+	return object_install((struct object *)child, RIGHT_ALL, h, why);
 }
 
 status_t sys_budget_info(handle_t h, struct budget_info *info)

@@ -120,28 +120,20 @@ void trace_process(struct process *p)
 static void free_ring(struct ring *g)
 {
 	struct budget *payer = g->payer;
-	uint64_t size = sizeof(*g) + g->room * sizeof(struct trace_record);
-	kfree(g, size);
-	budget_release(payer, CHARGE_KERNEL, size);
+	budget_kfree(payer, g, sizeof(*g) + g->room * sizeof(struct trace_record));
 	OBJ_PUT(payer);
 }
 
 /* As large as there is memory for. */
-static struct ring *make_ring(status_t *why)
+static struct ring *make_ring(void)
 {
 	struct budget *payer = CURRENT_PROCESS->budget;
 	for (uint32_t room = ROOM_MAX; room >= ROOM_MIN; room /= 2) {
-		uint64_t size = sizeof(struct ring) + room * sizeof(struct trace_record);
-		*why = budget_charge(payer, CHARGE_KERNEL, size);
-		struct ring *g = *why == OK ? kmalloc(size) : NULL;
+		struct ring *g = budget_kmalloc(payer, sizeof(struct ring) + room * sizeof(struct trace_record));
 		if (g) {
 			g->payer = OBJ_GET(payer);
 			g->room = room;
 			return g;
-		}
-		if (*why == OK) {
-			budget_release(payer, CHARGE_KERNEL, size);
-			*why = ERR_NO_MEMORY;
 		}
 	}
 	return NULL;
@@ -149,10 +141,11 @@ static struct ring *make_ring(status_t *why)
 
 static status_t turn_on(uint32_t what, uint64_t pid, uint64_t owner)
 {
-	status_t why = OK;
-	struct ring *g = ring ? NULL : make_ring(&why);
+	if (ring)
+		return ERR_BUSY;
+	struct ring *g = make_ring();
 	if (!g)
-		return why < 0 ? why : ERR_BUSY;
+		return ERR_NO_MEMORY;
 	g->what = what;
 	g->pid = pid;
 	g->owner = owner;
@@ -171,8 +164,6 @@ static status_t turn_on(uint32_t what, uint64_t pid, uint64_t owner)
 	arch_short_path(false);
 	return OK;
 }
-
-status_t resource_info(handle_t h, uint32_t rights);
 
 status_t sys_trace_control(handle_t resource, uint32_t what, uint64_t pid, uint64_t owner)
 {

@@ -73,6 +73,24 @@ void budget_release(struct budget *b, enum budget_item item, uint64_t n)
 		give(b, item, n);
 }
 
+void *budget_kmalloc(struct budget *b, size_t size)
+{
+	if (budget_charge(b, CHARGE_KERNEL, size) < 0)
+		return NULL;
+	void *p = kmalloc(size);
+	if (!p)
+		budget_release(b, CHARGE_KERNEL, size);
+	return p;
+}
+
+void budget_kfree(struct budget *b, void *p, size_t size)
+{
+	if (!p)
+		return;
+	kfree(p, size);
+	budget_release(b, CHARGE_KERNEL, size);
+}
+
 bool budget_within(const struct budget *b, const struct budget *top)
 {
 	while (b && b != top)

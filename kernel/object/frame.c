@@ -21,22 +21,6 @@ static uint64_t span(unsigned height)   /* pages under one node of this height *
 	return 1ull << (9 * (height + 1));
 }
 
-static bool charge_kmalloc(struct frame *f, size_t size, void **p)
-{
-	if (budget_charge(f->obj.payer, CHARGE_KERNEL, size) < 0)
-		return false;
-	*p = kmalloc(size);
-	if (!*p)
-		budget_release(f->obj.payer, CHARGE_KERNEL, size);
-	return *p;
-}
-
-static void release_kfree(struct frame *f, void *p, size_t size)
-{
-	kfree(p, size);
-	budget_release(f->obj.payer, CHARGE_KERNEL, size);
-}
-
 /* Makes room for n pages; keeps what is there. */
 static status_t reserve_locked(struct frame *f, uint64_t n)
 {
@@ -46,13 +30,13 @@ static status_t reserve_locked(struct frame *f, uint64_t n)
 		return OK;
 	if (f->height == 0 && n <= LEAF) {
 		uint32_t len = n <= 2 ? 2 : n <= 8 ? 8 : n <= 32 ? 32 : n <= 128 ? 128 : LEAF;
-		uint64_t *a = f->small;
-		if (len > 2 && !charge_kmalloc(f, len * 8, (void **)&a))
+		uint64_t *a = len > 2 ? budget_kmalloc(f->obj.payer, len * 8) : f->small;
+		if (!a)
 			return ERR_NO_MEMORY;
 		if (f->root && f->root != a) {
 			memcpy(a, f->root, f->array_len * 8);
 			if (f->root != f->small)
-				release_kfree(f, f->root, f->array_len * 8);
+				budget_kfree(f->obj.payer, f->root, f->array_len * 8);
 		}
 		f->root = a;
 		f->array_len = len;
@@ -64,8 +48,8 @@ static status_t reserve_locked(struct frame *f, uint64_t n)
 			return st;
 	}
 	while (span(f->height) < n) {
-		uint64_t *node;
-		if (!charge_kmalloc(f, PAGE_SIZE, (void **)&node))
+		uint64_t *node = budget_kmalloc(f->obj.payer, PAGE_SIZE);
+		if (!node)
 			return ERR_NO_MEMORY;
 		node[0] = (uint64_t)f->root;
 		f->root = node;
@@ -82,7 +66,9 @@ static uint64_t *slot_locked(struct frame *f, uint64_t index, bool make)
 	uint64_t *node = f->root;
 	for (unsigned h = f->height; h > 0; h--) {
 		uint64_t *e = &node[index / span(h - 1) % LEAF];
-		if (!*e && (!make || !charge_kmalloc(f, PAGE_SIZE, (void **)e)))
+		if (!*e && make)
+			*e = (uint64_t)budget_kmalloc(f->obj.payer, PAGE_SIZE);
+		if (!*e)
 			return NULL;
 		node = (uint64_t *)*e;
 	}
@@ -247,7 +233,7 @@ static bool free_nodes(struct frame *f, uint64_t *node, unsigned height, unsigne
 	if (*budget == 0)
 		return false;
 	--*budget;
-	release_kfree(f, node, PAGE_SIZE);
+	budget_kfree(f->obj.payer, node, PAGE_SIZE);
 	return true;
 }
 
@@ -271,8 +257,8 @@ bool frame_destroy(struct object *o)
 		unsigned budget = 32;
 		if (f->height && !free_nodes(f, f->root, f->height, &budget))
 			return false;
-		if (!f->height && f->root && f->root != f->small)
-			release_kfree(f, f->root, f->array_len * 8);
+		if (!f->height && f->root != f->small)
+			budget_kfree(f->obj.payer, f->root, f->array_len * 8);
 		f->root = NULL;
 	}
 	return true;
@@ -280,19 +266,11 @@ bool frame_destroy(struct object *o)
 
 /* ---- system calls ---- */
 
-static status_t install(struct frame *f, uint32_t rights, handle_t *h, status_t why)
-{
-	if (!f)
-		return why;
-	status_t st = handle_install(CURRENT_PROCESS->table, &f->obj, rights, 0, h);
-	OBJ_PUT(f);
-	return st;
-}
-
 status_t sys_frame_create(uint64_t size, uint32_t flags, handle_t *h)
 {
 	status_t why = OK;
-	return install(frame_create(size, flags, CURRENT_PROCESS->budget, &why), RIGHT_ALL, h, why);
+	struct frame *f = frame_create(size, flags, CURRENT_PROCESS->budget, &why);
+	return object_install((struct object *)f, RIGHT_ALL, h, why);
 }
 
 status_t sys_frame_device(handle_t resource, uint64_t phys, uint64_t size, uint32_t cache, handle_t *h)
@@ -309,7 +287,8 @@ status_t sys_frame_device(handle_t resource, uint64_t phys, uint64_t size, uint3
 	if (phys_is_ram(phys, ALIGN_UP(size, PAGE_SIZE)))
 		return ERR_DENIED;
 	status_t why = OK;
-	return install(frame_create_phys(phys, size, (int)cache, CURRENT_PROCESS->budget, &why), RIGHT_ALL & ~RIGHT_EXEC, h, why);
+	struct frame *f = frame_create_phys(phys, size, (int)cache, CURRENT_PROCESS->budget, &why);
+	return object_install((struct object *)f, RIGHT_ALL & ~RIGHT_EXEC, h, why);
 }
 
 status_t sys_frame_resize(handle_t h, uint64_t size)
@@ -370,10 +349,15 @@ status_t sys_frame_decommit(handle_t h, uint64_t offset, uint64_t size)
 }
 
 /* Copies between a Frame and the current process's memory, a page at a time, with restarts. */
-static status_t copy(const struct progress *was, struct frame *f, uint64_t offset, uint64_t user, uint64_t len, bool to_user, uint64_t *result)
+static status_t copy(handle_t h, uint64_t offset, uint64_t user, uint64_t len, bool to_user, uint64_t *result)
 {
+	struct progress was = progress_load();
+	struct frame *f;
+	status_t st = LOOKUP(h, OBJ_FRAME, to_user ? RIGHT_READ : RIGHT_WRITE, &f);
+	if (st < 0)
+		return st;
 	uint32_t call = to_user ? SYS_frame_read : SYS_frame_write;
-	uint64_t size = f->n_pages << PAGE_SHIFT, done = progress_of(was, call, f->obj.id);
+	uint64_t size = f->n_pages << PAGE_SHIFT, done = progress_of(&was, call, f->obj.id);
 	if (f->kind == FRAME_PHYS && !phys_is_mapped(f->phys, size))
 		return ERR_DENIED;      /* device memory is not copied, it is mapped */
 	if (offset >= size)
@@ -384,7 +368,6 @@ static status_t copy(const struct progress *was, struct frame *f, uint64_t offse
 	while (done < len) {
 		uint64_t at = offset + done, in_page = at & (PAGE_SIZE - 1), phys;
 		uint64_t n = MIN(PAGE_SIZE - in_page, len - done);
-		status_t st = OK;
 		if (to_user && f->kind == FRAME_ANONYMOUS && !(phys = frame_peek(f, at >> PAGE_SHIFT)))
 			phys = zero_page_phys();
 		else
@@ -405,18 +388,12 @@ static status_t copy(const struct progress *was, struct frame *f, uint64_t offse
 
 status_t sys_frame_read(handle_t h, uint64_t offset, user_out_t buf, uint64_t len, uint64_t *done)
 {
-	struct progress was = progress_load();
-	struct frame *f;
-	status_t st = LOOKUP(h, OBJ_FRAME, RIGHT_READ, &f);
-	return st < 0 ? st : copy(&was, f, offset, buf.va, len, true, done);
+	return copy(h, offset, buf.va, len, true, done);
 }
 
 status_t sys_frame_write(handle_t h, uint64_t offset, user_in_t buf, uint64_t len, uint64_t *done)
 {
-	struct progress was = progress_load();
-	struct frame *f;
-	status_t st = LOOKUP(h, OBJ_FRAME, RIGHT_WRITE, &f);
-	return st < 0 ? st : copy(&was, f, offset, buf.va, len, false, done);
+	return copy(h, offset, buf.va, len, false, done);
 }
 
 status_t sys_frame_info(handle_t h, struct frame_info *info)

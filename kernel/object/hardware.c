@@ -36,15 +36,6 @@ status_t resource_info(handle_t h, uint32_t rights)
 	return st < 0 ? st : resource_covers(r, RES_INFO, 0, 0) ? OK : ERR_DENIED;
 }
 
-static status_t install(struct object *o, uint32_t rights, handle_t *h, status_t why)
-{
-	if (!o)
-		return why;
-	status_t st = handle_install(CURRENT_PROCESS->table, o, rights, 0, h);
-	object_put(o);
-	return st;
-}
-
 status_t sys_resource_slice(handle_t h, uint32_t kind, uint64_t base, uint64_t count, handle_t *slice)
 {
 	static const uint64_t limit[] = { [RES_IRQ] = 1024, [RES_IOPORTS] = 65536, [RES_PHYS] = 1ull << 52, [RES_INFO] = 1 };
@@ -57,7 +48,7 @@ status_t sys_resource_slice(handle_t h, uint32_t kind, uint64_t base, uint64_t c
 		return ERR_INVALID;
 	if (!resource_covers(r, kind, base, count))
 		return ERR_DENIED;
-	return install((struct object *)resource_create(kind, base, count, CURRENT_PROCESS->budget, &why), rights, slice, why);
+	return object_install((struct object *)resource_create(kind, base, count, CURRENT_PROCESS->budget, &why), rights, slice, why);
 }
 
 /* ---- Irq ---- */
@@ -66,7 +57,7 @@ static struct spinlock irq_lock;
 static struct irq *by_vector[256];      /* borrowed; cleared when the Irq is destroyed */
 static uint8_t line_vector[1024];       /* by GSI; 0: free */
 
-struct irq *irq_create(struct irq_pin pin, struct budget *payer, status_t *why)
+static struct irq *irq_create(struct irq_pin pin, struct budget *payer, status_t *why)
 {
 	*why = ERR_INVALID;
 	if (pin.gsi >= ioapic_gsi_count() || pin.gsi >= ARRAY_LEN(line_vector))
@@ -122,11 +113,6 @@ void irq_interrupt(uint8_t vector)
 		watchers_fire(&irq->watchers, false);
 }
 
-void irq_ack(struct irq *irq)
-{
-	ioapic_mask(irq->pin.gsi, false);
-}
-
 status_t sys_irq_create(handle_t h, uint32_t line, uint32_t flags, handle_t *out)
 {
 	struct resource *r;
@@ -142,7 +128,8 @@ status_t sys_irq_create(handle_t h, uint32_t line, uint32_t flags, handle_t *out
 	/* Authority is over the line itself, wherever an override put it. */
 	if (!resource_covers(r, RES_IRQ, pin.gsi, 1))
 		return ERR_DENIED;
-	return install((struct object *)irq_create(pin, CURRENT_PROCESS->budget, &why), RIGHT_ALL, out, why);
+	struct irq *irq = irq_create(pin, CURRENT_PROCESS->budget, &why);
+	return object_install((struct object *)irq, RIGHT_ALL, out, why);
 }
 
 status_t sys_irq_ack(handle_t h)
@@ -150,7 +137,7 @@ status_t sys_irq_ack(handle_t h)
 	struct irq *irq;
 	status_t st = LOOKUP(h, OBJ_IRQ, RIGHT_WAIT, &irq);
 	if (st == OK)
-		irq_ack(irq);
+		ioapic_mask(irq->pin.gsi, false);
 	return st;
 }
 
@@ -176,7 +163,7 @@ status_t sys_ioports_create(handle_t h, uint32_t base, uint32_t count, handle_t 
 		if (base <= COM1 && COM1 < base + count)
 			log_serial_off();
 	}
-	return install((struct object *)p, RIGHT_ALL, out, why);
+	return object_install((struct object *)p, RIGHT_ALL, out, why);
 }
 
 static status_t port_at(handle_t h, uint32_t right, uint32_t port, uint32_t width, uint16_t *at)

@@ -87,11 +87,7 @@ status_t sys_ns_create(handle_t *h)
 {
 	status_t why = OK;
 	struct namespace *ns = ns_create(CURRENT_PROCESS->budget, &why);
-	if (!ns)
-		return why;
-	why = handle_install(CURRENT_PROCESS->table, &ns->obj, RIGHT_ALL, 0, h);
-	OBJ_PUT(ns);
-	return why;
+	return object_install((struct object *)ns, RIGHT_ALL, h, why);
 }
 
 /* One's own Namespace is no handle, so it cannot be changed through 0. */

@@ -12,6 +12,7 @@
 #include <kernel/percpu.h>
 #include <kernel/process.h>
 #include <kernel/socket.h>
+#include <kernel/syscall.h>
 #include <kernel/vmem.h>
 
 struct kstat account;
@@ -66,15 +67,10 @@ static size_t header_offset(unsigned type)
 struct object *object_create(enum object_type type, size_t size, struct budget *payer, status_t *why)
 {
 	ASSERT(size == object_size[type]);
-	*why = budget_charge(payer, CHARGE_KERNEL, size);
-	if (*why < 0)
+	char *mem = budget_kmalloc(payer, size);
+	*why = mem ? OK : ERR_NO_MEMORY;
+	if (!mem)
 		return NULL;
-	char *mem = kmalloc(size);
-	if (!mem) {
-		budget_release(payer, CHARGE_KERNEL, size);
-		*why = ERR_NO_MEMORY;
-		return NULL;
-	}
 	struct object *o = (struct object *)(mem + header_offset(type));
 	o->magic = OBJECT_MAGIC ^ type;
 	o->type = (uint8_t)type;
@@ -98,6 +94,15 @@ void object_handle_put(struct object *o)
 	if (__atomic_sub_fetch(&o->handles, 1, __ATOMIC_ACQ_REL) == 0 && object_ops[o->type].last_handle)
 		object_ops[o->type].last_handle(o);
 	object_put(o);
+}
+
+status_t object_install(struct object *o, uint32_t rights, handle_t *h, status_t why)
+{
+	if (!o)
+		return why;
+	status_t st = handle_install(CURRENT_PROCESS->table, o, rights, 0, h);
+	object_put(o);
+	return st;
 }
 
 /* ---- reaper ---- */
@@ -174,10 +179,7 @@ void reap_some(void)
 		struct budget *payer = o->payer;
 		ACCOUNT_SUB(objects[o->type], 1);
 		o->magic = 0;
-		kfree((char *)o - header_offset(o->type), size);
-		if (payer) {
-			budget_release(payer, CHARGE_KERNEL, size);
-			object_put(&payer->obj);
-		}
+		budget_kfree(payer, (char *)o - header_offset(o->type), size);
+		OBJ_PUT(payer);
 	}
 }

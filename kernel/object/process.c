@@ -344,25 +344,14 @@ status_t sys_process_beat(handle_t h, struct process_beat *b)
 	return OK;
 }
 
-static status_t own_or(handle_t h, uint32_t rights, struct process **p)
-{
-	if (!h) {
-		*p = CURRENT_PROCESS;
-		return OK;
-	}
-	return LOOKUP(h, OBJ_PROCESS, rights, p);
-}
-
 status_t sys_process_info(handle_t h, struct process_info *info)
 {
-	struct process *p;
-	status_t st = own_or(h, RIGHT_INSPECT, &p);
+	struct process *p = CURRENT_PROCESS;
+	status_t st = h ? LOOKUP(h, OBJ_PROCESS, RIGHT_INSPECT, &p) : OK;
 	if (st == OK)
 		process_fill_info(p, info);
 	return st;
 }
-
-status_t resource_info(handle_t h, uint32_t rights);
 
 status_t sys_process_list(handle_t resource, uint64_t first_pid, user_out_t buf, uint32_t count, uint32_t *got)
 {
@@ -405,12 +394,7 @@ status_t sys_process_open(handle_t resource, uint64_t pid, handle_t *h)
 	uint32_t rights = RIGHT_INSPECT | RIGHT_DUP | RIGHT_TRANSFER;
 	if (resource_info(resource, RIGHT_MANAGE) == OK)
 		rights |= RIGHT_MANAGE;
-	struct process *p = process_find(pid);
-	if (!p)
-		return ERR_NOT_FOUND;
-	st = handle_install(CURRENT_PROCESS->table, &p->obj, rights, 0, h);
-	OBJ_PUT(p);
-	return st;
+	return object_install((struct object *)process_find(pid), rights, h, ERR_NOT_FOUND);
 }
 
 #ifdef TEST_BUILD

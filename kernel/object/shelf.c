@@ -19,12 +19,8 @@ status_t sys_shelf_create(handle_t budget, handle_t *h)
 	status_t st = budget ? LOOKUP(budget, OBJ_BUDGET, RIGHT_MANAGE, &payer) : OK, why = OK;
 	if (st < 0)
 		return st;
-	struct table *t = (struct table *)object_create(OBJ_SHELF, sizeof(*t), payer, &why);
-	if (!t)
-		return why;
-	st = handle_install(CURRENT_PROCESS->table, &t->obj, RIGHT_ALL, 0, h);
-	OBJ_PUT(t);
-	return st;
+	struct object *o = object_create(OBJ_SHELF, sizeof(struct table), payer, &why);
+	return object_install(o, RIGHT_ALL, h, why);
 }
 
 /* Puts o into the slot. *old: what lay there, now the caller's to drop. The chunks are there. */

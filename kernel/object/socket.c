@@ -9,15 +9,10 @@
 
 struct link *link_create(uint32_t type, struct budget *payer, status_t *why)
 {
-	*why = budget_charge(payer, CHARGE_KERNEL, sizeof(struct link));
-	if (*why < 0)
+	struct link *k = budget_kmalloc(payer, sizeof(*k));
+	*why = k ? OK : ERR_NO_MEMORY;
+	if (!k)
 		return NULL;
-	struct link *k = kmalloc(sizeof(*k));
-	if (!k) {
-		budget_release(payer, CHARGE_KERNEL, sizeof(*k));
-		*why = ERR_NO_MEMORY;
-		return NULL;
-	}
 	k->type = (uint8_t)type;
 	k->payer = OBJ_GET(payer);
 	list_init(&k->woken);
@@ -31,17 +26,17 @@ struct link *link_create(uint32_t type, struct budget *payer, status_t *why)
 
 static void link_destroy(struct link *k)
 {
+	struct budget *payer = k->payer;
 	for (unsigned i = 0; i < 2 * SOCKET_PAGES; i++) {
 		char *page = k->lane[i / SOCKET_PAGES].page[i % SOCKET_PAGES];
 		if (!page)
 			continue;
 		page_free(HHDM_PHYS(page), 0);
-		budget_release(k->payer, CHARGE_PAGES, 1);
+		budget_release(payer, CHARGE_PAGES, 1);
 		ACCOUNT_SUB(pages_sockets, 1);
 	}
-	budget_release(k->payer, CHARGE_KERNEL, sizeof(*k));
-	OBJ_PUT(k->payer);
-	kfree(k, sizeof(*k));
+	budget_kfree(payer, k, sizeof(*k));
+	OBJ_PUT(payer);
 }
 
 struct socket *link_end_create(struct link *k, unsigned side, status_t *why)

@@ -65,18 +65,11 @@ static status_t make_room_locked(struct vmem *vm, uint32_t more)
 		cap *= 2;
 	if (cap > MAPPINGS_MAX)
 		return ERR_LIMIT;
-	if (budget_charge(vm->obj.payer, CHARGE_KERNEL, cap * sizeof(void *)) < 0)
+	struct mapping **a = budget_kmalloc(vm->obj.payer, cap * sizeof(void *));
+	if (!a)
 		return ERR_NO_MEMORY;
-	struct mapping **a = kmalloc(cap * sizeof(void *));
-	if (!a) {
-		budget_release(vm->obj.payer, CHARGE_KERNEL, cap * sizeof(void *));
-		return ERR_NO_MEMORY;
-	}
 	memcpy(a, vm->maps, vm->n_maps * sizeof(void *));
-	if (vm->maps) {
-		kfree(vm->maps, vm->cap_maps * sizeof(void *));
-		budget_release(vm->obj.payer, CHARGE_KERNEL, vm->cap_maps * sizeof(void *));
-	}
+	budget_kfree(vm->obj.payer, vm->maps, vm->cap_maps * sizeof(void *));
 	vm->maps = a;
 	vm->cap_maps = cap;
 	return OK;
@@ -84,18 +77,12 @@ static status_t make_room_locked(struct vmem *vm, uint32_t more)
 
 static struct mapping *mapping_alloc(struct vmem *vm)
 {
-	if (budget_charge(vm->obj.payer, CHARGE_KERNEL, sizeof(struct mapping)) < 0)
-		return NULL;
-	struct mapping *m = kmalloc(sizeof(*m));
-	if (!m)
-		budget_release(vm->obj.payer, CHARGE_KERNEL, sizeof(struct mapping));
-	return m;
+	return budget_kmalloc(vm->obj.payer, sizeof(struct mapping));
 }
 
 static void mapping_free(struct vmem *vm, struct mapping *m)
 {
-	kfree(m, sizeof(*m));
-	budget_release(vm->obj.payer, CHARGE_KERNEL, sizeof(struct mapping));
+	budget_kfree(vm->obj.payer, m, sizeof(*m));
 }
 
 static void insert_locked(struct vmem *vm, uint32_t at, struct mapping *m)
@@ -240,8 +227,7 @@ static status_t unmap_piece(struct vmem *vm, uint64_t va, uint64_t end, uint64_t
 		break;
 	}
 	spin_unlock(&vm->lock);
-	if (spare)
-		mapping_free(vm, spare);
+	mapping_free(vm, spare);
 	return st;
 }
 
@@ -360,8 +346,7 @@ status_t vmem_map(struct vmem *vm, struct frame *f, uint64_t offset, uint64_t *v
 		}
 	}
 	spin_unlock(&vm->lock);
-	if (m)
-		mapping_free(vm, m);
+	mapping_free(vm, m);
 	return st;
 }
 
@@ -387,8 +372,7 @@ status_t vmem_protect(struct vmem *vm, uint64_t va, uint64_t size, uint32_t prot
 		if (st == OK && !(spare[have] = mapping_alloc(vm)))
 			st = ERR_NO_MEMORY;
 		if (st < 0) {
-			if (spare[0])
-				mapping_free(vm, spare[0]);
+			mapping_free(vm, spare[0]);
 			return st;
 		}
 	}
@@ -410,8 +394,7 @@ status_t vmem_protect(struct vmem *vm, uint64_t va, uint64_t size, uint32_t prot
 	}
 	spin_unlock(&vm->lock);
 	for (unsigned i = 0; i < 2; i++)
-		if (spare[i])
-			mapping_free(vm, spare[i]);
+		mapping_free(vm, spare[i]);
 	/* Translations come back by faults, with the new access. A restart sets the same access again. */
 	at = MAX(va, progress_of(&was, SYS_vmem_protect, vm->obj.id));
 	while (st == OK && at < end) {
@@ -443,22 +426,6 @@ status_t vmem_fault(struct vmem *vm, uint64_t va, uint32_t access)
 		st = pt_map(vm, ALIGN_DOWN(va, PAGE_SIZE), phys, m->prot, m->frame->kind == FRAME_PHYS ? m->frame->cache : 0);
 	spin_unlock(&vm->lock);
 	return st;
-}
-
-/* What is present stays so: a restart goes on behind it. */
-static status_t commit(const struct progress *was, struct vmem *vm, uint64_t va, uint64_t size)
-{
-	if (!range_ok(va, size))
-		return ERR_INVALID;
-	uint64_t end = va + size, at = MAX(va, progress_of(was, SYS_vmem_commit, vm->obj.id));
-	for (unsigned work = 1; at < end; at += PAGE_SIZE, work++) {
-		status_t st = vmem_fault(vm, at, PROT_ALL);
-		if (st < 0)
-			return st == ERR_FAULT ? ERR_NOT_FOUND : st;
-		if (work % 16 == 0 && sched_preempt_point())
-			return progress_restart(SYS_vmem_commit, vm->obj.id, at + PAGE_SIZE);
-	}
-	return OK;
 }
 
 status_t vmem_resolve(struct vmem *vm, uint64_t va, uint32_t access, uint64_t *phys)
@@ -517,11 +484,8 @@ bool vmem_destroy(struct object *o)
 		remove_locked(vm, vm->n_maps - 1);
 		spin_unlock(&vm->lock);
 	}
-	if (vm->maps) {
-		kfree(vm->maps, vm->cap_maps * sizeof(void *));
-		budget_release(vm->obj.payer, CHARGE_KERNEL, vm->cap_maps * sizeof(void *));
-		vm->maps = NULL;
-	}
+	budget_kfree(vm->obj.payer, vm->maps, vm->cap_maps * sizeof(void *));
+	vm->maps = NULL;
 	return !vm->root || pt_destroy_some(vm);
 }
 
@@ -529,11 +493,8 @@ bool vmem_destroy(struct object *o)
 
 static status_t own_or(handle_t h, uint32_t rights, struct vmem **vm)
 {
-	if (!h) {
-		*vm = CURRENT_PROCESS->vmem;
-		return OK;
-	}
-	return LOOKUP(h, OBJ_VMEM, rights, vm);
+	*vm = CURRENT_PROCESS->vmem;
+	return h ? LOOKUP(h, OBJ_VMEM, rights, vm) : OK;
 }
 
 uint32_t prot_of_rights(uint32_t rights)
@@ -583,12 +544,25 @@ status_t sys_vmem_protect(handle_t h, uint64_t va, uint64_t size, uint32_t prot)
 	return st < 0 ? st : vmem_protect(vm, va, size, prot);
 }
 
+/* What is present stays so: a restart goes on behind it. */
 status_t sys_vmem_commit(handle_t h, uint64_t va, uint64_t size)
 {
 	struct progress was = progress_load();
 	struct vmem *vm;
 	status_t st = own_or(h, RIGHT_MAP, &vm);
-	return st < 0 ? st : commit(&was, vm, va, size);
+	if (st < 0)
+		return st;
+	if (!range_ok(va, size))
+		return ERR_INVALID;
+	uint64_t end = va + size, at = MAX(va, progress_of(&was, SYS_vmem_commit, vm->obj.id));
+	for (unsigned work = 1; at < end; at += PAGE_SIZE, work++) {
+		st = vmem_fault(vm, at, PROT_ALL);
+		if (st < 0)
+			return st == ERR_FAULT ? ERR_NOT_FOUND : st;
+		if (work % 16 == 0 && sched_preempt_point())
+			return progress_restart(SYS_vmem_commit, vm->obj.id, at + PAGE_SIZE);
+	}
+	return OK;
 }
 
 status_t sys_vmem_query(handle_t h, uint64_t va, struct mapping_info *info)

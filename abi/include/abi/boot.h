@@ -19,6 +19,9 @@
 #define BOOT_KERNEL_MIN 0xffffffff80000000ull
 #define BOOT_KERNEL_MAX 0xffffffffc0000000ull
 
+#define BOOT_TSC_HZ_MIN 100000000ull
+#define BOOT_TSC_HZ_MAX 20000000000ull
+
 enum boot_mem_type {
 	BOOT_MEM_USABLE = 1,        /* free for the kernel at once */
 	BOOT_MEM_LOADER = 2,        /* boot_info, its arrays, loader page tables: free once read */
@@ -138,6 +141,7 @@ struct boot_info {
 	uint32_t entropy_len;       /* bytes of `entropy` that EFI_RNG_PROTOCOL filled; 0: none */
 	uint8_t  entropy[64];       /* erased by the kernel after it was handed on */
 
+	uint64_t tsc_hz;            /* ticks a second, BOOT_TSC_HZ_MIN..MAX; a guess where nothing could tell */
 	uint64_t tsc_loader;        /* TSC at efi_main's first instruction */
 	uint64_t tsc_exit;          /* TSC just before the jump */
 	uint32_t bus_masters_off;   /* PCI functions whose bus mastering the loader switched off */
@@ -149,5 +153,5 @@ _Static_assert(sizeof(struct boot_mem) == 24, "boot ABI");
 _Static_assert(sizeof(struct boot_segment) == 32, "boot ABI");
 _Static_assert(sizeof(struct boot_image) == 24 + 8 * 32, "boot ABI");
 _Static_assert(sizeof(struct boot_acpi) == 64 + 8 * 256 + 16 * 16 + 8 * 16 + 8 * 16, "boot ABI");
-_Static_assert(sizeof(struct boot_info) == 848 + sizeof(struct boot_acpi), "boot ABI");
+_Static_assert(sizeof(struct boot_info) == 856 + sizeof(struct boot_acpi), "boot ABI");
 _Static_assert(sizeof(struct boot_info) <= PAGE_SIZE, "the Frame that shows it is one page");

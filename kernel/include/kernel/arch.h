@@ -20,8 +20,8 @@ void *mmio_map(uint64_t phys, uint64_t size, int cache);
 void arch_short_path(bool on);
 
 /* ---- clocks [clock.c] ---- */
-/* Calibrates the TSC (CPUID 15h/16h, else HPET, else PIT) and says in the log which. Uses acpi.h. */
-void clock_init(void);
+/* hz: the TSC's rate; the clock starts at 0. */
+void clock_init(uint64_t hz);
 uint64_t clock_ns(void);                    /* since clock_init; monotonic */
 uint64_t clock_at(uint64_t tsc);            /* what clock_ns said, or would have said, then */
 uint64_t clock_tsc_at(uint64_t ns);         /* the other way round; FOREVER stays FOREVER */

@@ -23,6 +23,9 @@ enum budget_item { CHARGE_PAGES, CHARGE_KERNEL, CHARGE_HANDLES, CHARGE_THREADS, 
 /* ERR_NO_MEMORY (pages, kernel bytes) or ERR_LIMIT. */
 must_use status_t budget_charge(struct budget *b, enum budget_item item, uint64_t n);
 void budget_release(struct budget *b, enum budget_item item, uint64_t n);
+/* kmalloc and kfree at b's expense. NULL: the Budget or the memory is used up (ERR_NO_MEMORY). */
+must_use void *budget_kmalloc(struct budget *b, size_t size);
+void budget_kfree(struct budget *b, void *p, size_t size);
 struct budget *budget_create(struct budget *parent, const struct budget_limits *limits, status_t *why);
 struct budget *budget_root(void);
 /* Is b `top` or below it? */

@@ -12,9 +12,7 @@ struct irq {
 	struct watchers watchers;
 };
 
-struct irq *irq_create(struct irq_pin pin, struct budget *payer, status_t *why);
 bool irq_destroy(struct object *o);
-void irq_ack(struct irq *irq);
 void irq_interrupt(uint8_t vector);     /* from the trap */
 
 struct resource { struct object obj; uint32_t kind; uint64_t base, count; };       /* all fixed */

@@ -17,7 +17,6 @@ struct page {
 	uint16_t reserved;
 };
 #define PAGE_ARRAY ((struct page *)0xffffc00000000000ull)
-always_inline struct page *page_of(uint64_t phys) { return &PAGE_ARRAY[phys >> PAGE_SHIFT]; }
 
 struct budget;
 

@@ -7,7 +7,6 @@
 #include <abi/types.h>
 
 struct spinlock { volatile uint8_t held; };
-#define SPINLOCK_INIT { 0 }
 
 void spin_wait(struct spinlock *l);     /* slow path: another CPU holds it */
 

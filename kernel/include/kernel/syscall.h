@@ -46,5 +46,10 @@ always_inline status_t progress_restart(uint32_t call, uint64_t object_id, uint6
 
 #define CURRENT_PROCESS (current_thread()->process)
 
+/* A handle of the current process to what was just created; the creator's reference goes. o NULL: why it could not be. [object.c] */
+status_t object_install(struct object *o, uint32_t rights, handle_t *h, status_t why);
+/* Is h a Resource, with these rights, that shows the machine as a whole? [hardware.c] */
+status_t resource_info(handle_t h, uint32_t rights);
+
 /* Looks a handle of the current process up. */
 #define LOOKUP(h, objtype, need, out) handle_lookup(CURRENT_PROCESS->table, h, objtype, need, (struct object **)(out), NULL)

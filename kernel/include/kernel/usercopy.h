@@ -10,7 +10,6 @@
 
 must_use status_t copy_in(void *dst, user_in_t src, size_t size);
 must_use status_t copy_out(user_out_t dst, const void *src, size_t size);
-always_inline user_in_t user_in_add(user_in_t p, uint64_t n) { p.va += n; return p; }
 always_inline user_out_t user_out_add(user_out_t p, uint64_t n) { p.va += n; return p; }
 always_inline bool user_range_ok(uint64_t va, uint64_t size)
 {

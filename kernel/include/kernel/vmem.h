@@ -61,7 +61,6 @@ must_use status_t frame_page(struct frame *f, uint64_t index, uint64_t *phys);
 uint64_t frame_peek(struct frame *f, uint64_t index);       /* 0: not present */
 /* Gives back pages [first, first + n); bounded: *done says how many indexes were handled. */
 void frame_drop_pages(struct frame *f, uint64_t first, uint64_t n, uint64_t *done);
-status_t frame_copy(struct frame *f, uint64_t offset, uint64_t user_va, uint64_t len, bool to_user, uint64_t *done);
 bool frame_destroy(struct object *o);
 
 /* ---- vmem.c ---- */

@@ -4,8 +4,7 @@
  * wraps every 55 ms. Intel 8254 data sheet; port 61h: any PC chip set manual.
  */
 #include "clock_source.h"
-#include <kernel/arch.h>
-#include <kernel/x86.h>
+#include "cpu.h"
 
 enum {
 	CHANNEL2 = 0x42, COMMAND = 0x43, PORT61 = 0x61,
@@ -16,17 +15,17 @@ enum {
 
 static uint32_t read_counter(void)
 {
-	outb(COMMAND, LATCH_2);
-	uint32_t low = inb(CHANNEL2);
-	return 0xffff & ~(low | (uint32_t)inb(CHANNEL2) << 8);
+	out8(COMMAND, LATCH_2);
+	uint32_t low = in8(CHANNEL2);
+	return 0xffff & ~(low | (uint32_t)in8(CHANNEL2) << 8);
 }
 
 bool pit_start(struct clock_source *s)
 {
-	outb(PORT61, (uint8_t)((inb(PORT61) & ~SPEAKER & 0x0f) | GATE2));
-	outb(COMMAND, MODE_2_RATE);
-	outb(CHANNEL2, 0);
-	outb(CHANNEL2, 0);              /* 0 counts as 65536 */
+	out8(PORT61, (uint8_t)((in8(PORT61) & ~SPEAKER & 0x0f) | GATE2));
+	out8(COMMAND, MODE_2_RATE);
+	out8(CHANNEL2, 0);
+	out8(CHANNEL2, 0);              /* 0 counts as 65536 */
 	*s = (struct clock_source){ .name = "PIT", .read = read_counter, .period_fs = 838095345, .bits = 16 };
 	return true;
 }
@@ -34,5 +33,5 @@ bool pit_start(struct clock_source *s)
 /* Gate closed: the channel stands still. */
 void pit_stop(void)
 {
-	outb(PORT61, inb(PORT61) & 0x0f & ~(GATE2 | SPEAKER));
+	out8(PORT61, in8(PORT61) & 0x0f & ~(GATE2 | SPEAKER));
 }
