@@ -40,7 +40,7 @@ enum { TYPES = 16 };
  * a thread, k its stack. u text of a URI or a name, L its length, p pointer, H pointer to handles, e struct exec_args, c command, n number.
  */
 static const struct { const char *name; char kind; } value_names[] = {
-	{ "len", 'l' }, { "deadline", 'd' }, { "va", 'a' }, { "value", 'a' }, { "size", 's' }, { "entry", 't' }, { "stack", 'k' }, { "prot", 'f' }, { "flags", 'f' },
+	{ "len", 'l' }, { "deadline", 'd' }, { "va", 'a' }, { "value", 'a' }, { "sum", 'p' }, { "size", 's' }, { "entry", 't' }, { "stack", 'k' }, { "prot", 'f' }, { "flags", 'f' },
 	{ "rights", 'f' }, { "how", 'f' }, { "kind", 'f' }, { "which", 'f' }, { "what", 'f' }, { "event", 'f' }, { "width", 'f' }, { "priority", 'f' }, { "reason", 'f' },
 	{ "room", 'f' }, { "n", 'f' }, { "skip", 'f' },
 };
