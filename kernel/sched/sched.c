@@ -408,17 +408,13 @@ struct regs *sched_switch(struct thread *t, struct thread *next)
 struct regs *syscall_finish(status_t status)
 {
 	struct thread *t = current_thread();
-	if (status == STATUS_BLOCKED || status == STATUS_REGS) {
-		if (status == STATUS_REGS)
-			t->regs.vector = REGS_SYSCALL;
-	} else {
+	if (status != STATUS_BLOCKED)           /* else whoever wakes it sets them */
 		t->regs.vector = REGS_SYSCALL;
-		if (status == STATUS_RESTART) {
-			t->regs.rip -= 2;       /* the SYSCALL instruction; its registers are as they were */
-		} else {
-			t->regs.rax = (uint64_t)status;
-			t->regs.rdi = t->regs.r8 = t->regs.r9 = 0;
-		}
+	if (likely(status > STATUS_REGS)) {
+		t->regs.rax = (uint64_t)status;
+		t->regs.rdi = t->regs.r8 = t->regs.r9 = 0;
+	} else if (status == STATUS_RESTART) {
+		t->regs.rip -= 2;               /* the SYSCALL instruction; its registers are as they were */
 	}
 	return kernel_leave();
 }
