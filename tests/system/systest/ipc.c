@@ -57,6 +57,7 @@ static void answer(struct event *e, struct reply *r)
 		r->mint = true;
 		r->mint_badge = e->w[0];
 		r->mint_rights = (uint32_t)e->w[1];
+		r->mint_silent = e->w[2];
 		break;
 	case OP_INFO:
 		r->w[0] = e->badge, r->w[1] = e->rights, r->w[2] = e->in_len, r->w[3] = e->out_len, r->w[4] = e->n_handles, r->w[5] = e->flags;
@@ -454,6 +455,55 @@ static void mint(void)
 	server_stop();
 }
 
+static handle_t silent;
+
+static void keep_on_silent(struct worker *w)
+{
+	struct msg m = { .op = OP_KEEP };
+	w->result = ipc_call(silent, &m);
+}
+
+/* No CLOSE, however it ends: at rest, with a command under way, or because nobody has room for it. */
+static void silence(void)
+{
+	static struct worker w;
+	server_start();
+	STILL_FINE();
+	uint64_t closes = server.closes;
+	for (unsigned under_way = 0; under_way < 2; under_way++) {
+		struct msg m = { .op = OP_MINT, .w = { 0x2000, RIGHT_READ, true } };
+		DONE(ipc_call(server.session, &m));
+		silent = m.handles[0];
+		m = (struct msg){ .op = OP_INFO };
+		DONE(ipc_call(silent, &m));
+		EQ(m.w[0], 0x2000);
+		if (under_way) {
+			server.kept = 0;
+			DONE(worker_start(&w, keep_on_silent, NULL, PRIORITY_NORMAL));
+			for (unsigned i = 0; i < GRACE_MS && !server.kept; i++)
+				pause_ms(1);
+			CHECK(server.kept);
+		}
+		DONE(handle_close(silent));
+		EQ(ipc_call(silent, &m), ERR_BAD_HANDLE);
+		if (under_way) {
+			m = (struct msg){ .op = OP_RELEASE };
+			DONE(ipc_call(server.session, &m));
+			DONE(worker_join(&w));
+			EQ(w.result, 9);
+		}
+		pause_ms(5);
+		EQ(server.closes, closes);
+	}
+	for (unsigned i = 0; i < 200; i++) {            /* more than the reaper lets wait */
+		struct msg m = { .op = OP_MINT, .w = { i, RIGHT_READ, true } };
+		DONE(ipc_call(server.session, &m));
+		DONE(handle_close(m.handles[0]));
+	}
+	EQ(server.closes, closes);
+	server_stop();
+}
+
 static void deadlines(void)
 {
 	server_start();
@@ -780,6 +830,7 @@ const struct test ipc_tests[] = {
 	{ "ipc-uris", uris },
 	{ "ipc-handles", passing },
 	{ "ipc-mint", mint },
+	{ "ipc-silence", silence },
 	{ "ipc-deadlines", deadlines },
 	{ "ipc-queue", queue },
 	{ "ipc-forged-ids", forged_ids },
