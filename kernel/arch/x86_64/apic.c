@@ -11,7 +11,6 @@
  * known to some 100 ppm) or much too early (deadlines behind the counter's range, 10 s at least, are cut
  * to it): whoever handles VECTOR_TIMER looks at the clock and sets the timer again if nothing is due.
  */
-#include "clock_source.h"
 #include <abi/objects.h>
 #include <kernel/acpi.h>
 #include <kernel/arch.h>

@@ -1,1 +1,0 @@
-/* Nothing is left here: the loader measures the TSC (efiloader/clock.c). apic.c names this file. */
