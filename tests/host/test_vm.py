@@ -1,5 +1,7 @@
 """vm: what waits for a machine waits as long as that machine had a processor; a line that nobody reads loses nothing."""
 import os
+import threading
+import socket
 import pathlib
 import subprocess
 import sys
@@ -58,3 +60,19 @@ def test_an_unread_line_holds_everything(tmp_path):
     assert os.read(machine.line, 65536) == b""
     os.close(machine.line)
     os.close(machine.keys)
+
+
+def test_closing_twice_closes_nothing_of_others(tmp_path):
+    machine = vm.Machine.__new__(vm.Machine)
+    machine.pipes = type("", (), {"name": str(tmp_path), "cleanup": lambda self: None})()
+    machine._open_line()        # pylint: disable=protected-access
+    machine.process = subprocess.Popen(["true"])
+    machine.reader = threading.Thread(target=lambda: None)
+    machine.reader.start()
+    machine.control, far = socket.socketpair()
+    far.close()
+    machine.close()
+    others = [os.open(os.devnull, os.O_RDONLY) for _ in range(4)]       # the lowest numbers that are free
+    machine.close()
+    for other in others:
+        os.close(other)         # OSError if it was closed

@@ -296,9 +296,10 @@ class Machine:
     def _read(self):
         """The serial line's own thread: an unread line would hold the guest up."""
         pending = b""
+        line = self.line
         while True:
             try:
-                data = os.read(self.line, 65536)
+                data = os.read(line, 65536)
             except OSError:
                 data = b""
             with self.changed:
@@ -348,8 +349,10 @@ class Machine:
         self.status = self.process.wait()
         self._line_is_theirs()
         self.reader.join(5)
-        os.close(self.line)
-        os.close(self.keys)
+        ours, self.line, self.keys = (self.line, self.keys), None, None
+        for end in ours:
+            if end is not None:         # a second close() must not end what has the number now
+                os.close(end)
         self.control.close()
         self.pipes.cleanup()
 
