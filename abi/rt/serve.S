@@ -116,7 +116,7 @@ svc_serve:
 .Ldispatch:
 	dispatch
 	cmp	$LATER, %rax
-	je	.Ldispatched
+	je	.Llater
 	cmpq	$0, C_REPLY(%rbx)
 	jne	.Lwith_handle
 .Lanswer:                               /* RBP is 0 as it came, without handles; without RETURN_MINT R15 does not count */
@@ -202,7 +202,7 @@ svc_serve:
 	mov	%r12, C_PATH_LEN(%rbx)
 	dispatch
 	cmp	$LATER, %rax
-	je	.Ldispatched
+	je	.Llater
 	xor	%r15d, %r15d
 	mov	%r15, C_PATH(%rbx)
 	mov	%r15, C_PATH_LEN(%rbx)
@@ -210,6 +210,23 @@ svc_serve:
 	cmp	%r15, C_REPLY(%rbx)
 	je	.Lanswer
 	jmp	.Lwith_handle
+
+/* Nothing to answer now: as plan_accept in svc.c. */
+.Llater:
+	xor	%r15d, %r15d
+	mov	%r15, C_CMD(%rbx)
+	mov	%r15, C_PATH(%rbx)
+	mov	%r15, C_PATH_LEN(%rbx)
+	mov	%r15b, C_PLAIN(%rbx)
+	mov	%r15, C_REPLY(%rbx)
+	mov	%r15, C_MINT_BADGE(%rbx)
+	mov	%r15d, C_MINT_RIGHTS(%rbx)
+	mov	ANSWER(%rbx), %rdi
+	shr	$32, %rdi               /* the Port */
+	mov	$SYS_accept, %eax
+	mov	$-1, %rbp
+	xor	%ebx, %ebx
+	jmp	.Lenter
 
 .Lwith_handle:
 	movabs	$MINT_ONLY, %rcx

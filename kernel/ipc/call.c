@@ -281,8 +281,9 @@ status_t sys_forward(cmd_id_t id, handle_t session, uint32_t skip, uint32_t righ
 	}
 	/* The sender may leave while it is on its way. */
 	struct process *late = command_detached(c) ? c->late : NULL;
-	/* Off this Port; with its handles, path and windows it goes on under the other Session. */
-	struct residue r = { 0 };
+	/* Off this Port; with its handles, path and windows it goes on under the other Session, and may go the short way back. */
+	struct session *close = NULL;
+	struct port *dispatch = NULL;
 	this_cpu()->commands_accepted--;
 	if (c->cancel == CANCEL_QUEUED) {
 		list_remove(&c->event);
@@ -290,7 +291,7 @@ status_t sys_forward(cmd_id_t id, handle_t session, uint32_t skip, uint32_t righ
 	}
 	if (p->suspect == c) {
 		port_suspect_locked(p, NULL);
-		r.dispatch = OBJ_GET(p);
+		dispatch = OBJ_GET(p);
 	}
 	bool cancelled = c->cancel != CANCEL_NONE;
 	c->state = CMD_IDLE;
@@ -300,18 +301,18 @@ status_t sys_forward(cmd_id_t id, handle_t session, uint32_t skip, uint32_t righ
 	c->redelivered = false;
 	c->server = NULL;
 	c->hops++;
-	c->extra = 1;
 	c->path_offset = (uint16_t)(c->path_offset + skip);
 	c->path_len = (uint16_t)(c->path_len - skip);
 	c->rights &= rights & had & to->rights;
 	if (--from->in_flight == 0 && from->closing == SESSION_CLOSE_PENDING)
-		r.close = from;
+		close = from;
 	c->session = to;
 	if (!PLANTED(no_carry))
 		c->priority = command_priority(c);      /* the short path has left it open */
 	struct thread *caller = c->submitted ? NULL : c->caller;
 	spin_unlock(&p->lock);
-	residue_drop(&r);
+	if (unlikely(close || dispatch))
+		residue_drop(&(struct residue){ .close = close, .dispatch = dispatch });
 	bool submitted = c->submitted, told = submitted && c->sender;
 	st = cancelled ? ERR_CANCELLED : port_send(to->port, c, false);
 	if (unlikely(st < 0)) {

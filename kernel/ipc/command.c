@@ -250,7 +250,6 @@ void command_finish_locked(struct command *c, struct residue *r)
 			r->handles[i] = c->handles[i];
 		c->path = NULL;
 		c->n_handles = 0;
-		c->hops = 0;
 		c->extra = 0;
 	}
 	if (unlikely(c->submitted)) {

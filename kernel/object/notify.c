@@ -32,25 +32,7 @@ struct notify *notify_create(struct budget *payer, status_t *why)
 	return n;
 }
 
-/* n has bits for p, both locked: to a thread that waits for nothing else, which is to be woken; or into the queue: NULL. */
-always_inline struct thread *deliver_locked(struct port *p, struct notify *n)
-{
-	struct thread *t = NULL;
-	if (unlikely(p->dead || n->queued || !n->bits))
-		return NULL;
-	if (likely(!p->pending && !list_empty(&p->waiters))) {
-		t = LIST_FIRST(&p->waiters, struct thread, run);
-		list_remove(&t->run);
-		regs_event(&t->regs, ACCEPT_NOTIFY, notify_take_locked(n), n->badge);
-	} else {
-		n->queued = true;
-		list_push_back(&p->events, &n->in_port);
-		p->pending++;
-	}
-	return t;
-}
-
-/* The Port's lock comes first, and another CPU has it. */
+/* What is not so simple: another CPU has a lock that comes first, timers go on, or nobody waits for nothing else. */
 static noinline void signal_slowly(struct notify *n)
 {
 	struct thread *t = NULL;
@@ -63,8 +45,16 @@ static noinline void signal_slowly(struct notify *n)
 		return;
 	spin_lock(&p->lock);
 	spin_lock(&n->lock);
-	if (n->port == p)
-		t = deliver_locked(p, n);
+	bool deliver = n->port == p && n->bits && !n->queued && !p->dead;
+	if (deliver && !p->pending && !list_empty(&p->waiters)) {
+		t = LIST_FIRST(&p->waiters, struct thread, run);
+		list_remove(&t->run);
+		regs_event(&t->regs, ACCEPT_NOTIFY, notify_take_locked(n), n->badge);
+	} else if (deliver) {
+		n->queued = true;
+		list_push_back(&p->events, &n->in_port);
+		p->pending++;
+	}
 	spin_unlock(&n->lock);
 	spin_unlock(&p->lock);
 	if (t)
@@ -72,22 +62,28 @@ static noinline void signal_slowly(struct notify *n)
 	OBJ_PUT(p);
 }
 
+/* Bits for a thread that waits for nothing else go into its registers at once. */
 void notify_signal(struct notify *n, uint64_t bits)
 {
 	spin_lock(&n->lock);
 	n->bits |= bits;
 	struct port *p = n->port;
-	bool locked = p && spin_trylock(&p->lock);
-	struct thread *t = NULL;
-	if (likely(locked)) {
-		t = deliver_locked(p, n);
+	if (unlikely(!p || !spin_trylock(&p->lock))) {
+		spin_unlock(&n->lock);
+	} else if (likely(n->bits && !n->resting && !p->pending && !p->dead && !list_empty(&p->waiters))) {
+		struct thread *t = LIST_FIRST(&p->waiters, struct thread, run);
+		list_remove(&t->run);
+		regs_event(&t->regs, ACCEPT_NOTIFY, n->bits, n->badge);
+		n->bits = 0;
 		spin_unlock(&p->lock);
-	}
-	spin_unlock(&n->lock);
-	if (likely(t))
+		spin_unlock(&n->lock);
 		sched_wake(t);
-	else if (unlikely(p && !locked))
-		signal_slowly(n);
+		return;
+	} else {
+		spin_unlock(&p->lock);
+		spin_unlock(&n->lock);
+	}
+	signal_slowly(n);
 }
 
 static void unqueue(struct notify *n)
@@ -305,11 +301,8 @@ status_t notify_set_timer(struct notify *n, unsigned bit, uint64_t deadline, uin
 	return OK;
 }
 
-void watchers_fire(struct watchers *w, bool last)
+static noinline void fire_each_locked(struct watchers *w)
 {
-	spin_lock(&w->lock);
-	if (last)
-		w->fired = true;
 	/*
 	 * Signalling takes Port locks, which come first; so one binding at a time. The Notify is held meanwhile, so
 	 * its bindings stay, and with them our place in the list, unless its owner binds the bit anew: then `last` was set.
@@ -326,6 +319,27 @@ void watchers_fire(struct watchers *w, bool last)
 		OBJ_PUT(n);
 	}
 	spin_unlock(&w->lock);
+}
+
+void watchers_fire(struct watchers *w, bool last)
+{
+	spin_lock(&w->lock);
+	if (last)
+		w->fired = true;
+	/*
+	 * A single one, as nearly always, needs no count: what still has references is not freed before this CPU has left the
+	 * kernel. An idle one is not waited for.
+	 */
+	struct list *node = w->list.next;
+	struct binding *b = CONTAINER_OF(node, struct binding, in_source);
+	if (unlikely(node == &w->list || node->next != &w->list || !current_thread() || !__atomic_load_n(&b->notify->obj.refs, __ATOMIC_RELAXED))) {
+		fire_each_locked(w);
+		return;
+	}
+	struct notify *n = b->notify;
+	uint64_t bit = 1ull << b->bit;
+	spin_unlock(&w->lock);
+	notify_signal(n, bit);
 }
 
 /* ---- system calls ---- */

@@ -81,11 +81,23 @@ static noinline void make_ready_queued(struct thread *t)
 		cpu_work(WORK_RESCHED);
 }
 
+/* Before its deadline. */
+static noinline void make_ready_early(struct thread *t, bool direct)
+{
+	deadline_off(t);
+	if (direct)
+		sched_wake_direct(t);
+	else
+		sched_wake(t);
+}
+
 always_inline void make_ready(struct thread *t, bool direct)
 {
 	struct percpu *c = this_cpu();
-	if (unlikely(t->special & SPECIAL_DEADLINE))
-		deadline_off(t);
+	if (unlikely(t->special & SPECIAL_DEADLINE)) {
+		make_ready_early(t, direct);
+		return;
+	}
 	t->wait = WAIT_NONE;
 	/* Who is more urgent than the current one runs next whatever that does, like the other side of a call: not by way of the queue. */
 	if (!c->next && (direct || (c->current && t->priority > c->current->priority))) {
@@ -281,48 +293,13 @@ static struct thread *choose(struct percpu *c)
 	return next;
 }
 
-/*
- * The commonest ways out: the caller or server that a command woke runs next, in the same slice; or somebody more urgent whom
- * the current thread woke. Nothing more urgent than those is ready. Otherwise NULL.
- */
-static struct thread *direct_switch(struct percpu *c, struct thread *t, uint32_t work)
+static noinline struct regs *leave_slowly(struct percpu *c)
 {
-	struct thread *next = c->next;
-	if (!next || work != WORK_RESCHED || !t || c->run_top > next->priority || next->dying)
-		return NULL;
-	if (t->state == THREAD_RUNNING) {
-		if (next->priority <= t->priority || t->dying)
-			return NULL;
-		uint64_t tsc = rdtsc();
-		spin_lock(&c->run_lock);
-		put_back_locked(c, t, false);
-		spin_unlock(&c->run_lock);
-		begin_slice(c, next, tsc);
-		t->cpu_time_tsc += tsc - c->run_since_tsc;
-		c->run_since_tsc = tsc;
-		set_timer(c, tsc);
-	}
-	c->next = NULL;
-	c->current = next;
-	next->state = THREAD_RUNNING;
-	arch_save_bases(t);
-	if (t->fpu || next->fpu || c->fpu_on)
-		fpu_switch(t, next);
-	arch_switch_to(next);
-	return next;
-}
-
-struct regs *kernel_leave(void)
-{
-	struct percpu *c = this_cpu();
 	for (;;) {
-		uint32_t work = c->work & ~(uint32_t)WORK_RESTORE;
+		uint32_t work = c->work;
 		struct thread *t = c->current;
 		c->work = 0;
 		c->epoch++;
-		struct thread *next = direct_switch(c, t, work);
-		if (likely(next))
-			return &next->regs;
 		if (work & WORK_REAP) {
 			reap_some();
 			work |= c->work;
@@ -346,6 +323,50 @@ struct regs *kernel_leave(void)
 		}
 		return &t->regs;
 	}
+}
+
+/* What a direct switch seldom needs. */
+static noinline struct regs *leave_rest(struct percpu *c, struct thread *from, struct thread *to)
+{
+	fpu_switch(from, to);
+	set_timer(c, rdtsc());
+	return &to->regs;
+}
+
+/*
+ * The commonest ways out come first: the caller or server that a command woke runs next, in the same slice; or somebody more urgent
+ * whom the current thread woke. Nothing more urgent than those is ready. All calls are the last thing done, so that no register
+ * has to be saved.
+ */
+struct regs *kernel_leave(void)
+{
+	struct percpu *c = this_cpu();
+	struct thread *t = c->current, *next = c->next;
+	bool rest = false;
+	if (!next || (c->work & ~(uint32_t)WORK_RESTORE) != WORK_RESCHED || !t || c->run_top > next->priority || next->dying)
+		return leave_slowly(c);
+	if (t->state == THREAD_RUNNING) {
+		if (next->priority <= t->priority || t->dying)
+			return leave_slowly(c);
+		uint64_t tsc = rdtsc();
+		spin_lock(&c->run_lock);
+		put_back_locked(c, t, false);
+		spin_unlock(&c->run_lock);
+		begin_slice(c, next, tsc);
+		t->cpu_time_tsc += tsc - c->run_since_tsc;
+		c->run_since_tsc = tsc;
+		rest = c->timer_set_tsc > c->slice_end || reap_urgent();
+	}
+	c->work = 0;
+	c->epoch++;
+	c->next = NULL;
+	c->current = next;
+	next->state = THREAD_RUNNING;
+	arch_save_bases(t);
+	arch_switch_to(next);
+	if (unlikely(rest || t->fpu || next->fpu || c->fpu_on))
+		return leave_rest(c, t, next);
+	return &next->regs;
 }
 
 /* The next one of the same priority at once, if that is all there is to it; else the long way. */

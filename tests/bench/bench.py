@@ -104,7 +104,7 @@ def print_profiles(done):
         for address, count in cells.items():
             at = bisect.bisect_right(addresses, address) - 1
             name = symbols[at][1] if at >= 0 else hex(address)
-            sums[name] = sums.get(name, 0) + count / int(rounds)
+            sums[name] = sums.get(name, 0) + count / rounds
         print(f"\n{case}: {sum(sums.values()):.1f} in the kernel")
         for name, count in sorted(sums.items(), key=lambda item: -item[1]):
             if count >= 0.5:
@@ -132,8 +132,9 @@ def inside(profile):
         if "bench: done" not in text or len(done) != len(regions):
             print(f"bench: the program inside ended early: {len(done)} cases, {len(regions)} counts", file=sys.stderr)
             figures["incomplete"] = True
-        for (case, rounds), (user, kernel) in zip(done, regions):
-            figures[case] = (user + kernel) / int(rounds)
+        done = [(case, parts or int(rounds)) for (case, rounds), (_, _, parts) in zip(done, regions)]
+        for (case, rounds), (user, kernel, _) in zip(done, regions):
+            figures[case] = (user + kernel) / rounds
         if profile:
             print_profiles(done)
     return figures

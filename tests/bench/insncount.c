@@ -7,9 +7,11 @@
  *
  *   L total              the code whose bytes are HEX ran for the first time: the loader's entry
  *   H total              after that, and until the first mark: a CPU halted, so whatever was to be done is done
- *   R user kernel        at mark 2: instructions since mark 1, at addresses below and above 2^47; if there were marks 3
- *                        in between, only those from each mark 3 to the mark 4 that followed
- *   P address count      before R, with profile=on: how often a kernel instruction ran between the marks
+ *   R user kernel parts  at mark 2: instructions since mark 1, at addresses below and above 2^47; if there were marks 3
+ *                        in between, only those from each mark 3 to the mark 4 that followed, and how many such parts. One
+ *                        that is more than thrice the one before had something else in it, a timer or another program: it is
+ *                        left out
+ *   P address count      before R, with profile=on: how often a kernel instruction ran between the marks, or in those parts
  *
  * "total" counts from reset. A halted CPU executes nothing, so waiting costs nothing here; an iteration of a
  * REP instruction counts as one. The counters are plain additions: one vCPU, or -accel tcg,thread=single.
@@ -45,12 +47,13 @@ PUBLIC int qemu_plugin_version = 1;
 enum { ENTRY_MAX = 32, CELLS = 1 << 17 };
 
 static uint64_t count[2], begin[2];     /* [0] user and firmware, [1] kernel */
-static uint64_t go[2], parts[2];        /* of a region counted in parts */
+static uint64_t go[2], parts[2], n_parts, last_part;    /* of a region counted in parts */
 static bool in_parts, going;
 static uint8_t entry[ENTRY_MAX];
 static size_t entry_len;
 static bool entered, marked, profile;
-static struct { uint64_t address, count; } cells[CELLS];        /* hashed by address; 0: free */
+static struct { uint64_t address, at; } cells[CELLS];   /* hashed by address, 0: free; at: in what follows */
+static uint64_t n_cells, addresses[CELLS / 2], ran[CELLS / 2], ran_go[CELLS / 2], ran_parts[CELLS / 2];
 static FILE *out;
 
 static unsigned long long total(void)
@@ -64,24 +67,36 @@ static void on_mark(unsigned int cpu, void *user)
 	marked = true;
 	if ((intptr_t)user == 3) {
 		memcpy(go, count, sizeof(go));
+		memcpy(ran_go, ran, n_cells * sizeof(ran[0]));
 		in_parts = going = true;
 	} else if ((intptr_t)user == 4) {
+		uint64_t size = count[0] - go[0] + count[1] - go[1];
+		going = going && (!last_part || size <= 3 * last_part);
 		for (unsigned i = 0; going && i < 2; i++)
 			parts[i] += count[i] - go[i];
+		if (going) {
+			n_parts++;
+			last_part = size;
+		}
+		for (size_t i = 0; going && i < n_cells; i++)
+			ran_parts[i] += ran[i] - ran_go[i];
 		going = false;
 	} else if ((intptr_t)user == 1) {
 		memcpy(begin, count, sizeof(begin));
 		memset(parts, 0, sizeof(parts));
+		n_parts = last_part = 0;
 		in_parts = going = false;
-		for (size_t i = 0; i < CELLS; i++)
-			cells[i].count = 0;
+		memset(ran, 0, sizeof(ran));
+		memset(ran_go, 0, sizeof(ran_go));
+		memset(ran_parts, 0, sizeof(ran_parts));
 	} else {
-		for (size_t i = 0; i < CELLS; i++)
-			if (cells[i].count)
-				fprintf(out, "P %llx %llu\n", (unsigned long long)cells[i].address, (unsigned long long)cells[i].count);
+		const uint64_t *sums = in_parts ? ran_parts : ran;
+		for (size_t i = 0; i < n_cells; i++)
+			if (sums[i])
+				fprintf(out, "P %llx %llu\n", (unsigned long long)addresses[i], (unsigned long long)sums[i]);
 		for (unsigned i = 0; !in_parts && i < 2; i++)
 			parts[i] = count[i] - begin[i];
-		fprintf(out, "R %llu %llu\n", (unsigned long long)parts[0], (unsigned long long)parts[1]);
+		fprintf(out, "R %llu %llu %llu\n", (unsigned long long)parts[0], (unsigned long long)parts[1], (unsigned long long)n_parts);
 		fflush(out);
 	}
 }
@@ -107,12 +122,14 @@ static void on_halt(unsigned int cpu, void *user)
 static uint64_t *cell(uint64_t address)
 {
 	size_t at = (address * 0x9e3779b97f4a7c15ull) >> 47;
-	for (size_t i = 0; i < CELLS / 2; i++, at = (at + 1) % CELLS)
-		if (cells[at].address == address || !cells[at].address) {
-			cells[at].address = address;
-			return &cells[at].count;
-		}
-	return NULL;
+	for (; cells[at].address; at = (at + 1) % CELLS)
+		if (cells[at].address == address)
+			return &ran[cells[at].at];
+	if (n_cells == CELLS / 2)
+		return NULL;
+	cells[at].address = addresses[n_cells] = address;
+	cells[at].at = n_cells;
+	return &ran[n_cells++];
 }
 
 /* Whether the code from the first instruction of a block on is the loader's entry. */

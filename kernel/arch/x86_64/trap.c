@@ -65,11 +65,11 @@ static void user_exception(struct thread *t, uint64_t address)
 static void interrupt(uint64_t vector)
 {
 	this_cpu()->interrupts++;
-	if (vector == VECTOR_TIMER) {
+	if (likely(vector >= VECTOR_IRQ_FIRST && vector <= VECTOR_IRQ_LAST)) {
+		irq_interrupt((uint8_t)vector);
+	} else if (vector == VECTOR_TIMER) {
 		apic_eoi();
 		sched_timer_interrupt();
-	} else if (vector >= VECTOR_IRQ_FIRST && vector <= VECTOR_IRQ_LAST) {
-		irq_interrupt((uint8_t)vector);
 	} else if (vector == VECTOR_RESCHED) {
 		apic_eoi();
 		cpu_work(WORK_RESCHED);
@@ -78,7 +78,7 @@ static void interrupt(uint64_t vector)
 	}
 }
 
-struct regs *trap_user(struct regs *r)
+static noinline struct regs *exception(struct regs *r)
 {
 	struct thread *t = current_thread();
 	if (r->vector == EXC_PF) {
@@ -90,13 +90,19 @@ struct regs *trap_user(struct regs *r)
 			user_exception(t, address);
 		else if (likely(!this_cpu()->work))
 			return r;
-	} else if (r->vector >= 32) {
-		interrupt(r->vector);
 	} else if (r->vector == EXC_NM && !t->fpu && fpu_first_use(t) == OK) {
 		;
 	} else {
 		user_exception(t, 0);
 	}
+	return kernel_leave();
+}
+
+struct regs *trap_user(struct regs *r)
+{
+	if (unlikely(r->vector < 32))
+		return exception(r);
+	interrupt(r->vector);
 	return kernel_leave();
 }
 

@@ -40,6 +40,7 @@ struct command {
 	bool            lead : 1;       /* while QUEUED: the first of its payer, and leads `peers` */
 	bool            overdue : 1;    /* submitted: wanted back since the last look (grace_fire) */
 	uint8_t         faults;         /* servers that died of it in a row */
+	uint8_t         hops;           /* forwards so far */
 	struct session *session;        /* (f) borrowed: it counts us in flight; says which Port */
 	union {
 		struct thread  *caller; /* (f) borrowed; NULL: detached, or CLOSE */
@@ -54,7 +55,6 @@ struct command {
 	uint32_t        op;             /* detached: the operation; submitted: pid of the sender, low half */
 	uint32_t        rights;         /* (f) the Session's, as far as the handle has them */
 	uint16_t        path_len, path_offset, path_size;
-	uint8_t         hops;           /* forwards so far */
 	uint8_t         n_handles;
 	uint32_t        handle_rights[IPC_HANDLES];
 	char           *path;           /* kernel's copy: path_len bytes at path_offset; owned if path_size > 0, else in the caller */

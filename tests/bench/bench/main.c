@@ -15,6 +15,11 @@
 #define OWN_URI     "initfs:///bin/bench"
 #define NOTHING_URI "initfs:///bin/nothing"
 #define FILE_URI    "initfs:///etc/services/sh"
+#define FORWARD_URI "front://disk/etc/services/sh"
+#define MOUNT       "disk/"
+
+/* The 8254's channel 0, an ISA edge on irq 0: nothing has to be told that its interrupt was served. */
+enum { PIT_CHANNEL0 = 0, PIT_COMMAND = 3, PIT_RATE_GENERATOR = 0x34, PIT_DIVISOR = 119 /* 0.1 ms */, PIT_IRQ = 0 };
 
 enum { ROUNDS = 2000, WARM = 64, FAULT_PAGES = 512, STACK = 16 * KiB };
 enum { BIT_WAKE = 0 };
@@ -32,7 +37,7 @@ static uint64_t own_size;
 
 /* Everything a case needs; what it does not use is 0. */
 struct ctx {
-	handle_t session, port, own_port, file, notify, process, image, socket;
+	handle_t session, port, own_port, file, notify, process, image, socket, behind, ns;
 	uint64_t image_size, len;
 };
 
@@ -87,6 +92,47 @@ static int serve_loop(void)
 	return (int)svc_run(&svc);
 }
 
+/* Opens what it has. */
+static status_t on_open(void *self unused, struct svc_cmd *c, const struct file_open_req *q unused, struct file_open_rep *p)
+{
+	p->type = FILE_REGULAR;
+	c->mint = true;
+	c->mint_badge = 7;
+	c->mint_rights = RIGHT_READ;
+	return OK;
+}
+
+static void on_close(void *self unused, uint64_t badge unused)
+{
+}
+
+static int serve_open(void)
+{
+	static const struct file_ops ops = { .open = on_open };
+	struct svc svc;
+	MUST(svc_init(&svc, &file_proto, &ops, NULL));
+	svc.on_close = on_close;
+	return (int)svc_run(&svc);
+}
+
+/* Passes on what lies below its mount point, without it. */
+static status_t on_open_forward(void *self, struct svc_cmd *c, const struct file_open_req *q unused, struct file_open_rep *p unused)
+{
+	if (strncmp(c->path, MOUNT, sizeof(MOUNT) - 1) != 0)
+		return ERR_NOT_FOUND;
+	status_t st = forward(c->cmd, *(handle_t *)self, sizeof(MOUNT) - 1, RIGHT_ALL);
+	return st == OK ? SVC_LATER : st;
+}
+
+static int serve_forward(void)
+{
+	static const struct file_ops ops = { .open = on_open_forward };
+	handle_t behind = start_handle("behind");
+	struct svc svc;
+	MUST(svc_init(&svc, &file_proto, &ops, &behind));
+	return (int)svc_run(&svc);
+}
+
 /* A byte for every request of as many bytes as its argument says. */
 static int serve_socket(size_t size)
 {
@@ -118,9 +164,9 @@ static void other_side(struct ctx *c, const char *role)
 	MUST(session_create(c->port, 1, RIGHT_READ | RIGHT_WRITE, &c->session));
 	MUST(socket_pair(SOCKET_STREAM, &c->socket, &theirs));
 	struct spawn_handle give[] = { { .name = "port", .handle = c->port }, { .name = "stderr", .handle = start_handle("stderr") },
-		{ .name = "socket", .handle = theirs } };
+		{ .name = "socket", .handle = theirs }, { .name = "behind", .handle = c->behind } };
 	struct spawn s = { .image = own_image, .image_size = own_size, .argc = 2, .argv = argv,
-		.handles = give, .n_handles = 3, .priority = self.priority, .level = self.level };
+		.handles = give, .n_handles = c->behind ? 4 : 3, .priority = self.priority, .level = self.level };
 	MUST(spawn(&s, &c->process, &pid, NULL));
 	handle_close(theirs);
 }
@@ -158,6 +204,17 @@ static bool threads_stop;
 static void wait_for_bits(struct ctx *c)
 {
 	MUST(raw_wait(c->port, &threads_stop));
+	thread_exit();
+}
+
+static uint64_t volatile interrupts_left;
+
+static void count_interrupts(struct ctx *c)
+{
+	static const bool once = true;
+	while (raw_wait(c->port, &once) >= 0)
+		if (interrupts_left)
+			interrupts_left--;
 	thread_exit();
 }
 
@@ -222,6 +279,14 @@ static void run_notify(struct ctx *c, uint64_t n)
 		MARK_GO();
 		MUST(notify_signal(c->notify, 1ull << BIT_WAKE));
 	}
+}
+
+/* An interrupt finds this thread somewhere in the loop, whose few instructions count, too. */
+static void run_interrupts(struct ctx *c unused, uint64_t n)
+{
+	interrupts_left = n;
+	while (interrupts_left)
+		MARK_GO();
 }
 
 /* The other one yields as often as we do. */
@@ -303,6 +368,20 @@ static void run_open_read(struct ctx *c unused, uint64_t n)
 	}
 }
 
+/* The Session is closed, and its CLOSE served, between the parts that count. */
+static void run_open_forward(struct ctx *c, uint64_t n)
+{
+	while (n--) {
+		struct msg m = { .in = FORWARD_URI, .in_len = sizeof(FORWARD_URI) - 1, .flags = IPC_PATH | IPC_URI };
+		MARK_GO();
+		file_open_ask(&m, &(struct file_open_req){ .flags = OPEN_READ });
+		MUST(ipc_call(c->ns, &m));
+		MARK_STOP();
+		file_close(m.handles[0]);
+		thread_yield();
+	}
+}
+
 static void run_stat(struct ctx *c unused, uint64_t n)
 {
 	struct stat st;
@@ -367,6 +446,59 @@ static void calls(void)
 	c.len = 4 * KiB;
 	measure("socket-4k", run_socket, &c);
 	other_side_end(&c);
+}
+
+static void forwarding(void)
+{
+	struct ctx back = { 0 }, front = { 0 };
+
+	other_side(&back, "serve-open");
+	front.behind = back.session;
+	other_side(&front, "serve-forward");
+	MUST(ns_create(&front.ns));
+	MUST(ns_bind(front.ns, "front", 5, front.session));
+	measure("open-forward", run_open_forward, &front);
+	handle_close(front.ns);
+	other_side_end(&front);
+	other_side_end(&back);
+}
+
+static handle_t granted(const char *uri)
+{
+	handle_t file, h;
+	uint64_t size;
+	MUST(file_open(uri, OPEN_READ, &file));
+	MUST(file_map(file, &h, &size));
+	file_close(file);
+	return h;
+}
+
+static void interrupts(void)
+{
+	struct ctx c = { 0 };
+	handle_t res_irq = granted("grant://irq1"), res_io = granted("grant://ioports1"), irq, io;
+
+	MUST(port_create(0, &c.port));
+	MUST(notify_create(&c.notify));
+	MUST(notify_port(c.notify, c.port, 1));
+	MUST(irq_create(res_irq, PIT_IRQ, IRQ_ISA, &irq));
+	MUST(ioports_create(res_io, 0x40, 4, &io));
+	MUST(notify_bind(c.notify, BIT_WAKE, irq));
+	MUST(io_write(io, PIT_COMMAND, 1, PIT_RATE_GENERATOR));
+	MUST(io_write(io, PIT_CHANNEL0, 1, PIT_DIVISOR & 0xff));
+	MUST(io_write(io, PIT_CHANNEL0, 1, PIT_DIVISOR >> 8));
+	handle_t waiter = thread_start(count_interrupts, &c, PRIORITY_NORMAL);
+	MUST(thread_set_priority(0, PRIORITY_NORMAL - 1));
+	MUST(irq_ack(irq));
+	measure("interrupt", run_interrupts, &c);
+	MUST(thread_set_priority(0, PRIORITY_NORMAL));
+	handle_close(irq);
+	handle_close(io);
+	handle_close(c.notify);
+	handle_close(c.port);           /* which ends the waiter */
+	handle_close(waiter);
+	handle_close(res_irq);
+	handle_close(res_io);
 }
 
 static void scheduling(void)
@@ -447,6 +579,10 @@ static int role(const char *name)
 		return serve_buffers();
 	if (!strcmp(name, "serve-loop"))
 		return serve_loop();
+	if (!strcmp(name, "serve-open"))
+		return serve_open();
+	if (!strcmp(name, "serve-forward"))
+		return serve_forward();
 	if (!strcmp(name, "serve-socket-1"))
 		return serve_socket(1);
 	if (!strcmp(name, "serve-socket-4k"))
@@ -466,7 +602,9 @@ int main(int argc, char **argv)
 	MUST(file_map(file, &own_image, &own_size));
 	file_close(file);
 	calls();
+	forwarding();
 	scheduling();
+	interrupts();
 	memory_and_programs();
 	files();
 	vector_calls();

@@ -602,9 +602,15 @@ static void nested(unsigned lane)
 	send_words(lane, OP_INFO, 0, 0);
 }
 
+/* More often than one command may be: each begins at none. */
 static void forwarded(unsigned lane)
 {
-	send_words(lane, OP_FORWARD, 1, 2);
+	for (unsigned i = 0; i < 10; i++)
+		send_words(lane, OP_FORWARD, 1, 2);
+	struct ipc_regs r = windows_to(session, OP_FORWARD, "abc", 3, NULL, 0);
+	r.r15 |= (uint64_t)IPC_PATH << 58;
+	note_call(lane, &r);
+	send_words(lane, OP_INFO, 0, 0);
 	send_window(lane, OP_FORWARD, client_buf, 10, client_buf, 10, 0, 0);
 	send_words(lane, OP_ECHO, 0, 0);
 }
@@ -989,7 +995,7 @@ static void show(const struct scene *s)
 	X(mint, .client = mint, .n_servers = 1, .calls = 3, .returns = 3) \
 	X(account, .client = account, .n_servers = 1, .calls = 2, .returns = 2) \
 	X(nested, .client = nested, .n_servers = 1, .calls = 11, .returns = 11) \
-	X(forwarded, .client = forwarded, .n_servers = 1, .calls = 3, .returns = 1) \
+	X(forwarded, .client = forwarded, .n_servers = 1, .calls = 14, .returns = 14) \
 	X(submits, .client = submits, .n_servers = 1, .calls = 25, .returns = 0, .submitted = true) \
 	X(submits_waiting, .client = submits, .n_servers = 1, .server_priority = CLIENT_PRIORITY - 4, .calls = 24, .returns = 21, .submitted = true) \
 	X(event, .client = event, .n_servers = 1, .calls = 4, .returns = 2) \
