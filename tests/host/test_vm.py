@@ -1,10 +1,10 @@
 """vm: what waits for a machine waits as long as that machine had a processor; a line that nobody reads loses nothing."""
 import os
-import threading
-import socket
 import pathlib
+import socket
 import subprocess
 import sys
+import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
