@@ -8,8 +8,8 @@
 #include <kernel/log.h>
 #include <kernel/mm.h>
 #include <kernel/panic.h>
-#include <kernel/sched.h>
 #include <kernel/process.h>
+#include <kernel/sched.h>
 #include <kernel/x86.h>
 
 #define SAME(type, field, n) _Static_assert(offsetof(struct type, field) == (n), #type "." #field " in offsets.h")
@@ -261,9 +261,8 @@ static void idle_loop(void)
 {
 	struct percpu *c = this_cpu();
 	for (;;) {
-		if (c->run_mask || c->next) {
+		if (c->run_mask || c->next)
 			user_restore(kernel_leave());
-		}
 		if (reap_pending()) {
 			c->epoch++;
 			reap_some();

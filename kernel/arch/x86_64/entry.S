@@ -117,16 +117,21 @@ light_slow:
 	mov %rbx, R_RBX(%rcx)
 	jmp syscall_slow
 
-/* thread_yield: no arguments, no results. */
-	.globl entry_yield
-	.p2align 4
-entry_yield:
+/* What C functions keep. RSP = the current thread. */
+.macro save_kept
 	mov %r15, R_R15(%rsp)
 	mov %r14, R_R14(%rsp)
 	mov %r13, R_R13(%rsp)
 	mov %r12, R_R12(%rsp)
 	mov %rbp, R_RBP(%rsp)
 	mov %rbx, R_RBX(%rsp)
+.endm
+
+/* thread_yield: no arguments, no results. */
+	.globl entry_yield
+	.p2align 4
+entry_yield:
+	save_kept
 	mov %gs:PC_KSTACK, %rsp
 	call sched_yield                /* returns the registers to continue with */
 	mov %rax, %rdi
@@ -134,12 +139,7 @@ entry_yield:
 
 /* All others: everything is saved before C runs, so that the thread can be left at any point. */
 .macro save_rest
-	mov %r15, R_R15(%rsp)
-	mov %r14, R_R14(%rsp)
-	mov %r13, R_R13(%rsp)
-	mov %r12, R_R12(%rsp)
-	mov %rbp, R_RBP(%rsp)
-	mov %rbx, R_RBX(%rsp)
+	save_kept
 	mov %rdi, R_RDI(%rsp)
 	mov %rsi, R_RSI(%rsp)
 	mov %rdx, R_RDX(%rsp)

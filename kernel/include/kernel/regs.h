@@ -12,6 +12,8 @@ struct regs {
 	uint64_t vector, error;
 	uint64_t rip, cs, rflags, rsp, ss;
 } aligned(16);
+_Static_assert(sizeof(struct regs) == 22 * 8, "entry.S");
+
 /* What accept gives for an event: nothing in any register but these. */
 always_inline void regs_event(struct regs *r, uint64_t kind, uint64_t bits, uint64_t badge)
 {
@@ -20,4 +22,3 @@ always_inline void regs_event(struct regs *r, uint64_t kind, uint64_t bits, uint
 	r->rsi = bits;
 	r->r13 = badge;
 }
-_Static_assert(sizeof(struct regs) == 22 * 8, "entry.S");
