@@ -105,7 +105,7 @@ struct brief_answer brief_return(struct thread *t)
 	struct thread *caller = c->caller;
 	if (!caller || ((caller->special | t->special) & ~SPECIAL_FPU) || c->session->closing || this_cpu()->run_top > caller->priority)
 		goto out;
-	if (from->r15 >> 32 && (int64_t)from->r13 >= 0 && !mint(p, caller, from, c->payer, &a.handle))
+	if ((from->r15 >> 32 & RETURN_MINT) && (int64_t)from->r13 >= 0 && !mint(p, caller, from, c->payer, &a.handle))
 		goto out;
 	a.command = c;                          /* the Port stays locked */
 	return a;
