@@ -100,10 +100,12 @@ struct brief_answer brief_return(struct thread *t)
 	struct port *p;
 	if (handle_lookup(t->table, (handle_t)(from->rax >> 32), OBJ_PORT, RIGHT_SERVE, (struct object **)&p, NULL) < 0 || !spin_trylock(&p->lock))
 		return a;
-	if (c->id != from->rdi || c->state != CMD_ACCEPTED || (c->extra | COMMAND_BRIEF) != COMMAND_BRIEF || c->session->port != p || p->pending)
+	/* Accepted here, or another lock covers the command. */
+	if (t->wait_port != p || c->id != from->rdi || c->state != CMD_ACCEPTED || (c->extra | COMMAND_BRIEF) != COMMAND_BRIEF || p->pending)
 		goto out;
 	struct thread *caller = c->caller;
-	if (!caller || ((caller->special | t->special) & ~SPECIAL_FPU) || c->session->closing || this_cpu()->run_top > caller->priority)
+	if (!caller || caller->on_cpu || ((caller->special | t->special) & ~SPECIAL_FINE) || !(caller->affinity >> this_cpu()->cpu & 1) ||
+	    c->session->closing || this_cpu()->run_top > caller->priority)
 		goto out;
 	if ((from->r15 >> 32 & RETURN_MINT) && (int64_t)from->r13 >= 0 && !mint(p, caller, from, c->payer, &a.handle))
 		goto out;
@@ -147,7 +149,7 @@ bool brief_submit(struct thread *t)
 	}
 	list_remove(&c->node);
 	spin_unlock(&q->lock);
-	list_remove(&to->run);
+	port_waiter_off_locked(p, to);
 	words_to(c->w, from);
 	c->in = from->r13;
 	c->out = from->r14;
@@ -208,7 +210,7 @@ always_inline void wait_here(struct port *p, struct thread *t, struct thread *ne
 void brief_accept(struct thread *t)
 {
 	struct port *p;
-	if (t->regs.rbp != FOREVER || (t->special & ~SPECIAL_FPU) || t->priority != t->base_priority ||
+	if (t->regs.rbp != FOREVER || (t->special & ~SPECIAL_FINE) || t->priority != t->base_priority ||
 	    handle_lookup(t->table, (handle_t)t->regs.rdi, OBJ_PORT, RIGHT_SERVE, (struct object **)&p, NULL) < 0 || !spin_trylock(&p->lock))
 		return;
 	if (!p->pending && !p->dead && p->acceptor == t->process->pid && port_admits_locked(p, t->process))
@@ -221,7 +223,7 @@ void brief_complete(struct thread *t)
 	const struct regs *from = &t->regs;
 	struct command *c = t->serving;
 	struct port *p, *q;
-	if (c->id != from->rdi || c->extra != COMMAND_SUBMITTED || from->rbx || from->rbp || from->r15 >> 32 || (t->special & ~SPECIAL_FPU) || trace_on ||
+	if (c->id != from->rdi || c->extra != COMMAND_SUBMITTED || from->rbx || from->rbp || from->r15 >> 32 || (t->special & ~SPECIAL_FINE) || trace_on ||
 	    handle_lookup(t->table, (handle_t)(from->rax >> 32), OBJ_PORT, RIGHT_SERVE, (struct object **)&p, NULL) < 0 || !spin_trylock(&p->lock))
 		return;
 	struct session *s = c->session;
@@ -232,11 +234,11 @@ void brief_complete(struct thread *t)
 	if (!spin_trylock(&q->lock))
 		goto out;
 	struct thread *to = LIST_FIRST(&q->waiters, struct thread, run);
-	if (q->pending || list_empty(&q->waiters) || q->dead || (uint32_t)to->process->pid != c->op || (to->special & ~SPECIAL_FPU) || this_cpu()->run_top > to->priority) {
+	if (q->pending || list_empty(&q->waiters) || q->dead || (uint32_t)to->process->pid != c->op || (to->special & ~SPECIAL_FINE) || this_cpu()->run_top > to->priority) {
 		spin_unlock(&q->lock);
 		goto out;
 	}
-	list_remove(&to->run);
+	port_waiter_off_locked(q, to);
 	struct regs *r = &to->regs;
 	regs_event(r, ACCEPT_COMPLETION, from->rsi, from->r13);
 	r->rdx = from->rdx, r->r10 = from->r10, r->r8 = from->r8, r->r9 = from->r9, r->r12 = from->r12;
@@ -281,11 +283,13 @@ always_inline int64_t window(cmd_id_t id, uint64_t offset, uint64_t user, uint64
 	struct command *c = t->serving;
 	if (c->id != id || c->state != CMD_ACCEPTED || t->progress_key || len > PAGE_SIZE)
 		return -1;
-	struct port *p = c->session->port;
-	if (!spin_trylock(&p->lock))
+	/* Another thread of this process may be answering it: its Session can go at any time, but not its memory (command_port). */
+	const struct session *s = __atomic_load_n(&c->session, __ATOMIC_ACQUIRE);
+	struct port *p = s ? s->port : NULL;
+	if (!p || !spin_trylock(&p->lock))
 		return -1;
 	int64_t done = -1;
-	if (c->id == id && c->state == CMD_ACCEPTED && c->server == t->process && c->session->port == p && !c->submitted && c->caller) {
+	if (c->id == id && c->state == CMD_ACCEPTED && c->server == t->process && c->session == s && !c->submitted && c->caller) {
 		const struct thread *caller = c->caller;
 		const char *path = to_caller ? NULL : c->path;
 		uint64_t at = path ? (uint64_t)path + c->path_offset : to_caller ? caller->regs.r14 : caller->regs.r13;

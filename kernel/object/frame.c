@@ -9,6 +9,7 @@
 #include <kernel/mm.h>
 #include <kernel/panic.h>
 #include <kernel/sched.h>
+#include <kernel/smp.h>
 #include <kernel/syscall.h>
 #include <kernel/vmem.h>
 
@@ -192,31 +193,39 @@ uint64_t frame_peek(struct frame *f, uint64_t index)
  */
 void frame_drop_pages(struct frame *f, uint64_t first, uint64_t n, uint64_t *done)
 {
-	uint64_t end = first + n, at = first;
-	for (unsigned work = 0; at < end && work < 64; work++) {
-		spin_lock(&f->lock);
+	uint64_t end = first + n, at = first, phys[64], base = first, taken = 0;
+	spin_lock(&f->lock);
+	for (unsigned work = 0; at < end && work < ARRAY_LEN(phys); work++) {
 		uint64_t hole = hole_locked(f, at);
+		if (hole && taken)
+			break;
 		if (hole) {
 			at = ALIGN_DOWN(at, hole) + hole;
-			spin_unlock(&f->lock);
+			base = at;
 			continue;
 		}
-		uint64_t *slot = slot_locked(f, at, false), phys = *slot;
+		uint64_t *slot = slot_locked(f, at, false);
+		phys[at++ - base] = *slot;
+		taken += *slot != 0;
 		*slot = 0;
-		if (phys) {
-			f->committed--;
-			ACCOUNT_SUB(pages_frames, 1);
-		}
-		spin_unlock(&f->lock);
-		if (phys) {
-			if (!list_empty(&f->maps))
-				vmem_zap(f, at, phys);
-			page_free(phys, 0);
-			budget_release(f->obj.payer, CHARGE_PAGES, 1);
-		}
-		at++;
 	}
+	f->committed -= taken;
+	spin_unlock(&f->lock);
 	*done = MIN(at, end) - first;
+	if (!taken)
+		return;
+	ACCOUNT_SUB(pages_frames, taken);
+	vmem_zap(f, base, phys, at - base);
+	/* Another CPU may be copying to or from them, for a command's window or frame_read (found without a count). */
+	if (f->obj.refs) {
+		object_get(&f->obj);
+		cpus_wait_left();
+		OBJ_PUT(f);
+	}
+	for (uint64_t i = 0; i < at - base; i++)
+		if (phys[i])
+			page_free(phys[i], 0);
+	budget_release(f->obj.payer, CHARGE_PAGES, taken);
 }
 
 /* Frees the nodes of the tree; bounded, deepest first. */
@@ -291,15 +300,9 @@ status_t sys_frame_device(handle_t resource, uint64_t phys, uint64_t size, uint3
 	return object_install((struct object *)f, RIGHT_ALL & ~RIGHT_EXEC, h, why);
 }
 
-status_t sys_frame_resize(handle_t h, uint64_t size)
+static status_t resize(struct frame *f, uint64_t n)
 {
-	struct frame *f;
-	status_t st = LOOKUP(h, OBJ_FRAME, RIGHT_WRITE, &f);
-	if (st < 0)
-		return st;
-	uint64_t n = (size >> PAGE_SHIFT) + ((size & (PAGE_SIZE - 1)) != 0);
-	if (f->kind != FRAME_ANONYMOUS || !size || n > FRAME_PAGES_MAX)
-		return ERR_INVALID;
+	status_t st;
 	/* What an earlier cut left above the end goes first: its pages must not come back as new ones. */
 	for (bool resized = false; ; resized = true) {
 		/* From the end, in steps that grow where there are only holes: a piece that is too much at once is halved. */
@@ -327,6 +330,24 @@ status_t sys_frame_resize(handle_t h, uint64_t size)
 		if (st < 0)
 			return st;
 	}
+}
+
+status_t sys_frame_resize(handle_t h, uint64_t size)
+{
+	struct frame *f;
+	status_t st = LOOKUP(h, OBJ_FRAME, RIGHT_WRITE, &f);
+	if (st < 0)
+		return st;
+	uint64_t n = (size >> PAGE_SHIFT) + ((size & (PAGE_SIZE - 1)) != 0);
+	if (f->kind != FRAME_ANONYMOUS || !size || n > FRAME_PAGES_MAX)
+		return ERR_INVALID;
+	if (__atomic_exchange_n(&f->resizing, true, __ATOMIC_ACQUIRE)) {
+		sched_yield_current();
+		return STATUS_RESTART;
+	}
+	st = resize(f, n);
+	__atomic_store_n(&f->resizing, false, __ATOMIC_RELEASE);
+	return st;
 }
 
 status_t sys_frame_decommit(handle_t h, uint64_t offset, uint64_t size)

@@ -76,7 +76,7 @@ static struct irq *irq_create(struct irq_pin pin, struct budget *payer, status_t
 			line_vector[pin.gsi] = (uint8_t)v;
 			break;
 		}
-	if (irq->vector && !ioapic_route(pin, irq->vector, this_cpu()->apic_id)) {
+	if (irq->vector && !ioapic_route(pin, irq->vector, percpu_all[0]->apic_id)) {
 		by_vector[irq->vector] = NULL;
 		line_vector[pin.gsi] = 0;
 		irq->vector = 0;
@@ -105,12 +105,17 @@ bool irq_destroy(struct object *o)
 /* Level lines stay masked until the driver has served the device; edges must not be lost, so they are not masked. */
 void irq_interrupt(uint8_t vector)
 {
+	spin_lock(&irq_lock);
 	struct irq *irq = by_vector[vector];
+	if (irq && !object_try_get(&irq->obj))
+		irq = NULL;
 	if (irq && irq->pin.level)
 		ioapic_mask(irq->pin.gsi, true);
+	spin_unlock(&irq_lock);
 	apic_eoi();
 	if (irq)
 		watchers_fire(&irq->watchers, false);
+	OBJ_PUT(irq);
 }
 
 status_t sys_irq_create(handle_t h, uint32_t line, uint32_t flags, handle_t *out)

@@ -183,9 +183,7 @@ static bool end_threads(struct process *p)
 			continue;
 		if (work++ == 16)
 			return false;
-		if (t->state != THREAD_DEAD)
-			thread_die(t);
-		if (t->state != THREAD_DEAD || t == current_thread()) {
+		if (!thread_die(t)) {
 			left = true;
 			continue;
 		}
@@ -408,7 +406,7 @@ static status_t process_crash(struct process *p, uint32_t which, bool next)
 		struct spinlock *queue = &percpu_all[t->cpu]->run_lock;
 		spin_lock(queue);
 		bool waits = t->state == THREAD_BLOCKED && t->wait == WAIT_ACCEPT;
-		if (!t->dying && (t->state == THREAD_READY || (waits && next))) {
+		if (!t->dying && !t->on_cpu && (t->state == THREAD_READY || (waits && next))) {
 			t->regs.rip = p->entry + (1 + which) * CRASH_STRIDE;
 			st = OK;
 		}

@@ -8,6 +8,7 @@
 #include <kernel/mm.h>
 #include <kernel/plant.h>
 #include <kernel/sched.h>
+#include <kernel/smp.h>
 #include <kernel/syscall.h>
 #include <kernel/vmem.h>
 
@@ -445,27 +446,32 @@ status_t vmem_resolve(struct vmem *vm, uint64_t va, uint32_t access, uint64_t *p
 }
 
 /*
- * The Frame no longer has `phys` at `index`: no translation may remain. Lists of mappings are
+ * The Frame no longer has these pages at `index` and behind (0: had none): no translation may remain. Lists of mappings are
  * locked after Vmems elsewhere, so here the Vmem's lock is only tried.
  */
-void vmem_zap(struct frame *f, uint64_t index, uint64_t phys)
+void vmem_zap(struct frame *f, uint64_t index, const uint64_t *phys, uint64_t n)
 {
 again:
 	spin_lock(&f->maps_lock);
 	LIST_EACH(node, &f->maps) {
 		struct mapping *m = CONTAINER_OF(node, struct mapping, in_frame);
-		uint64_t offset = index << PAGE_SHIFT;
-		if (offset < m->offset || offset >= m->offset + m->size)
+		uint64_t from = MAX(index << PAGE_SHIFT, m->offset), to = MIN((index + n) << PAGE_SHIFT, m->offset + m->size), first = 0, last = 0;
+		if (from >= to)
 			continue;
 		if (!spin_trylock(&m->vmem->lock)) {
 			spin_unlock(&f->maps_lock);
+			cpu_relax();
 			goto again;
 		}
-		uint64_t va = m->va + (offset - m->offset);
-		if (pt_lookup(m->vmem, va) == phys) {
-			pt_unmap(m->vmem, va);
-			tlb_flush(m->vmem, va, PAGE_SIZE);
+		for (uint64_t at = from; at < to; at += PAGE_SIZE) {
+			uint64_t va = m->va + (at - m->offset), was = phys[(at >> PAGE_SHIFT) - index];
+			if (was && pt_lookup(m->vmem, va) == was) {
+				pt_unmap(m->vmem, va);
+				first = first ? first : va;
+				last = va + PAGE_SIZE;
+			}
 		}
+		tlb_flush(m->vmem, first, last - first);
 		spin_unlock(&m->vmem->lock);
 	}
 	spin_unlock(&f->maps_lock);
@@ -475,7 +481,7 @@ again:
 bool vmem_destroy(struct object *o)
 {
 	struct vmem *vm = (struct vmem *)o;
-	arch_leave_vmem(vm);
+	tlb_leave(vm);
 	vmem_trim_cancel(vm);
 	for (unsigned work = 0; vm->n_maps; work++) {
 		if (work == 16)

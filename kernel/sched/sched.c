@@ -10,6 +10,7 @@
 #include <kernel/cpu.h>
 #include <kernel/panic.h>
 #include <kernel/sched.h>
+#include <kernel/smp.h>
 #include <kernel/x86.h>
 
 uint64_t noncanonical_count;            /* times a bad RIP was kept from SYSRET and IRET */
@@ -22,24 +23,63 @@ void sched_init(void)
 	slice_tsc = clock_ns_to_tsc(SLICE_NS);
 }
 
+static uint64_t idle_cpus;              /* atomic: CPUs that halt, or are about to and will look at all queues once more */
+
+static bool allowed(const struct thread *t, uint32_t cpu)
+{
+	return t->affinity >> cpu & 1;
+}
+
 static void enqueue_locked(struct percpu *c, struct thread *t, bool front)
 {
 	t->state = THREAD_READY;
 	t->cpu = c->cpu;
+	t->queue = t->priority;
+	t->queued = true;
 	if (front)
-		list_push_front(&c->run[t->priority], &t->run);
+		list_push_front(&c->run[t->queue], &t->run);
 	else
-		list_push_back(&c->run[t->priority], &t->run);
-	c->run_mask |= 1u << t->priority;
+		list_push_back(&c->run[t->queue], &t->run);
+	c->run_mask |= 1u << t->queue;
 	c->run_top = (uint8_t)(31 - __builtin_clz(c->run_mask));
 }
 
 static void dequeue_locked(struct percpu *c, struct thread *t)
 {
+	t->queued = false;
 	list_remove(&t->run);
-	if (list_empty(&c->run[t->priority]))
-		c->run_mask &= ~(1u << t->priority);
+	if (list_empty(&c->run[t->queue]))
+		c->run_mask &= ~(1u << t->queue);
 	c->run_top = c->run_mask ? (uint8_t)(31 - __builtin_clz(c->run_mask)) : 0;
+}
+
+/* Somebody idle among `cpus` is sent to look at the queues. What it is to find was stored before. */
+static void offer(uint64_t cpus)
+{
+	uint64_t idle = __atomic_fetch_or(&idle_cpus, 0, __ATOMIC_SEQ_CST) & cpus;
+	if (idle) {
+		__atomic_fetch_and(&idle_cpus, ~(idle & -idle), __ATOMIC_SEQ_CST);
+		cpu_kick(percpu_all[__builtin_ctzll(idle)]);
+	}
+}
+
+/* Where a thread that was woken goes: where it ran last if that is idle, else any idle CPU, else where it ran last. */
+static struct percpu *place(const struct thread *t)
+{
+	struct percpu *here = this_cpu();
+	if (cpu_count == 1)
+		return here;
+	uint64_t idle = __atomic_load_n(&idle_cpus, __ATOMIC_RELAXED) & t->affinity;
+	if (idle >> t->cpu & 1)
+		return percpu_all[t->cpu];
+	if ((idle >> here->cpu & 1) || (!here->current && allowed(t, here->cpu)))
+		return here;
+	if (idle) {
+		uint32_t cpu = (uint32_t)__builtin_ctzll(idle);
+		__atomic_fetch_and(&idle_cpus, ~(1ull << cpu), __ATOMIC_SEQ_CST);
+		return percpu_all[cpu];
+	}
+	return percpu_all[allowed(t, t->cpu) ? t->cpu : allowed(t, here->cpu) ? here->cpu : (uint32_t)__builtin_ctzll(t->affinity)];
 }
 
 void sched_block_current(enum wait_kind wait, uint64_t deadline)
@@ -49,7 +89,7 @@ void sched_block_current(enum wait_kind wait, uint64_t deadline)
 	t->wait = (uint8_t)wait;
 	t->regs.vector = REGS_SYSCALL;
 	if (deadline != FOREVER) {
-		t->special |= SPECIAL_DEADLINE;
+		thread_special_on(t, SPECIAL_DEADLINE);
 		timer_arm(&t->timer, deadline);
 	}
 	cpu_work(WORK_RESCHED);
@@ -58,7 +98,7 @@ void sched_block_current(enum wait_kind wait, uint64_t deadline)
 static noinline void deadline_off(struct thread *t)
 {
 	timer_disarm(&t->timer);
-	t->special &= (uint8_t)~SPECIAL_DEADLINE;
+	thread_special_off(t, SPECIAL_DEADLINE);
 }
 
 void sched_unblock_current(void)
@@ -72,13 +112,24 @@ void sched_unblock_current(void)
 
 static noinline void make_ready_queued(struct thread *t)
 {
-	struct percpu *c = this_cpu();
+	struct percpu *c = place(t);
+	uint64_t affinity = t->affinity;
+	uint8_t priority = t->priority;
 	spin_lock(&c->run_lock);
+	bool first = !c->run_mask;
 	enqueue_locked(c, t, false);
 	spin_unlock(&c->run_lock);
+	const struct thread *current = c->current;
+	bool urgent = !current || priority > current->priority;
 	/* Even when it does not run at once, slices begin to matter, and choose() sets the timer; unless it fires soon enough. */
-	if (!c->current || t->priority > c->current->priority || c->timer_set_tsc > c->slice_end)
+	if (c != this_cpu()) {
+		if (urgent || first)
+			cpu_kick(c);
+	} else if (urgent || c->timer_set_tsc > c->slice_end) {
 		cpu_work(WORK_RESCHED);
+	}
+	if (cpu_count > 1 && current)
+		offer(affinity);
 }
 
 /* Before its deadline. */
@@ -100,7 +151,7 @@ always_inline void make_ready(struct thread *t, bool direct)
 	}
 	t->wait = WAIT_NONE;
 	/* Who is more urgent than the current one runs next whatever that does, like the other side of a call: not by way of the queue. */
-	if (!c->next && (direct || (c->current && t->priority > c->current->priority))) {
+	if (!c->next && (direct || (c->current && t->priority > c->current->priority)) && allowed(t, c->cpu)) {
 		t->state = THREAD_READY;
 		t->cpu = c->cpu;
 		c->next = t;
@@ -113,32 +164,59 @@ always_inline void make_ready(struct thread *t, bool direct)
 void sched_wake(struct thread *t)        { make_ready(t, false); }
 void sched_wake_direct(struct thread *t) { make_ready(t, true); }
 
-void sched_remove(struct thread *t)
+/* Locks the run queue that t is in; NULL: it is in none. */
+static struct percpu *lock_queue_of(struct thread *t)
 {
-	struct percpu *c = percpu_all[t->cpu];
-	spin_lock(&c->run_lock);
-	if (c->next == t)
-		c->next = NULL;
-	else if (t->state == THREAD_READY)
-		dequeue_locked(c, t);
+	for (;;) {
+		struct percpu *c = percpu_all[__atomic_load_n(&t->cpu, __ATOMIC_RELAXED)];
+		spin_lock(&c->run_lock);
+		if (t->cpu == c->cpu && t->queued)
+			return c;
+		bool moved = t->cpu != c->cpu;
+		spin_unlock(&c->run_lock);
+		if (!moved)
+			return NULL;
+	}
+}
+
+bool sched_remove(struct thread *t)
+{
+	struct percpu *c = lock_queue_of(t);
+	if (!c)
+		return false;
+	dequeue_locked(c, t);
 	spin_unlock(&c->run_lock);
+	return true;
 }
 
 void sched_set_priority(struct thread *t, uint32_t priority)
 {
-	struct percpu *c = percpu_all[t->cpu];
-	spin_lock(&c->run_lock);
-	if (t->state == THREAD_READY && c->next != t && !list_empty(&t->run)) {
+	struct percpu *c = lock_queue_of(t);
+	t->priority = (uint8_t)priority;
+	if (c) {
 		dequeue_locked(c, t);
-		t->priority = (uint8_t)priority;
 		enqueue_locked(c, t, false);
-		cpu_work(WORK_RESCHED);
-	} else {
-		t->priority = (uint8_t)priority;
-		if (t == c->current)
-			cpu_work(WORK_RESCHED);
+		spin_unlock(&c->run_lock);
 	}
-	spin_unlock(&c->run_lock);
+	if (c && c != this_cpu())
+		cpu_kick(c);
+	else if (c || t == current_thread())
+		cpu_work(WORK_RESCHED);
+}
+
+void sched_replace(struct thread *t)
+{
+	struct percpu *c = lock_queue_of(t);
+	if (c) {
+		dequeue_locked(c, t);
+		spin_unlock(&c->run_lock);
+		make_ready_queued(t);
+	}
+	/* Whoever runs it looks; perhaps it is this CPU. */
+	for (uint32_t i = 0; !c && i < cpu_count; i++)
+		if (percpu_all[i]->current == t && percpu_all[i] != this_cpu())
+			cpu_kick(percpu_all[i]);
+	cpu_work(WORK_RESCHED);
 }
 
 void sched_drop_priority(void)
@@ -221,29 +299,71 @@ static struct thread *pick_locked(struct percpu *c)
 	return t;
 }
 
+/* The first thread of another CPU's queue that may run here. */
+static struct thread *steal(struct percpu *c)
+{
+	struct thread *found = NULL;
+	for (uint32_t i = 1; i < cpu_count && !found; i++) {
+		struct percpu *from = percpu_all[(c->cpu + i) % cpu_count];
+		if (!__atomic_load_n(&from->run_mask, __ATOMIC_RELAXED))
+			continue;
+		spin_lock(&from->run_lock);
+		for (uint32_t mask = from->run_mask; mask && !found; mask &= ~(1u << (31 - __builtin_clz(mask)))) {
+			unsigned looked = 0;
+			LIST_EACH(node, &from->run[31 - __builtin_clz(mask)]) {
+				struct thread *t = CONTAINER_OF(node, struct thread, run);
+				if (allowed(t, c->cpu))
+					found = t;
+				if (found || ++looked == 16)
+					break;
+			}
+		}
+		if (found)
+			dequeue_locked(from, found);
+		spin_unlock(&from->run_lock);
+	}
+	return found;
+}
+
+/* What only this CPU has of t goes into its struct; from here on another CPU may run it. */
+always_inline void put_down(struct thread *t)
+{
+	arch_save_bases(t);
+	if (t->fpu)
+		fpu_save(t);
+	__atomic_store_n(&t->on_cpu, false, __ATOMIC_RELEASE);
+}
+
+/* It was woken, perhaps before the CPU that it waited on has put it down. */
+always_inline void take_up(struct percpu *c, struct thread *t)
+{
+	while (unlikely(__atomic_load_n(&t->on_cpu, __ATOMIC_ACQUIRE)))
+		cpu_relax();
+	t->on_cpu = true;
+	t->state = THREAD_RUNNING;
+	t->cpu = c->cpu;
+	c->current = t;
+	if (t->fpu || c->fpu_on)
+		fpu_load(t);
+	arch_switch_to(t);
+}
+
 static void switch_to(struct percpu *c, struct thread *from, struct thread *to, uint64_t now)
 {
 	if (from) {
 		from->cpu_time_tsc += now - c->run_since_tsc;
-		arch_save_bases(from);
+		put_down(from);
 	}
 	c->run_since_tsc = now;
-	to->state = THREAD_RUNNING;
-	to->cpu = c->cpu;
-	c->current = to;
 	c->switches++;
-	if ((from && from->fpu) || to->fpu || c->fpu_on)
-		fpu_switch(from, to);
-	arch_switch_to(to);
+	take_up(c, to);
 }
 
 static void leave_cpu(struct percpu *c, struct thread *t)
 {
 	t->cpu_time_tsc += rdtsc() - c->run_since_tsc;
-	arch_save_bases(t);
-	if (t->fpu)
-		fpu_switch(t, t);
 	c->current = NULL;
+	put_down(t);
 }
 
 /* It goes on after others: first of its queue with the rest of its slice, or last when that is over. */
@@ -265,7 +385,8 @@ static struct thread *choose(struct percpu *c)
 	struct thread *t = c->current, *next;
 	uint64_t tsc = rdtsc();
 	spin_lock(&c->run_lock);
-	if (t && t->state == THREAD_RUNNING) {
+	bool moves = t && t->state == THREAD_RUNNING && unlikely(!allowed(t, c->cpu));
+	if (t && t->state == THREAD_RUNNING && likely(!moves)) {
 		bool ended = (c->run_mask & 1u << t->priority) && tsc >= c->slice_end;
 		if (c->run_mask < 2u << t->priority && !ended && !c->next) {
 			spin_unlock(&c->run_lock);
@@ -276,7 +397,16 @@ static struct thread *choose(struct percpu *c)
 	}
 	bool direct = c->next && !(t && t->state == THREAD_READY);
 	next = pick_locked(c);
+	uint64_t spare = c->run_mask ? LIST_FIRST(&c->run[c->run_top], struct thread, run)->affinity : 0;
 	spin_unlock(&c->run_lock);
+	if (unlikely(moves))
+		make_ready_queued(t);   /* elsewhere; whoever takes it up there waits until it is put down here */
+	if (cpu_count > 1) {
+		if (spare)
+			offer(spare);
+		if (!next)
+			next = steal(c);
+	}
 	if (!next) {
 		if (t)
 			leave_cpu(c, t);
@@ -299,9 +429,8 @@ static noinline struct regs *leave_slowly(struct percpu *c)
 		uint32_t work = c->work;
 		struct thread *t = c->current;
 		c->work = 0;
-		c->epoch++;
 		if (work & WORK_REAP) {
-			reap_some();
+			(void)reap_some();
 			work |= c->work;
 			c->work = 0;
 		}
@@ -321,6 +450,7 @@ static noinline struct regs *leave_slowly(struct percpu *c)
 			process_end(t->process, EXIT_FAULT, 13, t->regs.rip, t->regs.rip);
 			continue;
 		}
+		cpu_left();
 		return &t->regs;
 	}
 }
@@ -328,8 +458,12 @@ static noinline struct regs *leave_slowly(struct percpu *c)
 /* What a direct switch seldom needs. */
 static noinline struct regs *leave_rest(struct percpu *c, struct thread *from, struct thread *to)
 {
-	fpu_switch(from, to);
+	if (from->fpu)
+		fpu_save(from);
+	__atomic_store_n(&from->on_cpu, false, __ATOMIC_RELEASE);
+	fpu_load(to);
 	set_timer(c, rdtsc());
+	cpu_left();
 	return &to->regs;
 }
 
@@ -343,7 +477,7 @@ struct regs *kernel_leave(void)
 	struct percpu *c = this_cpu();
 	struct thread *t = c->current, *next = c->next;
 	bool rest = false;
-	if (!next || (c->work & ~(uint32_t)WORK_RESTORE) != WORK_RESCHED || !t || c->run_top > next->priority || next->dying)
+	if (!next || (c->work & ~(uint32_t)WORK_RESTORE) != WORK_RESCHED || !t || c->run_top > next->priority || next->dying || next->on_cpu)
 		return leave_slowly(c);
 	if (t->state == THREAD_RUNNING) {
 		if (next->priority <= t->priority || t->dying)
@@ -358,14 +492,16 @@ struct regs *kernel_leave(void)
 		rest = c->timer_set_tsc > c->slice_end || reap_urgent();
 	}
 	c->work = 0;
-	c->epoch++;
 	c->next = NULL;
 	c->current = next;
+	next->on_cpu = true;
 	next->state = THREAD_RUNNING;
 	arch_save_bases(t);
 	arch_switch_to(next);
 	if (unlikely(rest || t->fpu || next->fpu || c->fpu_on))
 		return leave_rest(c, t, next);
+	__atomic_store_n(&t->on_cpu, false, __ATOMIC_RELEASE);
+	cpu_left();
 	return &next->regs;
 }
 
@@ -385,14 +521,17 @@ struct regs *sched_yield(void)
 		return kernel_leave();
 	}
 	list_remove(&next->run);
+	next->queued = false;
 	list_push_back(queue, &t->run);
+	t->queued = true;
+	t->queue = next->queue;
 	t->slice_end = 0;
 	t->state = THREAD_READY;
 	spin_unlock(&c->run_lock);
 	uint64_t tsc = rdtsc();
-	c->epoch++;
 	begin_slice(c, next, tsc);
 	switch_to(c, t, next, tsc);
+	cpu_left();
 	return &next->regs;
 }
 
@@ -404,8 +543,8 @@ struct regs *sched_switch(struct thread *t, struct thread *next)
 		make_ready(next, true);         /* with that, it is in c->next */
 	} else if (likely(!c->work && !c->next && c->run_mask)) {
 		spin_lock(&c->run_lock);
-		next = LIST_FIRST(&c->run[c->run_top], struct thread, run);
-		if (likely(!next->dying))
+		next = likely(c->run_mask) ? LIST_FIRST(&c->run[c->run_top], struct thread, run) : NULL;       /* else another CPU took it */
+		if (next && likely(!next->dying))
 			dequeue_locked(c, next);
 		spin_unlock(&c->run_lock);
 	}
@@ -417,13 +556,32 @@ struct regs *sched_switch(struct thread *t, struct thread *next)
 	}
 	c->next = NULL;
 	c->work = 0;
-	c->epoch++;
 	uint64_t tsc = rdtsc();
 	if (!direct)
 		begin_slice(c, next, tsc);
 	switch_to(c, t, next, tsc);
 	set_timer(c, tsc);
+	cpu_left();
 	return &next->regs;
+}
+
+/* The idle loop's way out. It does not return while there is something to run here, or to be taken from elsewhere. */
+void sched_idle(bool about_to_halt)
+{
+	struct percpu *c = this_cpu();
+	if (about_to_halt && cpu_count > 1) {
+		__atomic_fetch_or(&idle_cpus, 1ull << c->cpu, __ATOMIC_SEQ_CST);
+		struct thread *t = c->run_mask ? NULL : steal(c);
+		if (t) {
+			spin_lock(&c->run_lock);
+			enqueue_locked(c, t, false);
+			spin_unlock(&c->run_lock);
+		}
+	}
+	if (__atomic_load_n(&c->run_mask, __ATOMIC_RELAXED) || c->next) {
+		__atomic_fetch_and(&idle_cpus, ~(1ull << c->cpu), __ATOMIC_SEQ_CST);
+		user_restore(kernel_leave());
+	}
 }
 
 struct regs *syscall_finish(status_t status)

@@ -19,16 +19,18 @@
 #define STATE_BLOCKED_ACCEPT  (2 | 3 << 8)
 #define CMD_ACCEPTED_PLAIN    2                 /* state ACCEPTED, extra 0 */
 #define CMD_ACCEPTED_BRIEF    (2 | 2 << 8)      /* state ACCEPTED, extra COMMAND_BRIEF */
+#define SPECIAL_FINE          (SPECIAL_FPU_BIT | SPECIAL_PINNED_BIT)
 #define RIGHT_CALL            64
 #define RIGHT_SERVE           128
 
 	.text
 
 /*
- * Finds the entry of handle \h (32-bit register, destroyed) in the current thread's table: RCX = entry.
- * Uses RBX, R11. The mask keeps a mispredicted bounds check from reading beyond (Spectre v1).
+ * Finds handle \h (32-bit register, destroyed) in the current thread's table: \object, and its rights in \has (32-bit).
+ * Uses RBX, RCX, R11. The mask keeps a mispredicted bounds check from reading beyond (Spectre v1). The key is looked
+ * at before and after, for another CPU may close the handle meanwhile (handle.h).
  */
-.macro find_handle h, type, right, slow
+.macro find_handle h, type, right, object, has, slow
 	mov T_TABLE(%rsp), %rbx
 	mov \h, %ecx
 	and $0x3fff, %ecx
@@ -46,7 +48,11 @@
 	or $(\type << 24), \h           /* generation and type in one comparison */
 	cmp \h, E_KEY(%rcx)
 	jne \slow
-	testb $\right, E_RIGHTS(%rcx)
+	mov E_RIGHTS(%rcx), \has
+	mov E_OBJECT(%rcx), \object
+	cmp \h, E_KEY(%rcx)
+	jne \slow
+	test $\right, \has
 	jz \slow
 .endm
 
@@ -65,8 +71,11 @@
 	jnz \slow
 .endm
 
-/* From thread RSP to thread RCX: all but its registers. Uses RAX, RBX, R11; leaves with the user's GS. */
-.macro switch_threads
+/*
+ * From thread RSP to thread RCX: all but its registers. Uses RAX, RBX, R11; leaves with the user's GS. The Port RBP is unlocked when all
+ * of the one is saved and its state says what it waits for: then any CPU may go on with it.
+ */
+.macro switch_threads state
 	mov %rcx, %gs:PC_CURRENT
 	lea R_SIZE(%rcx), %r11
 	mov %r11, %gs:PC_RSP0
@@ -85,6 +94,13 @@
 	mov %rax, T_FS(%rsp)
 	rdgsbase %rax
 	mov %rax, T_GS(%rsp)
+	.ifc \state, BLOCKED_CALL
+	movw $STATE_BLOCKED_CALL, T_STATE(%rsp)
+	movb $0, T_ON_CPU(%rsp)
+	.else
+	movl $(STATE_BLOCKED_ACCEPT | 1 << 16), T_STATE(%rsp)
+	.endif
+	movb $0, P_LOCK(%rbp)
 	mov T_FS(%rcx), %rax
 	wrfsbase %rax
 	mov T_GS(%rcx), %rax
@@ -114,6 +130,25 @@
 .endm
 
 /*
+ * \bits: a thread's on_cpu and `special`, this one's `special` and the Session's `closing`. Vector state does not matter, nor that a thread is
+ * bound to CPUs, if this is one of those where \to may run.
+ */
+.macro special to, affinity, bits, half, wide, keep, on, slow
+	test $(~(SPECIAL_FPU_BIT << 8 | SPECIAL_FPU_BIT) & 0xffff), \bits
+	jz 6f
+	test $(~(SPECIAL_FINE << 8 | SPECIAL_FINE) & 0xffff), \bits
+	jnz \slow
+	mov %gs:PC_CPU, \half
+	bt \wide, \affinity
+	jnc \slow
+	testb $SPECIAL_FPU_BIT, T_SPECIAL(%rsp)
+	jnz 6f
+	testb $SPECIAL_FPU_BIT, \to
+	jz \on
+6:	switch_vectors \to, \keep, \on
+.endm
+
+/*
  * To the server: what the three ways of calling share. R13 = Session, R14D = rights of the handle. \path: 1 when all
  * registers are saved and R15 is what the server is to see; else \meta says how R15 is to be treated.
  */
@@ -134,9 +169,9 @@
 	je \slow_unlock
 	cmpl $0, P_PENDING(%rbp)
 	jne \slow_unlock
-	movzbl T_SPECIAL(%rsp), %r11d
-	or T_SPECIAL - T_RUN(%rcx), %r11b
-	or S_CLOSING(%r13), %r11b
+	movzwl T_ON_CPU - T_RUN(%rcx), %r11d    /* and its `special` */
+	or T_SPECIAL(%rsp), %r11b
+	or S_CLOSING(%r13), %r11w               /* and a byte of nothing */
 	jnz 8f
 	/* commit: take the server thread off the Port */
 9:
@@ -187,24 +222,18 @@
 	cmp T_PRIORITY(%rcx), %r11b
 	jbe 1f
 	mov %r11b, T_PRIORITY(%rcx)
-1:	movb $0, P_LOCK(%rbp)
-	movw $STATE_BLOCKED_CALL, T_STATE(%rsp)
-	movw $STATE_RUNNING, T_STATE(%rcx)
-	switch_threads
+1:	movl $(STATE_RUNNING | 1 << 16 | 1 << 24), T_STATE(%rcx)       /* it has `waited`, and is `on_cpu` */
+	switch_threads BLOCKED_CALL
 	xor %eax, %eax                  /* ACCEPT_COMMAND */
 	xor %ebx, %ebx
 	xor %ebp, %ebp
 	jmp fast_leave
-8:	cmp $SPECIAL_FPU_BIT, %r11b
-	jne \slow_unlock
-	switch_vectors T_SPECIAL - T_RUN(%rcx), %r11, 9b
+8:	special T_SPECIAL - T_RUN(%rcx), T_AFFINITY - T_RUN(%rcx), %r11w, %r11d, %r11, %r11, 9b, \slow_unlock
 .endm
 
 /* The Session of the handle in EBP, for send_command. */
 .macro find_session slow
-	find_handle %ebp, TYPE_SESSION, RIGHT_CALL, \slow
-	mov E_RIGHTS(%rcx), %r14d
-	mov E_OBJECT(%rcx), %r13
+	find_handle %ebp, TYPE_SESSION, RIGHT_CALL, %r13, %r14d, \slow
 .endm
 
 /* RCX = the words' owner; all six, from its saved registers. */
@@ -351,10 +380,9 @@ slow_call:
 	movzbl T_BASE_PRIORITY(%rsp), %r11d
 	mov %r11b, T_PRIORITY(%rsp)
 	movq $REGS_VECTOR_SYSCALL, R_VECTOR(%rsp)
-	movb $0, P_LOCK(%rbp)
-	movl $(STATE_BLOCKED_ACCEPT | 1 << 16), T_STATE(%rsp)  /* and `waited` */
 	movw $STATE_RUNNING, T_STATE(%rcx)
-	switch_threads
+	movb $1, T_ON_CPU(%rcx)
+	switch_threads BLOCKED_ACCEPT   /* it has `waited`, and is not `on_cpu` */
 	mov %r13, %rax                  /* the status */
 	.if \brief
 	mov %r14, %rdi
@@ -380,10 +408,9 @@ fast_return_accept:
 	jnz slow_return
 	bt $32, %r15                    /* RETURN_MINT */
 	jc fast_return_brief
-	mov %rax, %rbp
-	shr $32, %rbp
-	find_handle %ebp, TYPE_PORT, RIGHT_SERVE, slow_return_clean
-	mov E_OBJECT(%rcx), %rbp
+	mov %rax, %r14
+	shr $32, %r14
+	find_handle %r14d, TYPE_PORT, RIGHT_SERVE, %rbp, %r11d, slow_return_clean
 	/* the command this thread accepted last, if that is the one meant, and if it came through this Port */
 	mov T_SERVING(%rsp), %rcx
 	try_lock %rbp, slow_return_clean
@@ -391,9 +418,9 @@ fast_return_accept:
 	jne slow_return_unlock
 	cmpw $CMD_ACCEPTED_PLAIN, C_STATE(%rcx)
 	jne fast_return_other
-	mov C_SESSION(%rcx), %rbx
-	cmp S_PORT(%rbx), %rbp
+	cmp T_WAIT_PORT(%rsp), %rbp     /* else another lock covers the command */
 	jne slow_return_unlock
+	mov C_SESSION(%rcx), %rbx
 	cmpl $0, P_PENDING(%rbp)
 	jne slow_return_unlock
 	mov C_CALLER(%rcx), %r11
@@ -403,9 +430,9 @@ fast_return_accept:
 	mov %gs:PC_RUN_TOP, %r14b
 	cmp T_PRIORITY(%r11), %r14b
 	ja slow_return_unlock
-	movzbl T_SPECIAL(%r11), %r14d
+	movzwl T_ON_CPU(%r11), %r14d    /* and its `special` */
 	or T_SPECIAL(%rsp), %r14b
-	or S_CLOSING(%rbx), %r14b
+	or S_CLOSING(%rbx), %r14w       /* and a byte of nothing */
 	jnz fast_return_special
 fast_answer:
 	answer_command 0
@@ -419,9 +446,7 @@ fast_leave:
 	sysretq
 
 fast_return_special:
-	cmp $SPECIAL_FPU_BIT, %r14b
-	jne slow_return_unlock
-	switch_vectors T_SPECIAL(%r11), %rdi, fast_answer
+	special T_SPECIAL(%r11), T_AFFINITY(%r11), %r14w, %r14d, %r14, %rdi, fast_answer, slow_return_unlock
 
 fast_return_other:
 	cmpw $CMD_ACCEPTED_BRIEF, C_STATE(%rcx)

@@ -53,12 +53,14 @@
 #define T_GS         224
 #define T_WAIT_PORT  232
 #define T_RUN        240
-#define T_STATE      256    /* and wait, waited, spare in the next bytes */
-#define T_PRIORITY   260
-#define T_BASE_PRIORITY 261
-#define T_SPECIAL    262
+#define T_STATE      256    /* and wait, waited, on_cpu in the next bytes */
+#define T_ON_CPU     259    /* and special in the next byte */
+#define T_SPECIAL    260
+#define T_PRIORITY   262
+#define T_BASE_PRIORITY 263
 #define T_STEPS      268
-#define T_SHORT_PATH 488
+#define T_AFFINITY   488
+#define T_SHORT_PATH 496
 
 /* struct table, struct handle_entry (24 bytes, 64 in a chunk) */
 #define TB_SLOTS     44
@@ -81,7 +83,8 @@
 #define P_WAITERS    64
 #define P_LEVEL      80
 #define PR_LEVEL     48
-#define SPECIAL_FPU_BIT 1
+#define SPECIAL_FPU_BIT 64       /* neither is a value of on_cpu or session.closing */
+#define SPECIAL_PINNED_BIT 128
 #define CR0_TS_BIT   8
 #define C_ID         0
 #define C_STATE      8      /* and C_EXTRA in the next byte */

@@ -329,19 +329,3 @@ bool pt_destroy_some(struct vmem *vm)
 	vm->root = 0;
 	return true;
 }
-
-/*
- * Only CPUs in vm->cpus can hold translations of vm: a CPU leaves the mask when it loads another
- * root, which without PCID drops all of them. They are told by IPI; with one CPU there is nobody else.
- */
-void tlb_flush(struct vmem *vm, uint64_t va, uint64_t size)
-{
-	if (!(vm->cpus & 1ull << this_cpu()->cpu))
-		return;
-	if (size > 32 * PAGE_SIZE) {
-		write_cr3(read_cr3());
-		return;
-	}
-	for (uint64_t at = va; at < va + size; at += PAGE_SIZE)
-		asm volatile("invlpg (%0)" :: "r"(at) : "memory");
-}

@@ -11,6 +11,7 @@
 #include <kernel/plant.h>
 #include <kernel/process.h>
 #include <kernel/sched.h>
+#include <kernel/smp.h>
 #include <kernel/usercopy.h>
 #include <kernel/x86.h>
 
@@ -73,6 +74,9 @@ static void interrupt(uint64_t vector)
 	} else if (vector == VECTOR_RESCHED) {
 		apic_eoi();
 		cpu_work(WORK_RESCHED);
+	} else if (vector == VECTOR_SHOOTDOWN) {
+		apic_eoi();
+		cpu_answer();
 	} else if (vector != VECTOR_SPURIOUS) {
 		apic_eoi();
 	}
@@ -109,6 +113,8 @@ struct regs *trap_user(struct regs *r)
 void trap_kernel(struct regs *r)
 {
 	if (r->vector >= 32) {
+		if (this_cpu()->out)
+			cpu_out(false);         /* it was idle; the idle loop says so again */
 		interrupt(r->vector);
 		return;
 	}

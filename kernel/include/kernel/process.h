@@ -17,7 +17,7 @@
 #include <kernel/vmem.h>
 
 enum thread_state { THREAD_READY, THREAD_RUNNING, THREAD_BLOCKED, THREAD_DEAD };
-enum wait_kind { WAIT_NONE, WAIT_SLEEP, WAIT_CALL, WAIT_ACCEPT, WAIT_SOCKET };
+enum wait_kind { WAIT_NONE, WAIT_SLEEP, WAIT_CALL, WAIT_ACCEPT, WAIT_SOCKET, WAIT_START };
 
 #define REGS_SYSCALL 0x100          /* regs.vector: entered by SYSCALL, leave by SYSRET */
 
@@ -34,17 +34,19 @@ struct thread {
 	uint64_t        fs_base, gs_base;       /* (f) */
 	struct port    *wait_port;      /* (f) where it accepts, or did last; borrowed only while WAIT_ACCEPT, as the Port lists it */
 	struct list     run;            /* (f) run queue; while in accept: port->waiters */
-	uint8_t         state;          /* (f) run queue lock */
-	uint8_t         wait;           /* (f) enum wait_kind; lock of what it waits in */
-	bool            waited;         /* (f) ever, in accept with nothing to accept; written by one store with the two before it */
-	uint8_t         spare;          /* (f) */
+	uint8_t         state;          /* (f) see docs/smp.md for who may change it */
+	uint8_t         wait;           /* (f) enum wait_kind; lock of what it waits in; SLEEP and START: thread_claim */
+	bool            waited;         /* (f) ever, in accept with nothing to accept */
+	bool            on_cpu;         /* (f) a CPU has it as current, or has not saved all of it yet */
+	uint8_t         special;        /* (f) enum thread_special: not for the short path; atomic */
+	bool            dying;
 	uint8_t         priority;       /* (f) effective */
 	uint8_t         base_priority;  /* (f) */
-	uint8_t         special;        /* (f) enum thread_special: not for the short path */
-	bool            dying;
 	bool            stranger;       /* WAIT_ACCEPT: in port->strangers; port.lock */
+	bool            queued;         /* in the run queue of `cpu`, under priority `queue`; its lock */
+	uint8_t         queue;
 	uint32_t        steps;          /* (f) calls since it accepted last */
-	uint32_t        cpu;            /* whose run queue */
+	uint32_t        cpu;            /* whose run queue; else where it ran last */
 	void           *fpu;            /* XSAVE area, NULL until first use; owned */
 	struct object   obj;
 	struct list     in_process;     /* process->threads */
@@ -55,9 +57,14 @@ struct thread {
 	struct watchers watchers;
 	struct socket  *wait_socket;    /* counted; waits in it, or was woken and has not begun its call again (socket.h) */
 	struct list     wait_node;      /* its place there */
+	uint64_t        affinity;       /* bit per CPU that it may run on */
 	char            short_path[THREAD_PATH];        /* of its call under way; longer ones are allocated */
 };
-enum thread_special { SPECIAL_FPU = 1, SPECIAL_DEADLINE = 2, SPECIAL_NO_COMMAND = 4, SPECIAL_INTERRUPTED = 8 };
+enum thread_special { SPECIAL_FPU = 64, SPECIAL_DEADLINE = 2, SPECIAL_NO_COMMAND = 4, SPECIAL_INTERRUPTED = 8, SPECIAL_PINNED = 128,
+	SPECIAL_FINE = SPECIAL_FPU | SPECIAL_PINNED /* not for all of it */ };
+always_inline void thread_special_on(struct thread *t, uint8_t bit)  { __atomic_fetch_or(&t->special, bit, __ATOMIC_SEQ_CST); }
+/* True: it was on. */
+always_inline bool thread_special_off(struct thread *t, uint8_t bit) { return __atomic_fetch_and(&t->special, (uint8_t)~bit, __ATOMIC_SEQ_CST) & bit; }
 
 struct process {
 	struct object     obj;
@@ -117,8 +124,15 @@ always_inline struct command *thread_in_hand(const struct thread *t)
 struct thread *thread_create(struct process *p, uint64_t entry, uint64_t stack, uint64_t arg, uint32_t priority, status_t *why);
 bool thread_destroy(struct object *o);
 void thread_start(struct thread *t);
-void thread_die(struct thread *t);          /* leaves whatever it waits in; never runs again */
+/* Reaper: it leaves whatever it waits in and never runs again. False: a CPU still has it, or is waking it; once more later. */
+must_use bool thread_die(struct thread *t);
 void thread_timeout(struct timer *t);
+/* A wait with no list: whoever claims it wakes. */
+bool thread_claim(struct thread *t, enum wait_kind wait);
+/* A reason to end its wait still holds: ERR_TIMED_OUT only if its present deadline has come. */
+bool thread_wait_over(const struct thread *t, status_t why);
+/* SPECIAL_INTERRUPTED is on: if it waits, and no CPU has it any more, its wait ends. */
+void thread_interrupt(struct thread *t);
 
 extern struct list process_list;            /* by pid; process_list_lock */
 extern struct spinlock process_list_lock;

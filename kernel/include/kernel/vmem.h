@@ -22,6 +22,7 @@ struct frame {
 	uint64_t       *root;
 	uint32_t        array_len;
 	uint8_t         height;
+	bool            resizing;       /* one CPU at a time; atomic */
 	uint64_t        cut_end;        /* a shrink under way: pages from n_pages up to here may still be present */
 	uint64_t        destroy_next;   /* progress of teardown */
 	struct spinlock maps_lock;      /* covers maps */
@@ -80,10 +81,10 @@ bool vmem_destroy(struct object *o);
 /* Frees page tables that unmapping left empty. Not urgent: while idle, and before kstat counts. False: none to do. */
 bool vmem_trim_some(void);
 void vmem_trim_cancel(struct vmem *vm);         /* it is about to go as a whole */
-/* Called by frame code: takes the translation of `index` of f away where it points at phys. */
-void vmem_zap(struct frame *f, uint64_t index, uint64_t phys);
+/* Called by frame code: takes the translations of n pages of f from `index` on away where they point at phys[]. */
+void vmem_zap(struct frame *f, uint64_t index, const uint64_t *phys, uint64_t n);
 
-/* ---- arch/x86_64/paging.c ---- */
+/* ---- arch/x86_64/paging.c, smp.c ---- */
 uint64_t paging_kernel_root(void);           /* tables without a user half */
 must_use status_t pt_create(struct vmem *vm);
 must_use status_t pt_map(struct vmem *vm, uint64_t va, uint64_t phys, uint32_t prot, int cache);
@@ -97,3 +98,4 @@ void pt_trim(struct vmem *vm, bool (*wanted)(struct vmem *vm, uint64_t va, uint6
 bool pt_destroy_some(struct vmem *vm);                      /* frees tables; true: all gone */
 /* Every CPU that may hold [va, va + size) of vm forgets it before this returns. vm.lock held. */
 void tlb_flush(struct vmem *vm, uint64_t va, uint64_t size);
+void tlb_leave(struct vmem *vm);        /* nobody runs in it any more, and no CPU has its tables loaded when this returns */
