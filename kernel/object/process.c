@@ -191,7 +191,7 @@ static bool end_threads(struct process *p)
 		spin_lock(&p->lock);
 		list_remove(&t->in_process);
 		p->n_threads--;
-		p->dead_cpu_tsc += t->cpu_time_tsc;
+		p->dead_cpu_tsc += sched_time(t);
 		p->calm |= t->waited;
 		spin_unlock(&p->lock);
 		watchers_fire(&t->watchers, true);
@@ -282,7 +282,7 @@ void process_fill_info(struct process *p, struct process_info *info)
 	info->state = p->dead ? PROC_DEAD : p->dying ? PROC_DYING : PROC_WAITING;
 	LIST_EACH(node, &p->threads) {
 		struct thread *t = CONTAINER_OF(node, struct thread, in_process);
-		tsc += t->cpu_time_tsc;
+		tsc += sched_time(t);
 		info->calm |= t->waited;
 		if (!p->dying && t->state == THREAD_RUNNING)
 			info->state = PROC_RUNNING;
@@ -334,7 +334,7 @@ status_t sys_process_beat(handle_t h, struct process_beat *b)
 	uint64_t tsc = p->dead_cpu_tsc;
 	LIST_EACH(node, &p->threads) {
 		const struct thread *t = CONTAINER_OF(node, struct thread, in_process);
-		tsc += t->cpu_time_tsc;
+		tsc += sched_time(t);
 		count_thread(t, b);
 	}
 	spin_unlock(&p->lock);

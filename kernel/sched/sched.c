@@ -228,6 +228,15 @@ void sched_drop_priority(void)
 		cpu_work(WORK_RESCHED);
 }
 
+uint64_t sched_time(const struct thread *t)
+{
+	uint64_t tsc = t->cpu_time_tsc;
+	for (uint32_t i = 0; i < cpu_count; i++)
+		if (percpu_all[i] != this_cpu() && percpu_all[i]->current == t)
+			tsc += rdtsc() - percpu_all[i]->run_since_tsc;
+	return tsc;
+}
+
 void sched_yield_current(void)
 {
 	this_cpu()->slice_end = 0;
