@@ -43,11 +43,22 @@ bool test_failed(void)
 	return failed;
 }
 
+static bool roams;                      /* a test that may run on any CPU is under way */
+
+/*
+ * Others are to get somewhere meanwhile, and a host may stop the machine, or one CPU of it, for longer than that: so in steps, and
+ * each on every CPU, as one among those that run there.
+ */
 void pause_ms(uint64_t ms)
 {
-	/* In steps: a host that stops the machine for longer than that must not take all of it from whom we wait for. */
-	while (ms-- > 0)
+	bool hop = roams;
+	while (ms-- > 0) {
 		thread_sleep(now_ns() + NS_PER_MS);
+		for (unsigned cpu = 0; hop && thread_set_affinity(0, 1ull << cpu) == OK; cpu++)
+			thread_yield();
+	}
+	if (hop)
+		MUST(thread_set_affinity(0, ~0ull));
 }
 
 status_t sys(uint32_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
@@ -214,7 +225,8 @@ static bool for_one_cpu(const struct test *t)
 static void run_test(const struct test *t)
 {
 	failed = false;
-	MUST(thread_set_affinity(0, for_one_cpu(t) ? 1 : ~0ull));
+	roams = !for_one_cpu(t);
+	MUST(thread_set_affinity(0, roams ? ~0ull : 1));
 	t->run();
 	if (!failed)
 		check_account(t);
