@@ -4,7 +4,6 @@
  * bits) come before commands.
  */
 #include <kernel/account.h>
-#include <kernel/brief.h>
 #include <kernel/budget.h>
 #include <kernel/ipc.h>
 #include <kernel/notify.h>
@@ -552,7 +551,6 @@ status_t raw_accept(uint64_t port, uint64_t a1, uint64_t a2, uint64_t a3, uint64
 {
 	(void)a1, (void)a2, (void)a3, (void)a4, (void)a5;
 	struct port *p;
-	brief_accept(current_thread());
 	status_t st = LOOKUP((handle_t)port, OBJ_PORT, RIGHT_SERVE, &p);
 	return st < 0 ? st : accept((handle_t)port, p, current_thread()->regs.rbp);
 }
@@ -686,7 +684,6 @@ status_t raw_return_accept(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, u
 {
 	(void)a0, (void)a1, (void)a2, (void)a3, (void)a4, (void)a5;
 	struct port *p;
-	brief_complete(current_thread());
 	handle_t port = (handle_t)(current_thread()->regs.rax >> 32);
 	status_t st = LOOKUP(port, OBJ_PORT, RIGHT_SERVE, &p);
 	if (st < 0)

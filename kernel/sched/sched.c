@@ -396,34 +396,26 @@ struct regs *sched_yield(void)
 	return &next->regs;
 }
 
-struct regs *sched_switch(struct thread *t, struct thread *next)
+struct regs *sched_next(struct thread *t)
 {
 	struct percpu *c = this_cpu();
-	bool direct = next;
-	if (direct) {
-		make_ready(next, true);         /* with that, it is in c->next */
-	} else if (likely(!c->work && !c->next && c->run_mask)) {
+	if (likely(!c->work && !c->next && c->run_mask)) {
 		spin_lock(&c->run_lock);
-		next = LIST_FIRST(&c->run[c->run_top], struct thread, run);
-		if (likely(!next->dying))
+		struct thread *next = LIST_FIRST(&c->run[c->run_top], struct thread, run);
+		if (likely(!next->dying && !(next->regs.rip >> 47))) {
 			dequeue_locked(c, next);
+			spin_unlock(&c->run_lock);
+			uint64_t tsc = rdtsc();
+			c->epoch++;
+			begin_slice(c, next, tsc);
+			switch_to(c, t, next, tsc);
+			set_timer(c, tsc);
+			return &next->regs;
+		}
 		spin_unlock(&c->run_lock);
 	}
-	if (unlikely((c->work & ~(uint32_t)WORK_RESCHED) || !next || next->dying || next->regs.rip >> 47 || (direct && c->next != next))) {
-		if (next && !direct && !next->dying)
-			make_ready_queued(next);
-		cpu_work(WORK_RESCHED);
-		return kernel_leave();
-	}
-	c->next = NULL;
-	c->work = 0;
-	c->epoch++;
-	uint64_t tsc = rdtsc();
-	if (!direct)
-		begin_slice(c, next, tsc);
-	switch_to(c, t, next, tsc);
-	set_timer(c, tsc);
-	return &next->regs;
+	cpu_work(WORK_RESCHED);
+	return kernel_leave();
 }
 
 struct regs *syscall_finish(status_t status)

@@ -1,7 +1,7 @@
 /*
  * fastpath: the short path of a command. Words and windows only, a server thread that waits, nothing
  * special about either thread: control passes straight from caller to server and back, with no queue, no
- * scheduler and no allocation. Whatever is not so simple goes to entry_full and the C code of
+ * scheduler and no allocation; of a submitted command, on its way back. Whatever is not so simple goes to entry_full and the C code of
  * call.c and port.c, which does the same and more; a test runs every case through both.
  *
  * On entry (from syscall_entry): RSP = the current struct thread, its rip, rsp and rflags saved; all other
@@ -19,6 +19,7 @@
 #define STATE_BLOCKED_ACCEPT  (2 | 3 << 8)
 #define CMD_ACCEPTED_PLAIN    2                 /* state ACCEPTED, extra 0 */
 #define CMD_ACCEPTED_BRIEF    (2 | 2 << 8)      /* state ACCEPTED, extra COMMAND_BRIEF */
+#define CMD_ACCEPTED_SUBMITTED (2 | 4 << 8)     /* state ACCEPTED, extra COMMAND_SUBMITTED */
 #define RIGHT_CALL            64
 #define RIGHT_SERVE           128
 
@@ -323,23 +324,8 @@ slow_call:
 	lea -SYSCALL_BASE(%rax), %ecx
 	jmp entry_full
 
-/*
- * The command RCX of the Session RBX is answered to the thread R11, all checks made and the Port RBP locked; this thread
- * waits there again, first in the row. The words are in their registers, R13 = status. \brief: it had a path, or R14 = a
- * handle for the caller.
- */
-.macro answer_command brief
-	/* commit: the command is over */
-	count PC_RETURNS
-	.if \brief
-	movw $0, C_STATE(%rcx)
-	movq $0, C_PATH(%rcx)
-	.else
-	movb $0, C_STATE(%rcx)
-	.endif
-	decl S_IN_FLIGHT(%rbx)
-	decq %gs:PC_ACCEPTED
-	mov %r11, %rcx                  /* RCX = the caller */
+/* This thread waits at the Port RBP, which is locked, first in the row. Uses RBX, R11. */
+.macro wait_in_accept
 	lea T_RUN(%rsp), %rbx
 	mov P_WAITERS(%rbp), %r11
 	mov %r11, (%rbx)
@@ -353,6 +339,25 @@ slow_call:
 	movq $REGS_VECTOR_SYSCALL, R_VECTOR(%rsp)
 	movb $0, P_LOCK(%rbp)
 	movl $(STATE_BLOCKED_ACCEPT | 1 << 16), T_STATE(%rsp)  /* and `waited` */
+.endm
+
+/*
+ * The command RCX of the Session RBX is answered to the thread R11, all checks made and the Port RBP locked; this thread
+ * waits there again. The words are in their registers, R13 = status. \brief: it had a path, or R14 = a handle for the caller.
+ */
+.macro answer_command brief
+	/* commit: the command is over */
+	count PC_RETURNS
+	.if \brief
+	movw $0, C_STATE(%rcx)
+	movq $0, C_PATH(%rcx)
+	.else
+	movb $0, C_STATE(%rcx)
+	.endif
+	decl S_IN_FLIGHT(%rbx)
+	decq %gs:PC_ACCEPTED
+	mov %r11, %rcx                  /* RCX = the caller */
+	wait_in_accept
 	movw $STATE_RUNNING, T_STATE(%rcx)
 	switch_threads
 	mov %r13, %rax                  /* the status */
@@ -424,6 +429,8 @@ fast_return_special:
 	switch_vectors T_SPECIAL(%r11), %rdi, fast_answer
 
 fast_return_other:
+	cmpw $CMD_ACCEPTED_SUBMITTED, C_STATE(%rcx)
+	je fast_complete
 	cmpw $CMD_ACCEPTED_BRIEF, C_STATE(%rcx)
 	jne slow_return_unlock
 	movb $0, P_LOCK(%rbp)
@@ -470,6 +477,153 @@ slow_return_clean:                      /* RBX and RBP were 0; R14 counts only w
 	xor %ebx, %ebx
 	xor %ebp, %ebp
 slow_return:
+	lea -SYSCALL_BASE(%rax), %ecx
+	jmp entry_full
+
+/*
+ * return_accept of a submitted command RCX, to a thread that waits for its COMPLETION. The Port RBP is locked; R14 = the other
+ * Port, RDI = the `run` node of the thread that waits there.
+ */
+fast_complete:
+	mov C_SESSION(%rcx), %rbx
+	cmp S_PORT(%rbx), %rbp
+	jne slow_return_unlock
+	movzbl S_CLOSING(%rbx), %r11d
+	or P_PENDING(%rbp), %r11d
+	jnz slow_return_unlock
+	mov C_COMPLETION(%rcx), %r14
+	try_lock %r14, slow_return_unlock
+	mov P_WAITERS(%r14), %rdi
+	lea P_WAITERS(%r14), %r11
+	cmp %r11, %rdi
+	je slow_complete
+	movzbl P_DEAD(%r14), %r11d
+	or P_PENDING(%r14), %r11d
+	jnz slow_complete
+	mov T_PROCESS - T_RUN(%rdi), %r11
+	cmp %r11, C_CALLER(%rcx)        /* its sender, which lives */
+	jne slow_complete
+	mov %gs:PC_RUN_TOP, %r11b
+	cmp T_PRIORITY - T_RUN(%rdi), %r11b
+	ja slow_complete
+	movzbl T_SPECIAL - T_RUN(%rdi), %r11d
+	or T_SPECIAL(%rsp), %r11b
+	jnz fast_complete_special
+fast_complete_commit:
+	count PC_RETURNS
+	mov (%rdi), %r11                /* the thread off the Port */
+	lea P_WAITERS(%r14), %rax
+	mov %r11, (%rax)
+	mov %rax, 8(%r11)
+	movb $0, C_STATE(%rcx)          /* the command back to those for submit */
+	lea C_NODE(%rcx), %rax
+	mov P_RESERVE(%r14), %r11
+	mov %r11, (%rax)
+	mov %rax, 8(%r11)
+	mov %rax, P_RESERVE(%r14)
+	lea P_RESERVE(%r14), %r11
+	mov %r11, 8(%rax)
+	lock decl O_REFS(%r14)          /* the command's; not the last one, for the Port is not dead and so has a handle */
+	movb $0, P_LOCK(%r14)
+	decl S_IN_FLIGHT(%rbx)
+	decq %gs:PC_ACCEPTED
+	mov C_TOKEN(%rcx), %r14
+	lea -T_RUN(%rdi), %rcx          /* RCX = the thread that goes on */
+	wait_in_accept
+	movw $STATE_RUNNING, T_STATE(%rcx)
+	switch_threads
+	mov $3, %eax                    /* ACCEPT_COMPLETION */
+	mov %r14, %rdi
+	xor %ebx, %ebx
+	xor %ebp, %ebp
+	xor %r14d, %r14d
+	xor %r15d, %r15d
+	jmp fast_leave
+
+fast_complete_special:
+	cmp $SPECIAL_FPU_BIT, %r11b
+	jne slow_complete
+	switch_vectors T_SPECIAL - T_RUN(%rdi), %r11, fast_complete_commit
+
+slow_complete:
+	movb $0, P_LOCK(%r14)
+	mov C_ID(%rcx), %rdi
+	jmp slow_return_unlock
+
+/*
+ * submit: RAX = number | port << 32, RDI = session, RBP = token, words and windows as for call.
+ */
+	.globl fast_submit
+	.p2align 4
+fast_submit:
+	mov %rax, R_RAX(%rsp)
+	mov %rbx, R_RBX(%rsp)
+	mov %rbp, R_RBP(%rsp)
+	save_message
+	mov %rsp, %rdi
+	mov %gs:PC_KSTACK, %rsp
+	call brief_submit
+	test %al, %al
+	jz slow_submit
+	xor %eax, %eax
+	cmpl $0, %gs:PC_WORK
+	jne syscall_slow
+	jmp syscall_leave
+slow_submit:
+	mov %gs:PC_CURRENT, %rcx
+	mov %rcx, %rsp
+	load_words
+	mov R_RDI(%rsp), %rdi
+	mov R_RAX(%rsp), %rax
+	lea -SYSCALL_BASE(%rax), %ecx
+	jmp entry_full
+
+/*
+ * accept: RDI = port, RBP = deadline; for ever, where nothing is to be had. The next thread is the scheduler's choice.
+ */
+	.globl fast_accept
+	.p2align 4
+fast_accept:
+	cmp $-1, %rbp
+	jne slow_accept
+	mov %edi, %r8d
+	find_handle %r8d, TYPE_PORT, RIGHT_SERVE, slow_accept_clean
+	mov E_OBJECT(%rcx), %rbp
+	try_lock %rbp, slow_accept_clean
+	mov T_PROCESS(%rsp), %rcx
+	movzbl P_DEAD(%rbp), %r11d
+	or P_PENDING(%rbp), %r11d
+	jnz slow_accept_unlock
+	mov PR_PID(%rcx), %r11
+	cmp %r11, P_ACCEPTOR(%rbp)
+	jne slow_accept_unlock
+	testb $0xff - SPECIAL_FPU_BIT, T_SPECIAL(%rsp)
+	jnz slow_accept_unlock
+	mov T_PRIORITY(%rsp), %r11b
+	cmp %r11b, T_BASE_PRIORITY(%rsp)
+	jne slow_accept_unlock
+	testb $1, P_EXCLUSIVE(%rbp)
+	jnz fast_accept_exclusive
+fast_accept_commit:
+	incq PR_ACCEPTS(%rcx)
+	wait_in_accept
+	mov %rsp, %rdi
+	mov %gs:PC_KSTACK, %rsp
+	call sched_next                 /* returns the registers to continue with */
+	mov %rax, %rdi
+	jmp user_restore
+
+fast_accept_exclusive:                  /* as port_admits_locked */
+	cmp %rcx, P_SERVER(%rbp)
+	jne slow_accept_unlock
+	cmpl $0, P_N_BEFORE(%rbp)
+	je fast_accept_commit
+slow_accept_unlock:
+	movb $0, P_LOCK(%rbp)
+slow_accept_clean:
+	xor %ebx, %ebx
+	mov $-1, %rbp
+slow_accept:
 	lea -SYSCALL_BASE(%rax), %ecx
 	jmp entry_full
 

@@ -18,7 +18,7 @@ struct budget;
 struct object {
 	uint32_t       magic;       /* OBJECT_MAGIC ^ type */
 	uint8_t        type;        /* enum object_type; fixed */
-	uint32_t       refs;        /* atomic */
+	uint32_t       refs;        /* (f) atomic */
 	uint32_t       handles;     /* atomic */
 	uint64_t       id;          /* unique for ever; fixed */
 	struct budget *payer;       /* counted; charged with the object's size */

@@ -61,7 +61,7 @@ enum thread_special { SPECIAL_FPU = 1, SPECIAL_DEADLINE = 2, SPECIAL_NO_COMMAND 
 
 struct process {
 	struct object     obj;
-	uint64_t          pid;          /* fixed */
+	uint64_t          pid;          /* (f) fixed */
 	uint32_t          level, priority;      /* fixed; level (f) */
 	char              name[PROCESS_NAME_MAX];
 	struct vmem      *vmem;         /* counted; gone when DEAD */
@@ -88,7 +88,7 @@ struct process {
 	uint64_t          fault_rip, fault_address;
 	uint64_t          dead_cpu_tsc; /* of threads that ended */
 	uint32_t          died_handles;
-	uint64_t          accepts;      /* on the long way, by all threads */
+	uint64_t          accepts;      /* (f) on the long way, by all threads */
 	/* attach_lock covers these three. */
 	struct list       serves;       /* of struct port: its `server` */
 	uint32_t          late;         /* commands it sent that go on without it */
