@@ -1,6 +1,6 @@
 /*
  * brief: the parts of the short path (fastpath.S) that read better in C: a command with a short path, an answer that
- * mints a Session, a piece of a window within one page.
+ * mints a Session, submit, a piece of a window within one page.
  *
  * Each does all that is asked or nothing: where something is out of the ordinary it says so with nothing changed, and
  * the long way (call.c, port.c) begins from the start, does the same and more, and finds the right error. Nothing here
@@ -11,7 +11,6 @@
 #include <kernel/cpu.h>
 #include <kernel/process.h>
 #include <kernel/syscall.h>
-#include <kernel/trace.h>
 
 #define ONES 0x0101010101010101ull
 #define WORD_OF(text) (*(const uint64_t *)(text))
@@ -116,149 +115,75 @@ out:
 	return a;
 }
 
-static void words_to(uint64_t w[IPC_WORDS], const struct regs *r)
-{
-	w[0] = r->rsi, w[1] = r->rdx, w[2] = r->r10, w[3] = r->r8, w[4] = r->r9, w[5] = r->r12;
-}
+#define META_LONG (0x3full << 58 | 1ull << 57 | 1ull << 36)      /* flags, or a window above 1 MiB */
 
 bool brief_submit(struct thread *t)
 {
 	const struct regs *from = &t->regs;
-	struct process *self = t->process;
-	struct session *s;
-	struct port *q, *p;
 	uint32_t rights;
-	bool odd = from->rdi >> 32 || from->rbx || IPC_META_FLAGS(from->r15) || (from->r13 | from->r14) >> 46 || thread_in_hand(t) || trace_on;
-	if (odd || IPC_META_IN(from->r15) > IPC_WINDOW_MAX || IPC_META_OUT(from->r15) > IPC_WINDOW_MAX ||
-	    handle_lookup(t->table, (handle_t)(from->rax >> 32), OBJ_PORT, RIGHT_SERVE, (struct object **)&q, NULL) < 0 ||
-	    handle_lookup(t->table, (handle_t)from->rdi, OBJ_SESSION, RIGHT_CALL, (struct object **)&s, &rights) < 0)
+	if (from->rdi >> 32 || from->rbx || (from->r15 & META_LONG) || (from->r13 | from->r14) >> 46 || thread_in_hand(t))
 		return false;
-	p = s->port;
+	struct port *q = (struct port *)handle_find(t->table, (handle_t)(from->rax >> 32), OBJ_PORT, RIGHT_SERVE, &rights);
+	struct session *s = (struct session *)handle_find(t->table, (handle_t)from->rdi, OBJ_SESSION, RIGHT_CALL, &rights);
+	struct port *p = q && s ? s->port : q;
 	if (q == p || !spin_trylock(&p->lock))
 		return false;
 	if (p->pending || list_empty(&p->waiters) || p->dead || s->closing || !spin_trylock(&q->lock)) {
 		spin_unlock(&p->lock);
 		return false;
 	}
-	struct thread *to = LIST_FIRST(&p->waiters, struct thread, run);
-	struct command *c = LIST_FIRST(&q->reserve, struct command, node);
-	if (&c->node == &q->reserve) {
+	if (list_empty(&q->reserve)) {
 		spin_unlock(&q->lock);
 		spin_unlock(&p->lock);
 		return false;
 	}
+	struct command *c = LIST_FIRST(&q->reserve, struct command, node);
 	list_remove(&c->node);
+	c->completion = OBJ_GET(q);
 	spin_unlock(&q->lock);
-	port_waiter_off_locked(p, to);
-	words_to(c->w, from);
+	/* sent, and accepted */
+	struct thread *to = LIST_FIRST(&p->waiters, struct thread, run);
+	struct regs *r = &to->regs;
+	waiter_off_locked(to);
+	r->rsi = c->w[0] = from->rsi;
+	r->rdx = c->w[1] = from->rdx;
+	r->r10 = c->w[2] = from->r10;
+	r->r8 = c->w[3] = from->r8;
+	r->r9 = c->w[4] = from->r9;
+	r->r12 = c->w[5] = from->r12;
+	r->rax = ACCEPT_COMMAND;
+	r->rdi = c->id += 1ull << 32;
+	r->r13 = s->badge;
+	r->r14 = c->rights = s->rights & rights;
+	r->r15 = c->meta = from->r15;
+	r->rbx = r->rbp = 0;
 	c->in = from->r13;
 	c->out = from->r14;
-	c->meta = from->r15;
 	c->token = from->rbp;
-	c->op = (uint32_t)self->pid;
-	c->sender = self;
-	c->completion = OBJ_GET(q);
+	c->op = (uint32_t)t->process->pid;
+	c->sender = t->process;
+	c->server = to->process;
 	c->session = s;
-	c->rights = s->rights & rights;
 	c->op_id = 0;
-	c->hops = 0;
-	/* delivered */
+	c->accept_seq = ++p->next_seq;
 	c->state = CMD_ACCEPTED;
 	c->extra = COMMAND_SUBMITTED;
 	c->priority = t->priority;
 	c->cancel = CANCEL_NONE;
 	c->redelivered = false;
-	c->submitted = true;
 	c->faults = 0;
-	c->server = to->process;
-	c->id += 1ull << 32;
-	c->accept_seq = ++p->next_seq;
+	c->hops = 0;
+	c->submitted = true;
 	s->in_flight++;
-	self->ever_served = true;
+	t->process->ever_served = true;
 	this_cpu()->commands_accepted++;
 	to->serving = c;
 	to->steps = 0;
 	to->priority = MAX(to->priority, t->priority);
-	struct regs *r = &to->regs;
-	r->rsi = from->rsi, r->rdx = from->rdx, r->r10 = from->r10, r->r8 = from->r8, r->r9 = from->r9, r->r12 = from->r12;
-	r->rax = ACCEPT_COMMAND;
-	r->rdi = c->id;
-	r->r13 = s->badge;
-	r->r14 = c->rights;
-	r->r15 = from->r15;
-	r->rbx = r->rbp = 0;
 	spin_unlock(&p->lock);
 	way_taken(CALL_SHORT);
 	sched_wake(to);
 	return true;
-}
-
-/* The current thread waits in accept at p, which is locked, and gives its CPU to `next`, or to whoever is ready. */
-always_inline void wait_here(struct port *p, struct thread *t, struct thread *next)
-{
-	t->process->accepts++;
-	t->wait_port = p;
-	t->waited = true;
-	list_push_front(&p->waiters, &t->run);
-	t->state = THREAD_BLOCKED;
-	t->wait = WAIT_ACCEPT;
-	t->regs.vector = REGS_SYSCALL;
-	spin_unlock(&p->lock);
-	user_restore(sched_switch(t, next));
-}
-
-void brief_accept(struct thread *t)
-{
-	struct port *p;
-	if (t->regs.rbp != FOREVER || (t->special & ~SPECIAL_FINE) || t->priority != t->base_priority ||
-	    handle_lookup(t->table, (handle_t)t->regs.rdi, OBJ_PORT, RIGHT_SERVE, (struct object **)&p, NULL) < 0 || !spin_trylock(&p->lock))
-		return;
-	if (!p->pending && !p->dead && p->acceptor == t->process->pid && port_admits_locked(p, t->process))
-		wait_here(p, t, NULL);
-	spin_unlock(&p->lock);
-}
-
-void brief_complete(struct thread *t)
-{
-	const struct regs *from = &t->regs;
-	struct command *c = t->serving;
-	struct port *p, *q;
-	if (c->id != from->rdi || c->extra != COMMAND_SUBMITTED || from->rbx || from->rbp || from->r15 >> 32 || (t->special & ~SPECIAL_FINE) || trace_on ||
-	    handle_lookup(t->table, (handle_t)(from->rax >> 32), OBJ_PORT, RIGHT_SERVE, (struct object **)&p, NULL) < 0 || !spin_trylock(&p->lock))
-		return;
-	struct session *s = c->session;
-	if (c->id != from->rdi || c->state != CMD_ACCEPTED || c->extra != COMMAND_SUBMITTED || c->server != t->process || s->port != p || p->pending || s->closing ||
-	    !c->sender || p->acceptor != t->process->pid || !port_admits_locked(p, t->process))
-		goto out;
-	q = c->completion;
-	if (!spin_trylock(&q->lock))
-		goto out;
-	struct thread *to = LIST_FIRST(&q->waiters, struct thread, run);
-	if (q->pending || list_empty(&q->waiters) || q->dead || (uint32_t)to->process->pid != c->op || (to->special & ~SPECIAL_FINE) || this_cpu()->run_top > to->priority) {
-		spin_unlock(&q->lock);
-		goto out;
-	}
-	port_waiter_off_locked(q, to);
-	struct regs *r = &to->regs;
-	regs_event(r, ACCEPT_COMPLETION, from->rsi, from->r13);
-	r->rdx = from->rdx, r->r10 = from->r10, r->r8 = from->r8, r->r9 = from->r9, r->r12 = from->r12;
-	r->rdi = c->token;
-	c->state = CMD_IDLE;
-	c->extra = 0;
-	c->submitted = false;
-	c->server = NULL;
-	c->session = NULL;
-	c->sender = NULL;
-	list_push_back(&q->reserve, &c->node);
-	spin_unlock(&q->lock);
-	s->in_flight--;
-	this_cpu()->commands_accepted--;
-	OBJ_PUT(q);
-	way_taken(RETURN_SHORT);
-	t->priority = t->base_priority;
-	wait_here(p, t, to);
-out:
-	spin_unlock(&p->lock);
 }
 
 /* Between the memory of the current process and `at`, which is the caller's or, with no vm, the kernel's. */

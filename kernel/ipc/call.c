@@ -209,8 +209,6 @@ status_t raw_submit(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t
 	struct command *c = NULL;
 	struct session *s, *counted;
 	uint32_t rights = 0;
-	if (likely(brief_submit(current_thread())))
-		return OK;
 	status_t st = LOOKUP((handle_t)(r->rax >> 32), OBJ_PORT, RIGHT_SERVE, &q);
 	if (st < 0)
 		return st;

@@ -86,8 +86,10 @@ void command_free(struct command *c)
 
 struct port *command_port(const struct command *c)
 {
+	/* In this order: an idle one's Session may be long gone, but it has another before its state says so. */
+	uint8_t state = __atomic_load_n(&c->state, __ATOMIC_ACQUIRE);
 	struct session *s = __atomic_load_n(&c->session, __ATOMIC_ACQUIRE);
-	return c->state != CMD_IDLE && c->state != CMD_MOVING && s ? s->port : NULL;
+	return state != CMD_IDLE && state != CMD_MOVING && s ? s->port : NULL;
 }
 
 /* The same when it is on its way to another Port: where it arrives. No lock held. */

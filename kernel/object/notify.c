@@ -48,7 +48,7 @@ static noinline void signal_slowly(struct notify *n)
 	bool deliver = n->port == p && n->bits && !n->queued && !p->dead;
 	if (deliver && !p->pending && !list_empty(&p->waiters)) {
 		t = LIST_FIRST(&p->waiters, struct thread, run);
-		port_waiter_off_locked(p, t);
+		waiter_off_locked(t);
 		regs_event(&t->regs, ACCEPT_NOTIFY, notify_take_locked(n), n->badge);
 	} else if (deliver) {
 		n->queued = true;
@@ -72,7 +72,7 @@ void notify_signal(struct notify *n, uint64_t bits)
 		spin_unlock(&n->lock);
 	} else if (likely(n->bits && !n->resting && !p->pending && !p->dead && !list_empty(&p->waiters))) {
 		struct thread *t = LIST_FIRST(&p->waiters, struct thread, run);
-		port_waiter_off_locked(p, t);
+		waiter_off_locked(t);
 		regs_event(&t->regs, ACCEPT_NOTIFY, n->bits, n->badge);
 		n->bits = 0;
 		spin_unlock(&p->lock);

@@ -4,7 +4,6 @@
  * bits) come before commands.
  */
 #include <kernel/account.h>
-#include <kernel/brief.h>
 #include <kernel/budget.h>
 #include <kernel/ipc.h>
 #include <kernel/notify.h>
@@ -122,10 +121,10 @@ static void fail_caller(struct thread *caller, status_t st)
 	sched_wake(caller);
 }
 
-void port_waiter_off_locked(struct port *p, struct thread *t)
+/* The same of one that may be a stranger. */
+static void any_waiter_off_locked(struct port *p, struct thread *t)
 {
-	list_remove(&t->run);
-	t->wait = WAIT_NONE;
+	waiter_off_locked(t);
 	p->n_strangers -= t->stranger;
 	t->stranger = false;
 }
@@ -267,7 +266,7 @@ status_t port_send(struct port *p, struct command *c, bool direct)
 		t = LIST_FIRST(&p->waiters, struct thread, run);
 		st = deliver_locked(p, c, t);
 		if (likely(st == OK))
-			port_waiter_off_locked(p, t);
+			waiter_off_locked(t);
 		else
 			c->session->in_flight--;
 	} else if (st == OK && !c->is_close && c->session->queued >= SESSION_QUEUED_MAX) {
@@ -318,7 +317,7 @@ void port_dispatch(struct port *p)
 		struct thread *t = LIST_FIRST(&p->waiters, struct thread, run);
 		status_t took = take_locked(p, t, &f);
 		if (took == OK)
-			port_waiter_off_locked(p, t);
+			waiter_off_locked(t);
 		spin_unlock(&p->lock);
 		if (took == OK)
 			sched_wake(t);
@@ -336,7 +335,7 @@ bool port_waiter_remove(struct thread *t, status_t why)
 	spin_lock(&p->lock);
 	bool waiting = t->wait == WAIT_ACCEPT && t->wait_port == p && thread_wait_over(t, why);
 	if (waiting)
-		port_waiter_off_locked(p, t);
+		any_waiter_off_locked(p, t);
 	spin_unlock(&p->lock);
 	if (!waiting)
 		return false;
@@ -378,7 +377,7 @@ static bool drain_some(struct port *p)
 		}
 		if (!list_empty(&p->waiters) || !list_empty(&p->strangers)) {
 			t = LIST_FIRST(list_empty(&p->waiters) ? &p->strangers : &p->waiters, struct thread, run);
-			port_waiter_off_locked(p, t);
+			any_waiter_off_locked(p, t);
 		} else if (!list_empty(&p->completions)) {
 			done = LIST_FIRST(&p->completions, struct command, event);
 			list_remove(&done->event);
@@ -555,7 +554,6 @@ status_t raw_accept(uint64_t port, uint64_t a1, uint64_t a2, uint64_t a3, uint64
 {
 	(void)a1, (void)a2, (void)a3, (void)a4, (void)a5;
 	struct port *p;
-	brief_accept(current_thread());
 	status_t st = LOOKUP((handle_t)port, OBJ_PORT, RIGHT_SERVE, &p);
 	return st < 0 ? st : accept((handle_t)port, p, current_thread()->regs.rbp);
 }
@@ -689,7 +687,6 @@ status_t raw_return_accept(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, u
 {
 	(void)a0, (void)a1, (void)a2, (void)a3, (void)a4, (void)a5;
 	struct port *p;
-	brief_complete(current_thread());
 	handle_t port = (handle_t)(current_thread()->regs.rax >> 32);
 	status_t st = LOOKUP(port, OBJ_PORT, RIGHT_SERVE, &p);
 	if (st < 0)

@@ -544,34 +544,27 @@ struct regs *sched_yield(void)
 	return &next->regs;
 }
 
-struct regs *sched_switch(struct thread *t, struct thread *next)
+struct regs *sched_next(struct thread *t)
 {
 	struct percpu *c = this_cpu();
-	bool direct = next;
-	if (direct) {
-		make_ready(next, true);         /* with that, it is in c->next */
-	} else if (likely(!c->work && !c->next && c->run_mask)) {
+	if (likely(!c->work && !c->next && c->run_mask)) {
 		spin_lock(&c->run_lock);
-		next = likely(c->run_mask) ? LIST_FIRST(&c->run[c->run_top], struct thread, run) : NULL;       /* else another CPU took it */
-		if (next && likely(!next->dying))
+		/* None: another CPU took it. */
+		struct thread *next = c->run_mask ? LIST_FIRST(&c->run[c->run_top], struct thread, run) : NULL;
+		if (likely(next && !next->dying && !(next->regs.rip >> 47))) {
 			dequeue_locked(c, next);
+			spin_unlock(&c->run_lock);
+			uint64_t tsc = rdtsc();
+			begin_slice(c, next, tsc);
+			switch_to(c, t, next, tsc);
+			set_timer(c, tsc);
+			cpu_left();
+			return &next->regs;
+		}
 		spin_unlock(&c->run_lock);
 	}
-	if (unlikely((c->work & ~(uint32_t)WORK_RESCHED) || !next || next->dying || next->regs.rip >> 47 || (direct && c->next != next))) {
-		if (next && !direct && !next->dying)
-			make_ready_queued(next);
-		cpu_work(WORK_RESCHED);
-		return kernel_leave();
-	}
-	c->next = NULL;
-	c->work = 0;
-	uint64_t tsc = rdtsc();
-	if (!direct)
-		begin_slice(c, next, tsc);
-	switch_to(c, t, next, tsc);
-	set_timer(c, tsc);
-	cpu_left();
-	return &next->regs;
+	cpu_work(WORK_RESCHED);
+	return kernel_leave();
 }
 
 /* The idle loop's way out. It does not return while there is something to run here, or to be taken from elsewhere. */

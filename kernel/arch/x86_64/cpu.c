@@ -31,7 +31,10 @@ SAME(handle_entry, object, E_OBJECT); SAME(handle_entry, rights, E_RIGHTS); SAME
 SAME(session, port, S_PORT); SAME(session, badge, S_BADGE); SAME(session, rights, S_RIGHTS); SAME(session, in_flight, S_IN_FLIGHT);
 SAME(session, closing, S_CLOSING);
 SAME(port, lock, P_LOCK); SAME(port, pending, P_PENDING); SAME(port, next_seq, P_SEQ); SAME(port, waiters, P_WAITERS);
-SAME(port, level, P_LEVEL); SAME(process, level, PR_LEVEL);
+SAME(port, level, P_LEVEL); SAME(port, dead, P_DEAD); SAME(port, reserve, P_RESERVE); SAME(port, acceptor, P_ACCEPTOR);
+SAME(port, exclusive, P_EXCLUSIVE); SAME(port, server, P_SERVER); SAME(port, n_before, P_N_BEFORE); SAME(port, obj.refs, O_REFS);
+SAME(process, level, PR_LEVEL); SAME(process, pid, PR_PID); SAME(process, accepts, PR_ACCEPTS);
+SAME(command, node, C_NODE); SAME(command, completion, C_COMPLETION); SAME(command, token, C_TOKEN);
 SAME(command, id, C_ID); SAME(command, state, C_STATE); SAME(command, session, C_SESSION); SAME(command, caller, C_CALLER);
 SAME(command, server, C_SERVER); SAME(command, accept_seq, C_SEQ); SAME(command, rights, C_RIGHTS);
 SAME(vmem, root, V_ROOT); SAME(vmem, cpus, V_CPUS);
@@ -41,8 +44,8 @@ _Static_assert(sizeof(struct regs) == R_SIZE && REGS_SYSCALL == REGS_VECTOR_SYSC
 	HANDLE_CHUNK == 64 && HANDLE_TYPE_SHIFT == 24 && HANDLE_INDEX_BITS == 14, "offsets.h");
 _Static_assert(OBJ_SESSION == TYPE_SESSION && OBJ_PORT == TYPE_PORT && RIGHT_CALL == 64 && RIGHT_SERVE == 128 &&
 	THREAD_RUNNING == 1 && THREAD_BLOCKED == 2 && WAIT_CALL == 2 && WAIT_ACCEPT == 3 && CMD_IDLE == 0 && CMD_ACCEPTED == 2 &&
-	ACCEPT_COMMAND == 0 && COMMAND_BRIEF == 2 && SPECIAL_FPU == SPECIAL_FPU_BIT && SPECIAL_PINNED == SPECIAL_PINNED_BIT &&
-	IPC_PATH == 1 && IPC_URI == 2 && RETURN_MINT == 1, "fastpath.S");
+	ACCEPT_COMMAND == 0 && ACCEPT_COMPLETION == 3 && COMMAND_BRIEF == 2 && COMMAND_SUBMITTED == 4 && SPECIAL_FPU == SPECIAL_FPU_BIT &&
+	SPECIAL_PINNED == SPECIAL_PINNED_BIT && IPC_PATH == 1 && IPC_URI == 2 && RETURN_MINT == 1, "fastpath.S");
 
 #define MSR_EFER           0xc0000080u
 #define MSR_STAR           0xc0000081u
@@ -171,13 +174,13 @@ static const uint32_t light_calls[] = {
 	SYS_nop, SYS_clock_now, SYS_handle_close, SYS_handle_dup, SYS_handle_tag, SYS_irq_ack,
 	SYS_notify_signal, SYS_notify_take, SYS_io_read, SYS_io_write, SYS_io_write_bytes,
 };
-extern char entry_light[], entry_full[], entry_yield[], fast_call_words[], fast_call[], fast_return_accept[], fast_cmd_read[], fast_cmd_write[];
+extern char entry_light[], entry_full[], entry_yield[], fast_call_words[], fast_call[], fast_return_accept[], fast_submit[], fast_accept[], fast_cmd_read[], fast_cmd_write[];
 
 static void short_path(struct percpu *c, bool on)
 {
 	static const struct { uint32_t call; char *entry; } fast[] = {
 		{ SYS_call_words, fast_call_words }, { SYS_call, fast_call }, { SYS_return_accept, fast_return_accept },
-		{ SYS_cmd_read, fast_cmd_read }, { SYS_cmd_write, fast_cmd_write },
+		{ SYS_submit, fast_submit }, { SYS_accept, fast_accept }, { SYS_cmd_read, fast_cmd_read }, { SYS_cmd_write, fast_cmd_write },
 	};
 	on = on && cpu_features.fsgsbase && cpu_features.xsave;         /* it knows these instructions only */
 	for (unsigned i = 0; i < ARRAY_LEN(fast); i++)

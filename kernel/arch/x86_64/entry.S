@@ -159,6 +159,7 @@ entry_full:
 	cmpl $0, %gs:PC_WORK
 	je syscall_leave
 
+	.globl syscall_slow
 syscall_slow:
 	mov %rax, %rdi
 	call syscall_finish             /* returns the registers to continue with */

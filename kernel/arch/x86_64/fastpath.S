@@ -1,7 +1,7 @@
 /*
  * fastpath: the short path of a command. Words and windows only, a server thread that waits, nothing
  * special about either thread: control passes straight from caller to server and back, with no queue, no
- * scheduler and no allocation. Whatever is not so simple goes to entry_full and the C code of
+ * scheduler and no allocation; of a submitted command, on its way back. Whatever is not so simple goes to entry_full and the C code of
  * call.c and port.c, which does the same and more; a test runs every case through both.
  *
  * On entry (from syscall_entry): RSP = the current struct thread, its rip, rsp and rflags saved; all other
@@ -19,6 +19,7 @@
 #define STATE_BLOCKED_ACCEPT  (2 | 3 << 8)
 #define CMD_ACCEPTED_PLAIN    2                 /* state ACCEPTED, extra 0 */
 #define CMD_ACCEPTED_BRIEF    (2 | 2 << 8)      /* state ACCEPTED, extra COMMAND_BRIEF */
+#define CMD_ACCEPTED_SUBMITTED (2 | 4 << 8)     /* state ACCEPTED, extra COMMAND_SUBMITTED */
 #define SPECIAL_FINE          (SPECIAL_FPU_BIT | SPECIAL_PINNED_BIT)
 #define RIGHT_CALL            64
 #define RIGHT_SERVE           128
@@ -181,6 +182,7 @@
 	mov 8(%rcx), %rax
 	mov %rax, 8(%r11)
 	sub $T_RUN, %rcx                /* RCX = the server thread */
+	mov %r13, C_SESSION(%rbx)       /* before the state says that there is one (command_port) */
 	.if \path
 	movq $CMD_ACCEPTED_BRIEF, C_STATE(%rbx)
 	lea T_SHORT_PATH(%rsp), %rax
@@ -202,7 +204,6 @@
 	movq $0, C_OP_ID(%rbx)
 	incl T_STEPS(%rsp)
 	movl $0, T_STEPS(%rcx)
-	mov %r13, C_SESSION(%rbx)
 	mov %rsp, C_CALLER(%rbx)
 	mov T_PROCESS(%rcx), %rax
 	mov %rax, C_SERVER(%rbx)
@@ -352,10 +353,24 @@ slow_call:
 	lea -SYSCALL_BASE(%rax), %ecx
 	jmp entry_full
 
+/* This thread waits at the Port RBP, which is locked, first in the row. Uses RBX, R11. */
+.macro wait_in_accept
+	lea T_RUN(%rsp), %rbx
+	mov P_WAITERS(%rbp), %r11
+	mov %r11, (%rbx)
+	mov %rbx, 8(%r11)
+	mov %rbx, P_WAITERS(%rbp)
+	lea P_WAITERS(%rbp), %r11
+	mov %r11, 8(%rbx)
+	mov %rbp, T_WAIT_PORT(%rsp)
+	movzbl T_BASE_PRIORITY(%rsp), %r11d
+	mov %r11b, T_PRIORITY(%rsp)
+	movq $REGS_VECTOR_SYSCALL, R_VECTOR(%rsp)
+.endm
+
 /*
  * The command RCX of the Session RBX is answered to the thread R11, all checks made and the Port RBP locked; this thread
- * waits there again, first in the row. The words are in their registers, R13 = status. \brief: it had a path, or R14 = a
- * handle for the caller.
+ * waits there again. The words are in their registers, R13 = status. \brief: it had a path, or R14 = a handle for the caller.
  */
 .macro answer_command brief
 	/* commit: the command is over */
@@ -369,17 +384,7 @@ slow_call:
 	decl S_IN_FLIGHT(%rbx)
 	decq %gs:PC_ACCEPTED
 	mov %r11, %rcx                  /* RCX = the caller */
-	lea T_RUN(%rsp), %rbx
-	mov P_WAITERS(%rbp), %r11
-	mov %r11, (%rbx)
-	mov %rbx, 8(%r11)
-	mov %rbx, P_WAITERS(%rbp)
-	lea P_WAITERS(%rbp), %r11
-	mov %r11, 8(%rbx)
-	mov %rbp, T_WAIT_PORT(%rsp)
-	movzbl T_BASE_PRIORITY(%rsp), %r11d
-	mov %r11b, T_PRIORITY(%rsp)
-	movq $REGS_VECTOR_SYSCALL, R_VECTOR(%rsp)
+	wait_in_accept
 	movw $STATE_RUNNING, T_STATE(%rcx)
 	movb $1, T_ON_CPU(%rcx)
 	switch_threads BLOCKED_ACCEPT   /* it has `waited`, and is not `on_cpu` */
@@ -449,6 +454,8 @@ fast_return_special:
 	special T_SPECIAL(%r11), T_AFFINITY(%r11), %r14w, %r14d, %r14, %rdi, fast_answer, slow_return_unlock
 
 fast_return_other:
+	cmpw $CMD_ACCEPTED_SUBMITTED, C_STATE(%rcx)
+	je fast_complete
 	cmpw $CMD_ACCEPTED_BRIEF, C_STATE(%rcx)
 	jne slow_return_unlock
 	movb $0, P_LOCK(%rbp)
@@ -495,6 +502,153 @@ slow_return_clean:                      /* RBX and RBP were 0; R14 counts only w
 	xor %ebx, %ebx
 	xor %ebp, %ebp
 slow_return:
+	lea -SYSCALL_BASE(%rax), %ecx
+	jmp entry_full
+
+/*
+ * return_accept of a submitted command RCX, to a thread that waits for its COMPLETION. The Port RBP is locked; R14 = the other
+ * Port, RDI = the `run` node of the thread that waits there.
+ */
+fast_complete:
+	mov C_SESSION(%rcx), %rbx
+	cmp S_PORT(%rbx), %rbp
+	jne slow_return_unlock
+	cmpl $0, P_PENDING(%rbp)
+	jne slow_return_unlock
+	mov C_COMPLETION(%rcx), %r14
+	try_lock %r14, slow_return_unlock
+	mov P_WAITERS(%r14), %rdi
+	lea P_WAITERS(%r14), %r11
+	cmp %r11, %rdi
+	je slow_complete
+	movzbl P_DEAD(%r14), %r11d
+	or P_PENDING(%r14), %r11d
+	jnz slow_complete
+	mov T_PROCESS - T_RUN(%rdi), %r11
+	cmp %r11, C_CALLER(%rcx)        /* its sender, which lives */
+	jne slow_complete
+	mov %gs:PC_RUN_TOP, %r11b
+	cmp T_PRIORITY - T_RUN(%rdi), %r11b
+	ja slow_complete
+	movzwl T_ON_CPU - T_RUN(%rdi), %r11d    /* and its `special` */
+	or T_SPECIAL(%rsp), %r11b
+	or S_CLOSING(%rbx), %r11w               /* and a byte of nothing */
+	jnz fast_complete_special
+fast_complete_commit:
+	count PC_RETURNS
+	mov (%rdi), %r11                /* the thread off the Port */
+	lea P_WAITERS(%r14), %rax
+	mov %r11, (%rax)
+	mov %rax, 8(%r11)
+	movl $(STATE_RUNNING | 1 << 16 | 1 << 24), T_STATE - T_RUN(%rdi)        /* it has `waited`, and is `on_cpu` */
+	movb $0, C_STATE(%rcx)          /* the command back to those for submit */
+	lea C_NODE(%rcx), %rax
+	mov P_RESERVE(%r14), %r11
+	mov %r11, (%rax)
+	mov %rax, 8(%r11)
+	mov %rax, P_RESERVE(%r14)
+	lea P_RESERVE(%r14), %r11
+	mov %r11, 8(%rax)
+	lock decl O_REFS(%r14)          /* the command's; not the last one, for the Port is not dead and so has a handle */
+	mov C_TOKEN(%rcx), %rax
+	movb $0, P_LOCK(%r14)           /* from here on the command is anybody's */
+	mov %rax, %r14
+	decl S_IN_FLIGHT(%rbx)
+	decq %gs:PC_ACCEPTED
+	lea -T_RUN(%rdi), %rcx          /* RCX = the thread that goes on */
+	wait_in_accept
+	switch_threads BLOCKED_ACCEPT
+	mov $3, %eax                    /* ACCEPT_COMPLETION */
+	mov %r14, %rdi
+	xor %ebx, %ebx
+	xor %ebp, %ebp
+	xor %r14d, %r14d
+	xor %r15d, %r15d
+	jmp fast_leave
+
+fast_complete_special:
+	special T_SPECIAL - T_RUN(%rdi), T_AFFINITY - T_RUN(%rdi), %r11w, %r11d, %r11, %r11, fast_complete_commit, slow_complete
+
+slow_complete:
+	movb $0, P_LOCK(%r14)
+	mov C_ID(%rcx), %rdi
+	jmp slow_return_unlock
+
+/*
+ * submit: RAX = number | port << 32, RDI = session, RBP = token, words and windows as for call.
+ */
+	.globl fast_submit
+	.p2align 4
+fast_submit:
+	mov %rax, R_RAX(%rsp)
+	mov %rbx, R_RBX(%rsp)
+	mov %rbp, R_RBP(%rsp)
+	save_message
+	mov %rsp, %rdi
+	mov %gs:PC_KSTACK, %rsp
+	call brief_submit
+	test %al, %al
+	jz slow_submit
+	xor %eax, %eax
+	cmpl $0, %gs:PC_WORK
+	jne syscall_slow
+	jmp syscall_leave
+slow_submit:
+	mov %gs:PC_CURRENT, %rcx
+	mov %rcx, %rsp
+	load_words
+	mov R_RDI(%rsp), %rdi
+	mov R_RAX(%rsp), %rax
+	lea -SYSCALL_BASE(%rax), %ecx
+	jmp entry_full
+
+/*
+ * accept: RDI = port, RBP = deadline; for ever, where nothing is to be had. The next thread is the scheduler's choice.
+ */
+	.globl fast_accept
+	.p2align 4
+fast_accept:
+	cmp $-1, %rbp
+	jne slow_accept
+	mov %edi, %r8d
+	find_handle %r8d, TYPE_PORT, RIGHT_SERVE, %rbp, %r11d, slow_accept_clean
+	try_lock %rbp, slow_accept_clean
+	mov T_PROCESS(%rsp), %rcx
+	movzbl P_DEAD(%rbp), %r11d
+	or P_PENDING(%rbp), %r11d
+	jnz slow_accept_unlock
+	mov PR_PID(%rcx), %r11
+	cmp %r11, P_ACCEPTOR(%rbp)
+	jne slow_accept_unlock
+	testb $(~SPECIAL_FINE & 0xff), T_SPECIAL(%rsp)
+	jnz slow_accept_unlock
+	mov T_PRIORITY(%rsp), %r11b
+	cmp %r11b, T_BASE_PRIORITY(%rsp)
+	jne slow_accept_unlock
+	testb $1, P_EXCLUSIVE(%rbp)
+	jnz fast_accept_exclusive
+fast_accept_commit:
+	incq PR_ACCEPTS(%rcx)
+	wait_in_accept
+	movl $(STATE_BLOCKED_ACCEPT | 1 << 16 | 1 << 24), T_STATE(%rsp)         /* and `waited`; until it is put down, `on_cpu` */
+	movb $0, P_LOCK(%rbp)
+	mov %rsp, %rdi
+	mov %gs:PC_KSTACK, %rsp
+	call sched_next                 /* returns the registers to continue with */
+	mov %rax, %rdi
+	jmp user_restore
+
+fast_accept_exclusive:                  /* as port_admits_locked */
+	cmp %rcx, P_SERVER(%rbp)
+	jne slow_accept_unlock
+	cmpl $0, P_N_BEFORE(%rbp)
+	je fast_accept_commit
+slow_accept_unlock:
+	movb $0, P_LOCK(%rbp)
+slow_accept_clean:
+	xor %ebx, %ebx
+	mov $-1, %rbp
+slow_accept:
 	lea -SYSCALL_BASE(%rax), %ecx
 	jmp entry_full
 

@@ -77,12 +77,21 @@
 #define S_RIGHTS     56
 #define S_IN_FLIGHT  60
 #define S_CLOSING    64
+#define O_REFS       8
 #define P_LOCK       40
+#define P_DEAD       41
 #define P_PENDING    48
 #define P_SEQ        56
 #define P_WAITERS    64
 #define P_LEVEL      80
+#define P_RESERVE    136
+#define P_ACCEPTOR   176
+#define P_EXCLUSIVE  185
+#define P_SERVER     192
+#define P_N_BEFORE   236
+#define PR_PID       40
 #define PR_LEVEL     48
+#define PR_ACCEPTS   360
 #define SPECIAL_FPU_BIT 64       /* neither is a value of on_cpu or session.closing */
 #define SPECIAL_PINNED_BIT 128
 #define CR0_TS_BIT   8
@@ -93,8 +102,11 @@
 #define C_SERVER     32
 #define C_OP_ID      40
 #define C_SEQ        48
+#define C_NODE       56
 #define C_RIGHTS     132
 #define C_PATH       160
+#define C_COMPLETION 216
+#define C_TOKEN      224
 #define C_META       248
 #define V_ROOT       48
 #define V_CPUS       56

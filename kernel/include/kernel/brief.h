@@ -24,13 +24,8 @@ struct brief_target brief_path(struct thread *t);
  */
 struct brief_answer { struct command *command; uint64_t handle; };
 struct brief_answer brief_return(struct thread *t);
-/*
- * submit of words and windows to a thread that waits; accept for ever where nothing is to be had; return_accept of what was
- * submitted so, to a thread that waits for its COMPLETION. The last two do not come back. False: the long way.
- */
+/* submit of words and windows to a thread that waits. False: the long way. */
 bool brief_submit(struct thread *t);
-void brief_accept(struct thread *t);
-void brief_complete(struct thread *t);
 /* cmd_read and cmd_write of the command that the thread accepted last, within a page: bytes copied; < 0: the long way. */
 int64_t brief_cmd_read(cmd_id_t id, uint64_t offset, uint64_t user, uint64_t len);
 int64_t brief_cmd_write(cmd_id_t id, uint64_t offset, uint64_t user, uint64_t len);

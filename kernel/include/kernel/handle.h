@@ -52,25 +52,32 @@ always_inline uint32_t index_nospec(uint32_t i, uint32_t n)
 	asm("cmp %2, %1; sbb %0, %0" : "=r"(mask) : "r"(i), "r"(n) : "cc");
 	return i & mask;
 }
+/* The object of exactly this type, if the handle has these rights; else NULL. It is borrowed until the kernel is left. */
+always_inline struct object *handle_find(const struct table *t, handle_t h, enum object_type type, uint32_t rights, uint32_t *had)
+{
+	uint32_t slot = h & (HANDLES_MAX - 1), key = h >> HANDLE_INDEX_BITS | (uint32_t)type << HANDLE_TYPE_SHIFT;
+	if (unlikely(slot >= t->n_slots))
+		return NULL;
+	slot = index_nospec(slot, t->n_slots);
+	const struct handle_entry *e = &t->chunks[slot / HANDLE_CHUNK][slot % HANDLE_CHUNK];
+	bool found = __atomic_load_n(&e->key, __ATOMIC_ACQUIRE) == key;
+	*had = e->rights;
+	struct object *object = __atomic_load_n(&e->object, __ATOMIC_ACQUIRE);
+	bool same = __atomic_load_n(&e->key, __ATOMIC_RELAXED) == key;
+	return likely(found && (*had & rights) == rights && same) ? object : NULL;
+}
 must_use status_t handle_lookup_any(struct table *t, handle_t h, enum object_type type, uint32_t rights, struct object **o, uint32_t *had);
 /* type OBJ_NONE: any. The pointer is borrowed until the kernel is left. ERR_BAD_HANDLE, ERR_WRONG_TYPE, ERR_DENIED: rights are missing. */
 must_use always_inline status_t handle_lookup(struct table *t, handle_t h, enum object_type type, uint32_t rights, struct object **o, uint32_t *had)
 {
-	uint32_t slot = h & (HANDLES_MAX - 1), key = h >> HANDLE_INDEX_BITS | (uint32_t)type << HANDLE_TYPE_SHIFT;
-	if (type != OBJ_NONE && likely(slot < t->n_slots)) {
-		slot = index_nospec(slot, t->n_slots);
-		const struct handle_entry *e = &t->chunks[slot / HANDLE_CHUNK][slot % HANDLE_CHUNK];
-		bool found = __atomic_load_n(&e->key, __ATOMIC_ACQUIRE) == key;
-		uint32_t has = e->rights;
-		struct object *object = __atomic_load_n(&e->object, __ATOMIC_ACQUIRE);
-		if (likely(found && (has & rights) == rights && __atomic_load_n(&e->key, __ATOMIC_RELAXED) == key)) {
-			*o = object;
-			if (had)
-				*had = has;
-			return OK;
-		}
-	}
-	return handle_lookup_any(t, h, type, rights, o, had);
+	uint32_t has;
+	struct object *object = type == OBJ_NONE ? NULL : handle_find(t, h, type, rights, &has);
+	if (unlikely(!object))
+		return handle_lookup_any(t, h, type, rights, o, had);
+	*o = object;
+	if (had)
+		*had = has;
+	return OK;
 }
 always_inline handle_t handle_value(uint32_t slot, uint32_t generation) { return generation << HANDLE_INDEX_BITS | slot; }
 always_inline uint32_t handle_slots(struct table *t) { return t->n_slots; }

@@ -37,11 +37,11 @@ struct command {
 	uint8_t         cancel;         /* enum command_cancel */
 	bool            is_close : 1;   /* a Session's last word; fixed */
 	bool            redelivered : 1; /* while QUEUED: in port->again */
-	bool            submitted : 1;  /* by submit: `sender` counts, not `caller` */
 	bool            lead : 1;       /* while QUEUED: the first of its payer, and leads `peers` */
 	bool            overdue : 1;    /* submitted: wanted back since the last look (grace_fire) */
 	uint8_t         faults;         /* servers that died of it in a row */
 	uint8_t         hops;           /* forwards so far */
+	bool            submitted;      /* by submit: `sender` counts, not `caller` */
 	struct session *session;        /* (f) borrowed: it counts us in flight; says which Port */
 	union {
 		struct thread  *caller; /* (f) borrowed; NULL: detached, or CLOSE */
@@ -50,7 +50,7 @@ struct command {
 	struct process *server;         /* (f) borrowed; who accepted */
 	uint64_t        op_id;          /* (f) 0: nobody asked yet (command_op_id) */
 	uint64_t        accept_seq;     /* (f) order of first acceptance; 0: never */
-	struct list     node;           /* port queue, or its list of redelivered ones; reserve of a completion Port */
+	struct list     node;           /* (f) port queue, or its list of redelivered ones; reserve of a completion Port */
 	struct budget  *payer;          /* counted; fixed while allocated */
 	uint64_t        w[IPC_WORDS];   /* submitted or detached: the words; DONE: the answer's */
 	uint32_t        op;             /* detached: the operation; submitted: pid of the sender, low half */
@@ -64,9 +64,9 @@ struct command {
 		struct list event;      /* port->cancels of the server's Port; port->completions of the sender's */
 		struct list peers;      /* while QUEUED: of struct command, its payer's others of this priority */
 	};
-	struct port    *completion;     /* submitted: counted; where COMPLETION goes */
+	struct port    *completion;     /* (f) submitted: counted; where COMPLETION goes */
 	union {
-		uint64_t        token;  /* submitted: the sender's name for it */
+		uint64_t        token;  /* (f) submitted: the sender's name for it */
 		struct process *late;   /* detached: counted; who sent it, and may be gone */
 	};
 	uint64_t        in, out, meta;  /* submitted: windows in the sender's memory, and r15; DONE: meta = status */
@@ -77,7 +77,7 @@ _Static_assert(sizeof(struct command) == COMMAND_SIZE, "fastpath.S");
 struct port {
 	struct object   obj;
 	struct spinlock lock;           /* (f) covers everything below and the commands */
-	bool            dead;           /* no handle left: nobody can ever accept */
+	bool            dead;           /* (f) no handle left: nobody can ever accept */
 	bool            draining;       /* in the reaper's list (its lock) */
 	uint32_t        flags;          /* PORT_*; fixed */
 	uint32_t        pending;        /* (f) queued commands, events, and the suspect: 0 means that accept would take nothing */
@@ -88,17 +88,17 @@ struct port {
 	struct list     events;         /* of struct notify with bits to deliver */
 	struct list     cancels;        /* of struct command: accepted ones whose caller wants them back, or has left */
 	struct list     completions;    /* of struct command: submitted by who serves here, and answered */
-	struct list     reserve;        /* of struct command: for submit */
+	struct list     reserve;        /* (f) of struct command: for submit */
 	struct list     again;          /* of struct command: had been accepted by a server that died; in that order */
 	struct command *suspect;        /* borrowed: may have killed its server; delivered alone */
-	uint64_t        acceptor;       /* pid of who accepted last */
+	uint64_t        acceptor;       /* (f) pid of who accepted last */
 	bool            recovered;      /* a new instance is to hear RECOVERED once `again` is empty */
-	bool            exclusive;      /* attached: `server` alone accepts, and only when `before` is empty */
+	bool            exclusive;      /* (f) attached: `server` alone accepts, and only when `before` is empty */
 	bool            grace_on;       /* the timer is armed, or fires */
-	struct process *server;         /* borrowed while it lives: attached, or accepted last; NULL: nobody */
+	struct process *server;         /* (f) borrowed while it lives: attached, or accepted last; NULL: nobody */
 	struct list     by_server;      /* server->serves; attach_lock */
 	struct list     strangers;      /* of struct thread in accept that have to wait until their process may */
-	uint32_t        n_strangers, n_before;
+	uint32_t        n_strangers, n_before;  /* (f) */
 	struct process *before[BEFORE_MAX];     /* counted: earlier servers; what they sent is not all answered yet */
 	struct list     held;           /* of Ports with `before`; attach_lock */
 	struct timer    grace;          /* for commands submitted here and wanted back in vain */
@@ -197,8 +197,6 @@ struct port *port_create(uint32_t flags, struct budget *payer, status_t *why);
 void port_last_handle(struct object *o);
 bool port_destroy(struct object *o);
 bool port_waiter_remove(struct thread *t, status_t why);    /* accept broken off: deadline, death. False: it was given something */
-/* t leaves those who wait at p; who does that wakes it. */
-void port_waiter_off_locked(struct port *p, struct thread *t);
 unsigned port_requeue_locked(struct port *p, struct command *c); /* redelivery: before all that was never accepted; steps taken */
 void port_suspect_locked(struct port *p, struct command *c);  /* NULL: none any more */
 /* The first to accept after another process did will hear RECOVERED. */

@@ -20,7 +20,7 @@ struct object {
 	uint8_t        type;        /* enum object_type; fixed */
 	bool           dropped;     /* in the reaper's list (its lock) */
 	bool           revived;     /* counted again since it came there */
-	uint32_t       refs;        /* atomic */
+	uint32_t       refs;        /* (f) atomic */
 	uint32_t       handles;     /* atomic */
 	uint64_t       id;          /* unique for ever; fixed */
 	struct budget *payer;       /* counted; charged with the object's size */

@@ -68,7 +68,7 @@ always_inline bool thread_special_off(struct thread *t, uint8_t bit) { return __
 
 struct process {
 	struct object     obj;
-	uint64_t          pid;          /* fixed */
+	uint64_t          pid;          /* (f) fixed */
 	uint32_t          level, priority;      /* fixed; level (f) */
 	char              name[PROCESS_NAME_MAX];
 	struct vmem      *vmem;         /* counted; gone when DEAD */
@@ -95,7 +95,7 @@ struct process {
 	uint64_t          fault_rip, fault_address;
 	uint64_t          dead_cpu_tsc; /* of threads that ended */
 	uint32_t          died_handles;
-	uint64_t          accepts;      /* on the long way, by all threads */
+	uint64_t          accepts;      /* (f) on the long way, by all threads */
 	/* attach_lock covers these three. */
 	struct list       serves;       /* of struct port: its `server` */
 	uint32_t          late;         /* commands it sent that go on without it */
@@ -120,6 +120,12 @@ always_inline struct command *thread_in_hand(const struct thread *t)
 {
 	struct command *c = t->serving;
 	return c->state == CMD_ACCEPTED && c->server == t->process ? c : NULL;
+}
+/* t leaves the waiters of a Port, which is locked; who does that wakes it. */
+always_inline void waiter_off_locked(struct thread *t)
+{
+	list_remove(&t->run);
+	t->wait = WAIT_NONE;
 }
 struct thread *thread_create(struct process *p, uint64_t entry, uint64_t stack, uint64_t arg, uint32_t priority, status_t *why);
 bool thread_destroy(struct object *o);

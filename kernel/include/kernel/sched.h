@@ -23,8 +23,8 @@ void sched_set_priority(struct thread *t, uint32_t priority);
 void sched_drop_priority(void);         /* the current thread falls back to its own */
 void sched_yield_current(void);
 uint64_t sched_time(const struct thread *t);     /* TSC ticks that it ran, also now on another CPU */
-/* The current thread has just been put where it waits: the registers to continue with, of `next` if given, in the same slice. */
-struct regs *sched_switch(struct thread *t, struct thread *next);
+/* The current thread t has just been put where it waits: the registers to continue with. */
+struct regs *sched_next(struct thread *t);
 void sched_timer_interrupt(void);
 struct regs *kernel_leave(void);          /* the registers to continue with, of whoever runs next */
 void sched_timer_at_latest(uint64_t ns);  /* the hardware timer fires by then */
