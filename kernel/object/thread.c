@@ -10,6 +10,7 @@
 #include <kernel/smp.h>
 #include <kernel/socket.h>
 #include <kernel/syscall.h>
+#include <kernel/upcall.h>
 
 bool thread_claim(struct thread *t, enum wait_kind wait)
 {
@@ -119,6 +120,7 @@ bool thread_destroy(struct object *o)
 {
 	struct thread *t = CONTAINER_OF(o, struct thread, obj);
 	fpu_free(t);
+	upcall_free(t);
 	if (t->command)
 		command_free(t->command);
 	budget_release(t->process->budget, CHARGE_THREADS, 1);
@@ -138,6 +140,7 @@ static bool wait_leave(struct thread *t)
 		return socket_wait_break(t, ERR_GONE);
 	case WAIT_SLEEP:
 	case WAIT_START:
+	case WAIT_SUSPENDED:
 		return thread_claim(t, t->wait);
 	default:
 		return false;           /* somebody is waking it */
@@ -194,6 +197,8 @@ noinline void thread_interrupt(struct thread *t)
 status_t sys_thread_create(uint64_t entry, uint64_t stack, uint64_t arg, uint32_t priority, handle_t *h)
 {
 	struct process *p = CURRENT_PROCESS;
+	bool suspended = priority & THREAD_SUSPENDED;
+	priority &= ~(uint32_t)THREAD_SUSPENDED;
 	if (entry < PAGE_SIZE || entry >= USER_TOP || stack >= USER_TOP || (stack & 7) || priority > p->priority)
 		return ERR_INVALID;
 	status_t why = OK;
@@ -208,6 +213,9 @@ status_t sys_thread_create(uint64_t entry, uint64_t stack, uint64_t arg, uint32_
 		spin_unlock(&p->lock);
 		process_teardown_queue(p);
 	} else {
+		t->suspends = suspended;
+		if (suspended)
+			thread_special_on(t, SPECIAL_ATTEND);
 		thread_start(t);
 	}
 	OBJ_PUT(t);
@@ -247,7 +255,7 @@ status_t sys_thread_set_base(uint32_t which, uint64_t value)
 	return OK;
 }
 
-static status_t thread_find(handle_t h, struct thread **t)
+status_t thread_find(handle_t h, struct thread **t)
 {
 	struct object *o;
 	status_t st = handle_lookup(CURRENT_PROCESS->table, h, OBJ_THREAD, RIGHT_MANAGE, &o, NULL);
@@ -299,6 +307,8 @@ status_t sys_thread_interrupt(handle_t h)
 	if (st < 0)
 		return st;
 	thread_special_on(t, SPECIAL_INTERRUPTED);
+	if (t->upcall)
+		upcall_interrupt(t);
 	if (t->on_cpu && t != current_thread()) {
 		/* Perhaps on its way into a wait, past the point where it looks. Then it will have gone there. */
 		object_get(&t->obj);

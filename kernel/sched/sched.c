@@ -11,6 +11,7 @@
 #include <kernel/panic.h>
 #include <kernel/sched.h>
 #include <kernel/smp.h>
+#include <kernel/upcall.h>
 #include <kernel/x86.h>
 
 uint64_t noncanonical_count;            /* times a bad RIP was kept from SYSRET and IRET */
@@ -132,10 +133,13 @@ static noinline void make_ready_queued(struct thread *t)
 		offer(affinity);
 }
 
-/* Before its deadline. */
-static noinline void make_ready_early(struct thread *t, bool direct)
+/* Before its deadline, or there is something that it is to attend to. */
+static noinline void make_ready_specially(struct thread *t, bool direct)
 {
-	deadline_off(t);
+	if (t->special & SPECIAL_DEADLINE)
+		deadline_off(t);
+	if ((t->special & SPECIAL_ATTEND) && thread_attend_woken(t))
+		return;
 	if (direct)
 		sched_wake_direct(t);
 	else
@@ -145,8 +149,8 @@ static noinline void make_ready_early(struct thread *t, bool direct)
 always_inline void make_ready(struct thread *t, bool direct)
 {
 	struct percpu *c = this_cpu();
-	if (unlikely(t->special & SPECIAL_DEADLINE)) {
-		make_ready_early(t, direct);
+	if (unlikely(t->special & (SPECIAL_DEADLINE | SPECIAL_ATTEND))) {
+		make_ready_specially(t, direct);
 		return;
 	}
 	t->wait = WAIT_NONE;

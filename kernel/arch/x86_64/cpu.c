@@ -10,6 +10,7 @@
 #include <kernel/mm.h>
 #include <kernel/panic.h>
 #include <kernel/process.h>
+#include <kernel/upcall.h>
 #include <kernel/sched.h>
 #include <kernel/smp.h>
 #include <kernel/x86.h>
@@ -26,6 +27,8 @@ SAME(thread, serving, T_SERVING); SAME(thread, fs_base, T_FS); SAME(thread, gs_b
 SAME(thread, run, T_RUN); SAME(thread, state, T_STATE); SAME(thread, priority, T_PRIORITY);
 SAME(thread, base_priority, T_BASE_PRIORITY); SAME(thread, special, T_SPECIAL); SAME(thread, steps, T_STEPS); SAME(command, op_id, C_OP_ID);
 SAME(thread, short_path, T_SHORT_PATH); SAME(thread, affinity, T_AFFINITY); SAME(command, path, C_PATH); SAME(command, meta, C_META);
+SAME(thread, upcall, T_UPCALL); SAME(thread, upcall_entry, T_UPCALL_ENTRY); SAME(thread, upcall_stack, T_UPCALL_STACK);
+SAME(upcall_record, rip, U_RIP); SAME(upcall_record, rflags, U_RFLAGS); SAME(upcall_record, rsp, U_RSP); SAME(upcall_record, depth, U_DEPTH);
 SAME(table, n_slots, TB_SLOTS); SAME(table, chunks, TB_CHUNKS);
 SAME(handle_entry, object, E_OBJECT); SAME(handle_entry, rights, E_RIGHTS); SAME(handle_entry, key, E_KEY);
 SAME(session, port, S_PORT); SAME(session, badge, S_BADGE); SAME(session, rights, S_RIGHTS); SAME(session, in_flight, S_IN_FLIGHT);
@@ -174,7 +177,7 @@ static const uint32_t light_calls[] = {
 	SYS_nop, SYS_clock_now, SYS_handle_close, SYS_handle_dup, SYS_handle_tag, SYS_irq_ack,
 	SYS_notify_signal, SYS_notify_take, SYS_io_read, SYS_io_write, SYS_io_write_bytes,
 };
-extern char entry_light[], entry_full[], entry_yield[], fast_call_words[], fast_call[], fast_return_accept[], fast_submit[], fast_accept[], fast_cmd_read[], fast_cmd_write[];
+extern char entry_light[], entry_full[], entry_yield[], entry_upcall_return[], fast_call_words[], fast_call[], fast_return_accept[], fast_submit[], fast_accept[], fast_cmd_read[], fast_cmd_write[];
 
 static void short_path(struct percpu *c, bool on)
 {
@@ -258,6 +261,7 @@ void cpu_protect_init(void)
 	}
 	short_path(this_cpu(), true);
 	this_cpu()->entries[SYS_thread_yield - SYSCALL_BASE] = entry_yield;
+	this_cpu()->entries[SYS_upcall_return - SYSCALL_BASE] = entry_upcall_return;
 	for (unsigned i = 0; i < ARRAY_LEN(light_calls); i++)
 		this_cpu()->entries[light_calls[i] - SYSCALL_BASE] = entry_light;
 	klog("cpu: %s%s%s%s%s%s%s", f->nx ? "nx " : "", f->smep ? "smep " : "", f->smap ? "smap " : "", f->umip ? "umip " : "",

@@ -69,7 +69,7 @@ status_t fpu_first_use(struct thread *t)
 		budget_release(t->process->budget, CHARGE_KERNEL, area_size());
 		return ERR_NO_MEMORY;
 	}
-	thread_special_on(t, SPECIAL_FPU);
+	thread_special_on(t, t->upcall ? SPECIAL_FPU | SPECIAL_KEEP : SPECIAL_FPU);
 	uint8_t *area = area_of(t);
 	*(uint16_t *)area = 0x37f;              /* FCW: all exceptions masked, 64-bit precision */
 	*(uint32_t *)(area + 24) = 0x1f80;      /* MXCSR at reset (SDM 1 10.2.3) */

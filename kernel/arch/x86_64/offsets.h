@@ -61,6 +61,15 @@
 #define T_STEPS      268
 #define T_AFFINITY   488
 #define T_SHORT_PATH 496
+#define T_UPCALL     592
+#define T_UPCALL_ENTRY 600
+#define T_UPCALL_STACK 608
+
+/* struct upcall_record */
+#define U_RIP        0
+#define U_RFLAGS     8
+#define U_RSP        16
+#define U_DEPTH      24
 
 /* struct table, struct handle_entry (24 bytes, 64 in a chunk) */
 #define TB_SLOTS     44

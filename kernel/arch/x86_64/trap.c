@@ -12,6 +12,7 @@
 #include <kernel/process.h>
 #include <kernel/sched.h>
 #include <kernel/smp.h>
+#include <kernel/upcall.h>
 #include <kernel/usercopy.h>
 #include <kernel/x86.h>
 
@@ -57,6 +58,8 @@ static void user_exception(struct thread *t, uint64_t address)
 {
 	struct regs *r = &t->regs;
 	struct process *p = t->process;
+	if (upcall_event(t, UPCALL_EXCEPTION, address))
+		return;
 	klog("%s (pid %llu): %s, error 0x%llx, rip 0x%llx, address 0x%llx, rsp 0x%llx", p->name, (unsigned long long)p->pid,
 		exception_name(r->vector), (unsigned long long)r->error, (unsigned long long)r->rip,
 		(unsigned long long)address, (unsigned long long)r->rsp);
@@ -107,6 +110,8 @@ struct regs *trap_user(struct regs *r)
 	if (unlikely(r->vector < 32))
 		return exception(r);
 	interrupt(r->vector);
+	if (unlikely(current_thread()->special & SPECIAL_ATTEND))
+		thread_attend(current_thread());
 	return kernel_leave();
 }
 
@@ -165,7 +170,7 @@ struct regs *trap_paranoid(struct regs *r, uint64_t interrupted_gs)
 	return kernel_leave();
 }
 
-/* No native call has this number: with an upcall it would be the personality's; now it is an error. */
+/* No native call has this number, and the thread has no upcall, or is in its handler. */
 status_t syscall_foreign(struct thread *t)
 {
 	(void)t;

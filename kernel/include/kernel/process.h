@@ -17,7 +17,7 @@
 #include <kernel/vmem.h>
 
 enum thread_state { THREAD_READY, THREAD_RUNNING, THREAD_BLOCKED, THREAD_DEAD };
-enum wait_kind { WAIT_NONE, WAIT_SLEEP, WAIT_CALL, WAIT_ACCEPT, WAIT_SOCKET, WAIT_START };
+enum wait_kind { WAIT_NONE, WAIT_SLEEP, WAIT_CALL, WAIT_ACCEPT, WAIT_SOCKET, WAIT_START, WAIT_SUSPENDED };
 
 #define REGS_SYSCALL 0x100          /* regs.vector: entered by SYSCALL, leave by SYSRET */
 
@@ -35,7 +35,7 @@ struct thread {
 	struct port    *wait_port;      /* (f) where it accepts, or did last; borrowed only while WAIT_ACCEPT, as the Port lists it */
 	struct list     run;            /* (f) run queue; while in accept: port->waiters */
 	uint8_t         state;          /* (f) see docs/smp.md for who may change it */
-	uint8_t         wait;           /* (f) enum wait_kind; lock of what it waits in; SLEEP and START: thread_claim */
+	uint8_t         wait;           /* (f) enum wait_kind; lock of what it waits in; SLEEP, START, SUSPENDED: thread_claim */
 	bool            waited;         /* (f) ever, in accept with nothing to accept */
 	bool            on_cpu;         /* (f) a CPU has it as current, or has not saved all of it yet */
 	uint8_t         special;        /* (f) enum thread_special: not for the short path; atomic */
@@ -59,8 +59,14 @@ struct thread {
 	struct list     wait_node;      /* its place there */
 	uint64_t        affinity;       /* bit per CPU that it may run on */
 	char            short_path[THREAD_PATH];        /* of its call under way; longer ones are allocated */
+	struct upcall_record *upcall;   /* (f) in upcall_frame, through the kernel's mapping; NULL: none */
+	uint64_t        upcall_entry, upcall_stack;     /* (f) the latter is also the record's address in the process */
+	uint64_t        upcall_event;
+	struct frame   *upcall_frame;   /* counted */
+	uint32_t        suspends;       /* it may not run while this is not 0; atomic */
+	bool            told;           /* thread_interrupt: its upcall is to hear of it; atomic */
 };
-enum thread_special { SPECIAL_FPU = 64, SPECIAL_DEADLINE = 2, SPECIAL_NO_COMMAND = 4, SPECIAL_INTERRUPTED = 8, SPECIAL_PINNED = 128,
+enum thread_special { SPECIAL_ATTEND = 1 /* upcall.h */, SPECIAL_KEEP = 16 /* its vector state outlives native calls */, SPECIAL_FPU = 64, SPECIAL_DEADLINE = 2, SPECIAL_NO_COMMAND = 4, SPECIAL_INTERRUPTED = 8, SPECIAL_PINNED = 128,
 	SPECIAL_FINE = SPECIAL_FPU | SPECIAL_PINNED /* not for all of it */ };
 always_inline void thread_special_on(struct thread *t, uint8_t bit)  { __atomic_fetch_or(&t->special, bit, __ATOMIC_SEQ_CST); }
 /* True: it was on. */
@@ -127,6 +133,7 @@ always_inline void waiter_off_locked(struct thread *t)
 	list_remove(&t->run);
 	t->wait = WAIT_NONE;
 }
+status_t thread_find(handle_t h, struct thread **t);        /* by a handle of the current process with RIGHT_MANAGE */
 struct thread *thread_create(struct process *p, uint64_t entry, uint64_t stack, uint64_t arg, uint32_t priority, status_t *why);
 bool thread_destroy(struct object *o);
 void thread_start(struct thread *t);

@@ -26,6 +26,7 @@ uint64_t sched_time(const struct thread *t);     /* TSC ticks that it ran, also 
 /* The current thread t has just been put where it waits: the registers to continue with. */
 struct regs *sched_next(struct thread *t);
 void sched_timer_interrupt(void);
+struct regs *syscall_finish(status_t status);      /* the end of a system call; as kernel_leave */
 struct regs *kernel_leave(void);          /* the registers to continue with, of whoever runs next */
 void sched_timer_at_latest(uint64_t ns);  /* the hardware timer fires by then */
 void sched_idle(bool about_to_halt);     /* runs what there is to run, and returns if there is nothing */
