@@ -27,6 +27,8 @@ enum { BIT_WAKE = 0 };
 status_t raw_calls0(handle_t session, uint64_t n, uint32_t op);
 status_t raw_calls6(handle_t session, uint64_t n, uint32_t op, uint64_t w[6]);
 status_t raw_calls_zero(handle_t session, uint64_t n, uint32_t op);
+void raw_foreign(uint64_t n);
+void raw_handler(void);
 status_t raw_submits(handle_t session, uint64_t n, uint32_t op, handle_t port);
 status_t raw_wait(handle_t port, const bool *stop);
 status_t raw_serve(handle_t port, cmd_id_t first);
@@ -245,6 +247,12 @@ static void run_calls6(struct ctx *c, uint64_t n)
 }
 
 /* Sent from a Port of one's own, where the completion arrives. */
+static void run_foreign(struct ctx *c, uint64_t n)
+{
+	(void)c;
+	raw_foreign(n);
+}
+
 static void run_submit(struct ctx *c, uint64_t n)
 {
 	MUST(raw_submits(c->session, n, 1, c->own_port));
@@ -534,6 +542,22 @@ static void scheduling(void)
 	other_side_end(&c);
 }
 
+static void foreign(void)
+{
+	handle_t frame;
+	uint64_t va = 0;
+
+	MUST(frame_create(2 * PAGE_SIZE, FRAME_CONTIGUOUS, &frame));
+	MUST(vmem_map(0, frame, 0, 0, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE, &va));
+	struct upcall u = { .frame = frame, .offset = PAGE_SIZE, .record = va + PAGE_SIZE, .entry = (uint64_t)raw_handler, .event = (uint64_t)raw_handler };
+	MUST(thread_upcall(&u));
+	measure("foreign", run_foreign, NULL);
+	u = (struct upcall){ 0 };
+	MUST(thread_upcall(&u));
+	MUST(vmem_unmap(0, va, 2 * PAGE_SIZE));
+	handle_close(frame);
+}
+
 static void memory_and_programs(void)
 {
 	struct ctx c = { 0 };
@@ -608,6 +632,7 @@ int main(int argc, char **argv)
 	forwarding();
 	scheduling();
 	interrupts();
+	foreign();
 	memory_and_programs();
 	files();
 	vector_calls();
