@@ -8,7 +8,7 @@ KERNEL_LDFLAGS := -pie --no-dynamic-linker -z separate-code -z max-page-size=409
 MKSYMS         := tools/mksyms.py
 KERNEL_FONT    := /usr/share/consolefonts/Uni2-Terminus16.psf.gz
 KERNEL_OBJS    += $(OUT)/obj/font.o
-KERNEL_LINES_MAX := 13000
+KERNEL_LINES_MAX := 14000
 
 $(OUT)/obj/kernel/%.o: kernel/%.c $(OUT)/flags.kernel
 	$(call say,CC,$<)

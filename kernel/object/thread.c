@@ -4,6 +4,7 @@
 #include "../arch/x86_64/offsets.h"
 #include <kernel/budget.h>
 #include <kernel/cpu.h>
+#include <kernel/futex.h>
 #include <kernel/mm.h>
 #include <kernel/panic.h>
 #include <kernel/sched.h>
@@ -51,6 +52,9 @@ void thread_timeout(struct timer *timer)
 		break;
 	case WAIT_SOCKET:
 		(void)socket_wait_break(t, ERR_TIMED_OUT);
+		break;
+	case WAIT_FUTEX:
+		(void)futex_wait_break(t, ERR_TIMED_OUT);
 		break;
 	default:
 		break;
@@ -138,6 +142,8 @@ static bool wait_leave(struct thread *t)
 		return port_waiter_remove(t, ERR_GONE);
 	case WAIT_SOCKET:
 		return socket_wait_break(t, ERR_GONE);
+	case WAIT_FUTEX:
+		return futex_wait_break(t, ERR_GONE);
 	case WAIT_SLEEP:
 	case WAIT_START:
 	case WAIT_SUSPENDED:
@@ -179,6 +185,8 @@ static bool wait_interrupt(struct thread *t)
 		return command_interrupt(t);
 	case WAIT_SOCKET:
 		return socket_wait_break(t, ERR_INTERRUPTED);
+	case WAIT_FUTEX:
+		return futex_wait_break(t, ERR_INTERRUPTED);
 	default:
 		return false;
 	}

@@ -490,6 +490,10 @@ struct regs *kernel_leave(void)
 	struct percpu *c = this_cpu();
 	struct thread *t = c->current, *next = c->next;
 	bool rest = false;
+	if (!next && c->work == WORK_RESCHED && t && t->state == THREAD_BLOCKED) {
+		c->work = 0;
+		return sched_next(t);
+	}
 	if (!next || (c->work & ~(uint32_t)WORK_RESTORE) != WORK_RESCHED || !t || c->run_top > next->priority || next->dying || next->on_cpu)
 		return leave_slowly(c);
 	if (t->state == THREAD_RUNNING) {
@@ -568,7 +572,7 @@ struct regs *sched_next(struct thread *t)
 		spin_unlock(&c->run_lock);
 	}
 	cpu_work(WORK_RESCHED);
-	return kernel_leave();
+	return leave_slowly(c);
 }
 
 /* The idle loop's way out. It does not return while there is something to run here, or to be taken from elsewhere. */

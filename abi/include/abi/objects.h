@@ -131,6 +131,9 @@ enum { PORT_STATELESS = 1 };             /* several processes may serve; none he
 #define PORT_RESERVE_MAX 1024
 struct cmd_info { uint64_t op_id, accept_order; uint32_t hops, faults; };
 enum { THREAD_FS_BASE, THREAD_GS_BASE };
+enum { FUTEX_SHARED = 1 };              /* the word is told by its Frame, not by address space and address */
+#define FUTEX_WAKE_MAX 16u              /* in one call */
+#define FUTEX_MOVE_MAX 64u
 #define THREAD_SUSPENDED 0x100u         /* thread_create, with the priority: it waits for thread_resume */
 
 /* ---- Namespace ---- */
@@ -194,7 +197,7 @@ _Static_assert(OBJ_TYPES <= 16, "kstat.objects");
 /* Where a process that ended was: the instruction, then return addresses, as far as they could be followed. entry: of its image. */
 struct process_way { uint64_t entry, at[PROCESS_WAY]; uint32_t n, reserved; };
 enum thread_state_info { THREAD_IS_READY, THREAD_IS_RUNNING, THREAD_IS_BLOCKED, THREAD_IS_DEAD };
-enum thread_wait_info { THREAD_WAITS_NOT, THREAD_SLEEPS, THREAD_CALLS, THREAD_ACCEPTS, THREAD_AT_SOCKET, THREAD_NOT_STARTED, THREAD_IS_SUSPENDED };
+enum thread_wait_info { THREAD_WAITS_NOT, THREAD_SLEEPS, THREAD_CALLS, THREAD_ACCEPTS, THREAD_AT_SOCKET, THREAD_NOT_STARTED, THREAD_IS_SUSPENDED, THREAD_AT_FUTEX };
 /* port: object id of where it calls or accepts; server: pid of who has accepted its call, 0: it is queued. */
 struct thread_info { uint64_t id, cpu_time_ns, port, server; uint32_t state, wait, op, priority; };
 /* accepted_ever: since the Port was made; waiting: threads in accept. */

@@ -59,11 +59,11 @@
 #define T_PRIORITY   262
 #define T_BASE_PRIORITY 263
 #define T_STEPS      268
-#define T_AFFINITY   488
-#define T_SHORT_PATH 496
-#define T_UPCALL     592
-#define T_UPCALL_ENTRY 600
-#define T_UPCALL_STACK 608
+#define T_AFFINITY   512
+#define T_SHORT_PATH 520
+#define T_UPCALL     616
+#define T_UPCALL_ENTRY 624
+#define T_UPCALL_STACK 632
 
 /* struct upcall_record */
 #define U_RIP        0

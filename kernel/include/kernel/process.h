@@ -17,11 +17,13 @@
 #include <kernel/vmem.h>
 
 enum thread_state { THREAD_READY, THREAD_RUNNING, THREAD_BLOCKED, THREAD_DEAD };
-enum wait_kind { WAIT_NONE, WAIT_SLEEP, WAIT_CALL, WAIT_ACCEPT, WAIT_SOCKET, WAIT_START, WAIT_SUSPENDED };
+enum wait_kind { WAIT_NONE, WAIT_SLEEP, WAIT_CALL, WAIT_ACCEPT, WAIT_SOCKET, WAIT_START, WAIT_SUSPENDED, WAIT_FUTEX };
 
 #define REGS_SYSCALL 0x100          /* regs.vector: entered by SYSCALL, leave by SYSRET */
 
 #define THREAD_PATH 96
+
+struct futex_key { uint64_t object, offset; };      /* id of a Vmem or Frame, bytes */
 
 /* entry.S and fastpath.S know the fields marked (f). */
 struct thread {
@@ -57,6 +59,9 @@ struct thread {
 	struct watchers watchers;
 	struct socket  *wait_socket;    /* counted; waits in it, or was woken and has not begun its call again (socket.h) */
 	struct list     wait_node;      /* its place there */
+	struct futex_key futex;         /* WAIT_FUTEX: where; lock of the bucket */
+	uint16_t        futex_bucket;
+	bool            futex_lead;     /* wait_node is the head of those who wait there, too */
 	uint64_t        affinity;       /* bit per CPU that it may run on */
 	char            short_path[THREAD_PATH];        /* of its call under way; longer ones are allocated */
 	struct upcall_record *upcall;   /* (f) in upcall_frame, through the kernel's mapping; NULL: none */

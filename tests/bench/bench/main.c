@@ -247,6 +247,33 @@ static void run_calls6(struct ctx *c, uint64_t n)
 }
 
 /* Sent from a Port of one's own, where the completion arrives. */
+static volatile uint32_t turn;
+
+/* Waits until it is `mine`, and passes it on; n times. */
+static void pass(uint32_t mine, uint64_t n)
+{
+	uint32_t woken;
+	for (uint64_t i = 0; i < n && !threads_stop; i++) {
+		while (turn != mine && !threads_stop)
+			(void)futex_wait((uint64_t)&turn, 1 - mine, 0, FOREVER);
+		turn = 1 - mine;
+		(void)futex_wake((uint64_t)&turn, 1, 0, &woken);
+	}
+}
+
+static void pass_back(struct ctx *c)
+{
+	(void)c;
+	pass(1, UINT64_MAX);
+	thread_exit();
+}
+
+static void run_futex(struct ctx *c, uint64_t n)
+{
+	(void)c;
+	pass(0, n);
+}
+
 static void run_foreign(struct ctx *c, uint64_t n)
 {
 	(void)c;
@@ -542,6 +569,19 @@ static void scheduling(void)
 	other_side_end(&c);
 }
 
+static void futexes(void)
+{
+	uint32_t woken;
+	threads_stop = false;
+	turn = 0;
+	handle_t other = thread_start(pass_back, NULL, PRIORITY_NORMAL);
+	measure("futex", run_futex, NULL);
+	threads_stop = true;
+	(void)futex_wake((uint64_t)&turn, 1, 0, &woken);
+	thread_yield();
+	handle_close(other);
+}
+
 static void foreign(void)
 {
 	handle_t frame;
@@ -632,6 +672,7 @@ int main(int argc, char **argv)
 	forwarding();
 	scheduling();
 	interrupts();
+	futexes();
 	foreign();
 	memory_and_programs();
 	files();

@@ -640,6 +640,8 @@ static void suspended_in_a_wait(void)
 
 static void suspend_self(struct worker *w)
 {
+	while (!w->value[0])
+		thread_yield();
 	ready = 1;
 	w->result = thread_suspend((handle_t)w->value[0]);
 	woken++;
