@@ -90,7 +90,7 @@ status_t sys_cmdline(user_out_t buf, uint64_t len, uint64_t *size)
 	return st;
 }
 
-#define KSTAT_PATIENCE_NS (100 * NS_PER_MS)
+#define KSTAT_PATIENCE_NS (500 * NS_PER_MS)
 
 status_t sys_kstat(handle_t resource, struct kstat *out)
 {

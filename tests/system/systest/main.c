@@ -47,16 +47,15 @@ static bool roams;                      /* a test that may run on any CPU is und
 
 /*
  * Others are to get somewhere meanwhile, and a host may stop the machine, or one CPU of it, for longer than that: so in steps, and
- * each on every CPU, as one among those that run there.
+ * at the end once on every CPU, as one among those that run there.
  */
 void pause_ms(uint64_t ms)
 {
 	bool hop = roams;
-	while (ms-- > 0) {
+	while (ms-- > 0)
 		thread_sleep(now_ns() + NS_PER_MS);
-		for (unsigned cpu = 0; hop && thread_set_affinity(0, 1ull << cpu) == OK; cpu++)
-			thread_yield();
-	}
+	for (unsigned cpu = 0; hop && thread_set_affinity(0, 1ull << cpu) == OK; cpu++)
+		thread_yield();
 	if (hop)
 		MUST(thread_set_affinity(0, ~0ull));
 }

@@ -996,8 +996,8 @@ static void show(const struct scene *s)
 	X(account, .client = account, .n_servers = 1, .calls = 2, .returns = 2) \
 	X(nested, .client = nested, .n_servers = 1, .calls = 11, .returns = 11) \
 	X(forwarded, .client = forwarded, .n_servers = 1, .calls = 14, .returns = 14) \
-	X(submits, .client = submits, .n_servers = 1, .calls = 25, .returns = 0, .submitted = true) \
-	X(submits_waiting, .client = submits, .n_servers = 1, .server_priority = CLIENT_PRIORITY - 4, .calls = 23, .returns = 22, .submitted = true) \
+	X(submits, .client = submits, .n_servers = 1, .calls = 24, .returns = 0, .submitted = true) \
+	X(submits_waiting, .client = submits, .n_servers = 1, .server_priority = CLIENT_PRIORITY - 4, .calls = 22, .returns = 21, .submitted = true) \
 	X(event, .client = event, .n_servers = 1, .calls = 4, .returns = 2) \
 	X(several, .client = echoes, .n_servers = 2, .calls = 6, .returns = 6) \
 	X(close_order, .drive = close_order, .n_servers = 1, .calls = 5, .returns = 2) \
