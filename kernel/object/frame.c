@@ -141,7 +141,7 @@ struct frame *frame_create_phys(uint64_t phys, uint64_t size, int cache, struct 
 	return f;
 }
 
-status_t frame_page(struct frame *f, uint64_t index, uint64_t *phys)
+status_t frame_page(struct frame *f, uint64_t index, bool write, uint64_t *phys)
 {
 	status_t st = OK;
 	spin_lock(&f->lock);
@@ -155,6 +155,8 @@ status_t frame_page(struct frame *f, uint64_t index, uint64_t *phys)
 			st = ERR_NO_MEMORY;
 		} else if (*slot) {
 			*phys = *slot;
+			if (unlikely(f->shared) && write && page_shared(*slot))
+				st = STATUS_SHARED;
 		} else if ((st = budget_charge(f->obj.payer, CHARGE_PAGES, 1)) == OK) {
 			*phys = page_alloc_user_zero(f->obj.payer);
 			if (*phys) {
@@ -215,9 +217,15 @@ void frame_drop_pages(struct frame *f, uint64_t first, uint64_t n, uint64_t *don
 	if (!taken)
 		return;
 	ACCOUNT_SUB(pages_frames, taken);
-	vmem_zap(f, base, phys, at - base);
-	/* Another CPU may be copying to or from them, for a command's window or frame_read (found without a count). */
-	if (f->obj.refs) {
+	vmem_zap(f, base, phys, at - base, true);
+	for (uint64_t i = 0; i < at - base; i++)
+		if (phys[i] && !page_unshare(phys[i]))
+			phys[i] = 0;
+	/*
+	 * Another CPU may be copying to or from them, for a command's window or frame_read (found without a count), or be about to take
+	 * a page that it shared out of its own Frame's mappings (frame_break).
+	 */
+	if (f->obj.refs || f->shared) {
 		object_get(&f->obj);
 		cpus_wait_left();
 		OBJ_PUT(f);
@@ -226,6 +234,83 @@ void frame_drop_pages(struct frame *f, uint64_t first, uint64_t n, uint64_t *don
 		if (phys[i])
 			page_free(phys[i], 0);
 	budget_release(f->obj.payer, CHARGE_PAGES, taken);
+}
+
+/* ---- copy on write ---- */
+
+status_t frame_break(struct frame *f, uint64_t index)
+{
+	uint64_t fresh = page_alloc_user(f->obj.payer, 0), was = 0;
+	if (!fresh)
+		return ERR_NO_MEMORY;
+	spin_lock(&f->lock);
+	uint64_t *slot = index < f->n_pages ? slot_locked(f, index, false) : NULL;
+	if (slot && *slot && page_shared(*slot)) {
+		memcpy(HHDM(fresh), HHDM(*slot), PAGE_SIZE);
+		/* The last one keeps it: whoever lets go of a page waits before it frees it, so nobody else does. */
+		if (!page_unshare(*slot)) {
+			was = *slot;
+			*slot = fresh;
+		}
+	}
+	spin_unlock(&f->lock);
+	if (was)
+		vmem_zap(f, index, &was, 1, true);
+	else
+		page_free(fresh, 0);
+	return OK;
+}
+
+status_t frame_share(struct frame *from, uint64_t first, struct frame *to, uint64_t at, uint64_t n, uint64_t *done)
+{
+	uint64_t phys[64], taken = 0, given = 0;
+	status_t st = OK;
+	spin_lock(&from->lock);
+	from->shared = true;
+	uint64_t hole = first < from->n_pages ? hole_locked(from, first) : 0;
+	if (hole || first >= from->n_pages) {
+		spin_unlock(&from->lock);
+		*done = hole ? MIN(n, ALIGN_DOWN(first, hole) + hole - first) : n;
+		return OK;
+	}
+	n = *done = MIN(n, MIN(ARRAY_LEN(phys), ALIGN_DOWN(first, LEAF) + LEAF - first));
+	for (uint64_t i = 0; i < n; i++) {
+		phys[i] = first + i < from->n_pages ? *slot_locked(from, first + i, false) : 0;
+		if (phys[i]) {
+			page_share(phys[i]);
+			taken++;
+		}
+	}
+	spin_unlock(&from->lock);
+	if (!taken)
+		return OK;
+	vmem_zap(from, first, phys, n, false);
+	st = budget_charge(to->obj.payer, CHARGE_PAGES, taken);
+	bool charged = st == OK;
+	spin_lock(&to->lock);
+	to->shared = true;
+	for (uint64_t i = 0; i < n && st == OK; i++) {
+		uint64_t *slot = phys[i] && at + i < to->n_pages ? slot_locked(to, at + i, true) : NULL;
+		if (slot && !*slot) {
+			*slot = phys[i];
+			phys[i] = 0;
+			given++;
+		} else if (phys[i] && !slot && at + i < to->n_pages) {
+			st = ERR_NO_MEMORY;
+		}
+	}
+	to->committed += given;
+	spin_unlock(&to->lock);
+	ACCOUNT_ADD(pages_frames, given);
+	if (given < taken) {
+		if (charged)
+			budget_release(to->obj.payer, CHARGE_PAGES, taken - given);
+		cpus_wait_left();               /* as frame_drop_pages */
+		for (uint64_t i = 0; i < n; i++)
+			if (phys[i] && page_unshare(phys[i]))
+				page_free(phys[i], 0);
+	}
+	return st;
 }
 
 /* Frees the nodes of the tree; bounded, deepest first. */
@@ -391,8 +476,8 @@ static status_t copy(handle_t h, uint64_t offset, uint64_t user, uint64_t len, b
 		uint64_t n = MIN(PAGE_SIZE - in_page, len - done);
 		if (to_user && f->kind == FRAME_ANONYMOUS && !(phys = frame_peek(f, at >> PAGE_SHIFT)))
 			phys = zero_page_phys();
-		else
-			st = frame_page(f, at >> PAGE_SHIFT, &phys);
+		else if ((st = frame_page(f, at >> PAGE_SHIFT, !to_user, &phys)) == STATUS_SHARED && (st = frame_break(f, at >> PAGE_SHIFT)) == OK)
+			continue;
 		if (st < 0)
 			return st;
 		char *mem = (char *)HHDM(phys) + in_page;

@@ -19,7 +19,7 @@ static struct spinlock teardown_lock;
 static struct process *teardown_first;          /* processes with something to tear down; counted */
 static uint64_t next_pid = 1;
 
-struct process *process_create(const char *name, struct budget *b, struct namespace *ns, struct table *table, uint32_t priority, uint32_t level, status_t *why)
+struct process *process_create(const char *name, struct budget *b, struct namespace *ns, struct table *table, struct vmem *vm, uint32_t priority, uint32_t level, status_t *why)
 {
 	*why = budget_charge(b, CHARGE_PROCESSES, 1);
 	if (*why < 0)
@@ -47,7 +47,7 @@ struct process *process_create(const char *name, struct budget *b, struct namesp
 	list_init(&p->all);
 	list_init(&p->serves);
 	watchers_init(&p->watchers);
-	p->vmem = vmem_create(b, why);
+	p->vmem = vm ? OBJ_GET(vm) : vmem_create(b, why);
 	if (p->vmem)
 		p->table = table ? OBJ_GET(table) : table_create(b, current_thread() ? CURRENT_PROCESS->table->depth + 1u : 1u, why);
 	if (!p->table) {

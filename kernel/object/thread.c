@@ -125,6 +125,7 @@ bool thread_destroy(struct object *o)
 	struct thread *t = CONTAINER_OF(o, struct thread, obj);
 	fpu_free(t);
 	upcall_free(t);
+	vmem_building_drop(t);
 	if (t->command)
 		command_free(t->command);
 	budget_release(t->process->budget, CHARGE_THREADS, 1);

@@ -232,11 +232,11 @@ uint64_t pt_unmap(struct vmem *vm, uint64_t va)
 	return old;
 }
 
-void pt_protect(struct vmem *vm, uint64_t va, uint32_t prot)
+void pt_write_protect(struct vmem *vm, uint64_t va)
 {
 	uint64_t *e = user_entry(vm, va, false);
-	if (e && (*e & PTE_P))
-		*e = (*e & ~(uint64_t)(PTE_W) & ~(1ull << 63)) | prot_bits(prot);
+	if (e)
+		*e &= ~(uint64_t)PTE_W;
 }
 
 uint64_t pt_lookup(struct vmem *vm, uint64_t va)

@@ -66,6 +66,7 @@ struct thread {
 	char            short_path[THREAD_PATH];        /* of its call under way; longer ones are allocated */
 	struct upcall_record *upcall;   /* (f) in upcall_frame, through the kernel's mapping; NULL: none */
 	uint64_t        upcall_entry, upcall_stack;     /* (f) the latter is also the record's address in the process */
+	struct vmem    *building;       /* vmem_clone: counted; the copy, so far */
 	uint64_t        upcall_event;
 	struct frame   *upcall_frame;   /* counted */
 	uint32_t        suspends;       /* it may not run while this is not 0; atomic */
@@ -116,8 +117,8 @@ struct process {
 	struct watchers   watchers;
 };
 
-/* table: NULL for a fresh one. */
-struct process *process_create(const char *name, struct budget *b, struct namespace *ns, struct table *table, uint32_t priority, uint32_t level, status_t *why);
+/* table, vm: NULL for a fresh one. */
+struct process *process_create(const char *name, struct budget *b, struct namespace *ns, struct table *table, struct vmem *vm, uint32_t priority, uint32_t level, status_t *why);
 bool process_destroy(struct object *o);
 bool process_uses_table(const struct table *table);
 /* Starts the end of a process; the reaper finishes it. Idempotent. */

@@ -274,6 +274,30 @@ static void run_futex(struct ctx *c, uint64_t n)
 	pass(0, n);
 }
 
+static uint8_t clone_stack[4096] aligned(16);
+
+static void clone_main(void)
+{
+	process_exit(0);
+}
+
+static void run_clone(struct ctx *c, uint64_t n)
+{
+	(void)c;
+	for (uint64_t i = 0; i < n; i++) {
+		struct exec_args a = { .name = "clone", .entry = (uint64_t)clone_main, .stack = (uint64_t)clone_stack + sizeof(clone_stack) - 16,
+			.priority = PRIORITY_NORMAL, .level = 100 };
+		handle_t process;
+		uint64_t pid;
+		struct process_info info;
+		MUST(vmem_clone(0, &a.vmem));
+		MUST(process_exec(&a, &process, &pid));
+		MUST(process_wait(process, FOREVER, &info));
+		handle_close(process);
+		handle_close(a.vmem);
+	}
+}
+
 static void run_foreign(struct ctx *c, uint64_t n)
 {
 	(void)c;
@@ -608,6 +632,11 @@ static void memory_and_programs(void)
 	MUST(file_open(NOTHING_URI, OPEN_READ, &file));
 	MUST(file_map(file, &c.image, &c.image_size));
 	file_close(file);
+	uint64_t va = 0;
+	MUST(vmem_map(0, 0, 0, 0, 1 * MiB, PROT_READ | PROT_WRITE, &va));
+	memset((void *)va, 1, 1 * MiB);
+	measure_rounds("clone", run_clone, &c, ROUNDS / 10);
+	MUST(vmem_unmap(0, va, 1 * MiB));
 	measure_rounds("execute", run_spawn, &c, ROUNDS / 10);
 	measure_rounds("execute-uri", run_spawn_uri, &c, ROUNDS / 10);
 	handle_close(c.image);

@@ -14,7 +14,7 @@ struct test {
 	const char *name;
 	void (*run)(void);
 };
-extern const struct test handle_tests[], memory_tests[], ipc_tests[], event_tests[], process_tests[], hostile_tests[], misc_tests[], fpu_tests[], socket_tests[], shelf_tests[], recovery_tests[], order_tests[], trace_tests[], paths_tests[], smp_tests[], upcall_tests[], futex_tests[];
+extern const struct test handle_tests[], memory_tests[], ipc_tests[], event_tests[], process_tests[], hostile_tests[], misc_tests[], fpu_tests[], socket_tests[], shelf_tests[], recovery_tests[], order_tests[], trace_tests[], paths_tests[], smp_tests[], upcall_tests[], futex_tests[], clone_tests[];
 
 /* What a child can be asked to do; ends with exit, or as the deed has it. */
 struct deed {
