@@ -514,7 +514,7 @@ struct regs *kernel_leave(void)
 	if (!next || (c->work & ~(uint32_t)WORK_RESTORE) != WORK_RESCHED || !t || c->run_top > next->priority || next->dying || next->on_cpu)
 		return leave_slowly(c);
 	if (t->state == THREAD_RUNNING) {
-		if (next->priority <= t->priority || t->dying)
+		if (next->priority <= t->priority || t->dying || idle_cpus)     /* one of those may take t */
 			return leave_slowly(c);
 		uint64_t tsc = rdtsc();
 		spin_lock(&c->run_lock);
