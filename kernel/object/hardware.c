@@ -6,6 +6,7 @@
 #include <kernel/irq.h>
 #include <kernel/log.h>
 #include <kernel/process.h>
+#include <kernel/smp.h>
 #include <kernel/syscall.h>
 #include <kernel/x86.h>
 
@@ -97,25 +98,21 @@ bool irq_destroy(struct object *o)
 	spin_lock(&irq_lock);
 	ioapic_mask(irq->pin.gsi, true);
 	by_vector[irq->vector] = NULL;
-	line_vector[irq->pin.gsi] = 0;
 	spin_unlock(&irq_lock);
+	cpus_wait_left();               /* one may have found it there, and mask the line */
+	__atomic_store_n(&line_vector[irq->pin.gsi], 0, __ATOMIC_RELEASE);
 	return true;
 }
 
 /* Level lines stay masked until the driver has served the device; edges must not be lost, so they are not masked. */
 void irq_interrupt(uint8_t vector)
 {
-	spin_lock(&irq_lock);
-	struct irq *irq = by_vector[vector];
-	if (irq && !object_try_get(&irq->obj))
-		irq = NULL;
+	struct irq *irq = __atomic_load_n(&by_vector[vector], __ATOMIC_ACQUIRE);
 	if (irq && irq->pin.level)
 		ioapic_mask(irq->pin.gsi, true);
-	spin_unlock(&irq_lock);
 	apic_eoi();
 	if (irq)
 		watchers_fire(&irq->watchers, false);
-	OBJ_PUT(irq);
 }
 
 status_t sys_irq_create(handle_t h, uint32_t line, uint32_t flags, handle_t *out)

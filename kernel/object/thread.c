@@ -82,6 +82,7 @@ struct thread *thread_create(struct process *p, uint64_t entry, uint64_t stack, 
 	t->priority = t->base_priority = (uint8_t)priority;
 	t->state = THREAD_BLOCKED;
 	t->wait = WAIT_START;
+	t->queue = QUEUE_NONE;
 	t->cpu = this_cpu()->cpu;
 	t->affinity = current_thread() ? current_thread()->affinity : UINT64_MAX;
 	t->special = t->affinity == UINT64_MAX ? 0 : SPECIAL_PINNED;

@@ -36,7 +36,6 @@ static void enqueue_locked(struct percpu *c, struct thread *t, bool front)
 	t->state = THREAD_READY;
 	t->cpu = c->cpu;
 	t->queue = t->priority;
-	t->queued = true;
 	if (front)
 		list_push_front(&c->run[t->queue], &t->run);
 	else
@@ -47,10 +46,10 @@ static void enqueue_locked(struct percpu *c, struct thread *t, bool front)
 
 static void dequeue_locked(struct percpu *c, struct thread *t)
 {
-	t->queued = false;
 	list_remove(&t->run);
 	if (list_empty(&c->run[t->queue]))
 		c->run_mask &= ~(1u << t->queue);
+	t->queue = QUEUE_NONE;
 	c->run_top = c->run_mask ? (uint8_t)(31 - __builtin_clz(c->run_mask)) : 0;
 }
 
@@ -88,7 +87,6 @@ void sched_block_current(enum wait_kind wait, uint64_t deadline)
 	struct thread *t = current_thread();
 	t->state = THREAD_BLOCKED;
 	t->wait = (uint8_t)wait;
-	t->regs.vector = REGS_SYSCALL;
 	if (deadline != FOREVER) {
 		thread_special_on(t, SPECIAL_DEADLINE);
 		timer_arm(&t->timer, deadline);
@@ -174,7 +172,7 @@ static struct percpu *lock_queue_of(struct thread *t)
 	for (;;) {
 		struct percpu *c = percpu_all[__atomic_load_n(&t->cpu, __ATOMIC_RELAXED)];
 		spin_lock(&c->run_lock);
-		if (t->cpu == c->cpu && t->queued)
+		if (t->cpu == c->cpu && t->queue != QUEUE_NONE)
 			return c;
 		bool moved = t->cpu != c->cpu;
 		spin_unlock(&c->run_lock);
@@ -468,8 +466,8 @@ static noinline struct regs *leave_slowly(struct percpu *c)
 	}
 }
 
-/* What a direct switch seldom needs. */
-static noinline struct regs *leave_rest(struct percpu *c, struct thread *from, struct thread *to)
+/* What a quick switch seldom needs. */
+static noinline struct regs *hand_over_rest(struct percpu *c, struct thread *from, struct thread *to)
 {
 	if (from->fpu)
 		fpu_save(from);
@@ -480,16 +478,43 @@ static noinline struct regs *leave_rest(struct percpu *c, struct thread *from, s
 	return &to->regs;
 }
 
+/* switch_to from one thread of this CPU to another, as the last thing done, so that no register has to be saved. timer: it is to be set. */
+always_inline struct regs *hand_over(struct percpu *c, struct thread *from, struct thread *to, bool timer)
+{
+	c->current = to;
+	to->on_cpu = true;
+	to->state = THREAD_RUNNING;
+	arch_hand_over(from, to);
+	if (unlikely(timer || from->fpu || to->fpu || c->fpu_on))
+		return hand_over_rest(c, from, to);
+	__atomic_store_n(&from->on_cpu, false, __ATOMIC_RELEASE);
+	cpu_left();
+	return &to->regs;
+}
+
+/* The time since the last full switch is t's. */
+always_inline void charge(struct percpu *c, struct thread *t, uint64_t tsc)
+{
+	t->cpu_time_tsc += tsc - c->run_since_tsc;
+	c->run_since_tsc = tsc;
+	c->switches++;
+}
+
+/* set_timer would do something. */
+always_inline bool timer_wanted(const struct percpu *c)
+{
+	return (c->run_mask && c->timer_set_tsc > c->slice_end) || reap_urgent();
+}
+
 /*
  * The commonest ways out come first: the caller or server that a command woke runs next, in the same slice; or somebody more urgent
- * whom the current thread woke. Nothing more urgent than those is ready. All calls are the last thing done, so that no register
- * has to be saved.
+ * whom the current thread woke. Nothing more urgent than those is ready.
  */
 struct regs *kernel_leave(void)
 {
 	struct percpu *c = this_cpu();
 	struct thread *t = c->current, *next = c->next;
-	bool rest = false;
+	bool timer = false;
 	if (!next && c->work == WORK_RESCHED && t && t->state == THREAD_BLOCKED) {
 		c->work = 0;
 		return sched_next(t);
@@ -497,29 +522,19 @@ struct regs *kernel_leave(void)
 	if (!next || (c->work & ~(uint32_t)WORK_RESTORE) != WORK_RESCHED || !t || c->run_top > next->priority || next->dying || next->on_cpu)
 		return leave_slowly(c);
 	if (t->state == THREAD_RUNNING) {
-		if (next->priority <= t->priority || t->dying)
+		if (next->priority <= t->priority || t->dying || idle_cpus)     /* one of those may take t */
 			return leave_slowly(c);
 		uint64_t tsc = rdtsc();
 		spin_lock(&c->run_lock);
 		put_back_locked(c, t, false);
 		spin_unlock(&c->run_lock);
 		begin_slice(c, next, tsc);
-		t->cpu_time_tsc += tsc - c->run_since_tsc;
-		c->run_since_tsc = tsc;
-		rest = c->timer_set_tsc > c->slice_end || reap_urgent();
+		charge(c, t, tsc);
+		timer = timer_wanted(c);
 	}
 	c->work = 0;
 	c->next = NULL;
-	c->current = next;
-	next->on_cpu = true;
-	next->state = THREAD_RUNNING;
-	arch_save_bases(t);
-	arch_switch_to(next);
-	if (unlikely(rest || t->fpu || next->fpu || c->fpu_on))
-		return leave_rest(c, t, next);
-	__atomic_store_n(&t->on_cpu, false, __ATOMIC_RELEASE);
-	cpu_left();
-	return &next->regs;
+	return hand_over(c, t, next, timer);
 }
 
 /* The next one of the same priority at once, if that is all there is to it; else the long way. */
@@ -528,28 +543,25 @@ struct regs *sched_yield(void)
 	struct percpu *c = this_cpu();
 	struct thread *t = c->current, *next;
 	struct list *queue = &c->run[t->priority];
-	t->regs.vector = REGS_SYSCALL;
 	t->regs.rax = t->regs.rdi = t->regs.r8 = t->regs.r9 = 0;
 	spin_lock(&c->run_lock);
 	next = LIST_FIRST(queue, struct thread, run);
-	if (unlikely(c->work || c->run_top != t->priority || list_empty(queue) || next->dying || next->regs.rip >> 47)) {
+	if (unlikely(c->work || c->run_top != t->priority || list_empty(queue) || next->dying || next->on_cpu || next->regs.rip >> 47)) {
 		spin_unlock(&c->run_lock);
 		sched_yield_current();
 		return kernel_leave();
 	}
-	list_remove(&next->run);
-	next->queued = false;
-	list_push_back(queue, &t->run);
-	t->queued = true;
 	t->queue = next->queue;
+	next->queue = QUEUE_NONE;
+	list_remove(&next->run);
+	list_push_back(queue, &t->run);
 	t->slice_end = 0;
 	t->state = THREAD_READY;
 	spin_unlock(&c->run_lock);
 	uint64_t tsc = rdtsc();
 	begin_slice(c, next, tsc);
-	switch_to(c, t, next, tsc);
-	cpu_left();
-	return &next->regs;
+	charge(c, t, tsc);
+	return hand_over(c, t, next, false);
 }
 
 struct regs *sched_next(struct thread *t)
@@ -559,15 +571,13 @@ struct regs *sched_next(struct thread *t)
 		spin_lock(&c->run_lock);
 		/* None: another CPU took it. */
 		struct thread *next = c->run_mask ? LIST_FIRST(&c->run[c->run_top], struct thread, run) : NULL;
-		if (likely(next && !next->dying && !(next->regs.rip >> 47))) {
+		if (likely(next && !next->dying && !next->on_cpu && !(next->regs.rip >> 47))) {
 			dequeue_locked(c, next);
 			spin_unlock(&c->run_lock);
 			uint64_t tsc = rdtsc();
 			begin_slice(c, next, tsc);
-			switch_to(c, t, next, tsc);
-			set_timer(c, tsc);
-			cpu_left();
-			return &next->regs;
+			charge(c, t, tsc);
+			return hand_over(c, t, next, timer_wanted(c));
 		}
 		spin_unlock(&c->run_lock);
 	}
@@ -597,8 +607,6 @@ void sched_idle(bool about_to_halt)
 struct regs *syscall_finish(status_t status)
 {
 	struct thread *t = current_thread();
-	if (status != STATUS_BLOCKED)           /* else whoever wakes it sets them */
-		t->regs.vector = REGS_SYSCALL;
 	if (likely(status > STATUS_REGS)) {
 		t->regs.rax = (uint64_t)status;
 		t->regs.rdi = t->regs.r8 = t->regs.r9 = 0;

@@ -26,7 +26,7 @@ SAME(thread, process, T_PROCESS); SAME(thread, table, T_TABLE); SAME(thread, vme
 SAME(thread, serving, T_SERVING); SAME(thread, fs_base, T_FS); SAME(thread, gs_base, T_GS); SAME(thread, wait_port, T_WAIT_PORT);
 SAME(thread, run, T_RUN); SAME(thread, state, T_STATE); SAME(thread, priority, T_PRIORITY);
 SAME(thread, base_priority, T_BASE_PRIORITY); SAME(thread, special, T_SPECIAL); SAME(thread, steps, T_STEPS); SAME(command, op_id, C_OP_ID);
-SAME(thread, short_path, T_SHORT_PATH); SAME(thread, affinity, T_AFFINITY); SAME(command, path, C_PATH); SAME(command, meta, C_META);
+SAME(thread, short_path, T_SHORT_PATH); SAME(thread, waited, T_WAITED); SAME(thread, affinity, T_AFFINITY); SAME(command, path, C_PATH); SAME(command, meta, C_META);
 SAME(thread, upcall, T_UPCALL); SAME(thread, upcall_entry, T_UPCALL_ENTRY); SAME(thread, upcall_stack, T_UPCALL_STACK);
 SAME(upcall_record, rip, U_RIP); SAME(upcall_record, rflags, U_RFLAGS); SAME(upcall_record, rsp, U_RSP); SAME(upcall_record, depth, U_DEPTH);
 SAME(table, n_slots, TB_SLOTS); SAME(table, chunks, TB_CHUNKS);
@@ -42,7 +42,7 @@ SAME(command, id, C_ID); SAME(command, state, C_STATE); SAME(command, session, C
 SAME(command, server, C_SERVER); SAME(command, accept_seq, C_SEQ); SAME(command, rights, C_RIGHTS);
 SAME(vmem, root, V_ROOT); SAME(vmem, cpus, V_CPUS);
 _Static_assert(sizeof(struct regs) == R_SIZE && REGS_SYSCALL == REGS_VECTOR_SYSCALL && sizeof(struct handle_entry) == 24 &&
-	offsetof(struct thread, wait) == T_STATE + 1 && offsetof(struct thread, waited) == T_STATE + 2 &&
+	offsetof(struct thread, wait) == T_STATE + 1 && offsetof(struct thread, stranger) == T_STATE + 2 &&
 	offsetof(struct thread, on_cpu) == T_ON_CPU && T_ON_CPU == T_STATE + 3 && T_SPECIAL == T_ON_CPU + 1 && offsetof(struct command, extra) == C_STATE + 1 &&
 	HANDLE_CHUNK == 64 && HANDLE_TYPE_SHIFT == 24 && HANDLE_INDEX_BITS == 14, "offsets.h");
 _Static_assert(OBJ_SESSION == TYPE_SESSION && OBJ_PORT == TYPE_PORT && RIGHT_CALL == 64 && RIGHT_SERVE == 128 &&
@@ -287,7 +287,7 @@ void arch_load_bases(struct thread *t)
 	}
 }
 
-void arch_switch_to(struct thread *t)
+always_inline void enter_vmem(struct thread *t)
 {
 	struct percpu *c = this_cpu();
 	struct vmem *vm = t->vmem, *old = c->vmem;
@@ -299,7 +299,23 @@ void arch_switch_to(struct thread *t)
 		if (old)
 			__atomic_fetch_and(&old->cpus, ~(1ull << c->cpu), __ATOMIC_SEQ_CST);
 	}
+}
+
+void arch_switch_to(struct thread *t)
+{
+	enter_vmem(t);
 	arch_load_bases(t);
+}
+
+void arch_hand_over(struct thread *from, struct thread *to)
+{
+	enter_vmem(to);
+	if (unlikely(!cpu_features.fsgsbase)) {
+		arch_load_bases(to);
+		return;
+	}
+	asm volatile("rdfsbase %0; wrfsbase %1" : "=&r"(from->fs_base) : "r"(to->fs_base));
+	asm volatile("swapgs; rdgsbase %0; wrgsbase %1; swapgs" : "=&r"(from->gs_base) : "r"(to->gs_base) : "memory");
 }
 
 void arch_leave_vmem(struct vmem *vm)

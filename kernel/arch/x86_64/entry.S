@@ -227,6 +227,7 @@ user_restore:
 	swapgs
 	sysretq
 1:
+	movq $REGS_VECTOR_SYSCALL, R_VECTOR(%rsp)
 	pop_all
 	swapgs
 	iretq

@@ -96,10 +96,9 @@
 	rdgsbase %rax
 	mov %rax, T_GS(%rsp)
 	.ifc \state, BLOCKED_CALL
-	movw $STATE_BLOCKED_CALL, T_STATE(%rsp)
-	movb $0, T_ON_CPU(%rsp)
+	movl $STATE_BLOCKED_CALL, T_STATE(%rsp)         /* not `on_cpu` */
 	.else
-	movl $(STATE_BLOCKED_ACCEPT | 1 << 16), T_STATE(%rsp)
+	movl $STATE_BLOCKED_ACCEPT, T_STATE(%rsp)
 	.endif
 	movb $0, P_LOCK(%rbp)
 	mov T_FS(%rcx), %rax
@@ -110,18 +109,15 @@
 
 /*
  * One of two threads, or both, own vector state. The one at \to goes on with the initial state if it owns any, and the other's
- * registers are out of its reach (CVE-2018-3665). RDX is kept in \keep; destroys RAX.
+ * registers are out of its reach (CVE-2018-3665). Destroys RAX. What RDX asks for is in no XCR0.
  */
-.macro switch_vectors to, keep, done
+.macro switch_vectors to, done
 	testb $SPECIAL_FPU_BIT, \to
 	jz 7f
 	clts
 	movb $1, %gs:PC_FPU_ON
-	mov %rdx, \keep
 	mov $-1, %eax
-	mov $-1, %edx
 	xrstor64 fpu_initial(%rip)
-	mov \keep, %rdx
 	jmp \done
 7:	mov %cr0, %rax
 	or $CR0_TS_BIT, %rax
@@ -134,7 +130,7 @@
  * \bits: a thread's on_cpu and `special`, this one's `special` and the Session's `closing`. Vector state does not matter, nor that a thread is
  * bound to CPUs, if this is one of those where \to may run.
  */
-.macro special to, affinity, bits, half, wide, keep, on, slow
+.macro special to, affinity, bits, half, wide, on, slow
 	test $(~(SPECIAL_FPU_BIT << 8 | SPECIAL_FPU_BIT) & 0xffff), \bits
 	jz 6f
 	test $(~(SPECIAL_FINE << 8 | SPECIAL_FINE) & 0xffff), \bits
@@ -146,7 +142,7 @@
 	jnz 6f
 	testb $SPECIAL_FPU_BIT, \to
 	jz \on
-6:	switch_vectors \to, \keep, \on
+6:	switch_vectors \to, \on
 .endm
 
 /*
@@ -199,7 +195,6 @@
 	mov %r15, R_R15(%rsp)
 	movq $CMD_ACCEPTED_PLAIN, C_STATE(%rbx)         /* and nothing else about it */
 	.endif
-	movq $REGS_VECTOR_SYSCALL, R_VECTOR(%rsp)
 	/* the command: accepted by this server, under a fresh id */
 	movq $0, C_OP_ID(%rbx)
 	incl T_STEPS(%rsp)
@@ -223,13 +218,13 @@
 	cmp T_PRIORITY(%rcx), %r11b
 	jbe 1f
 	mov %r11b, T_PRIORITY(%rcx)
-1:	movl $(STATE_RUNNING | 1 << 16 | 1 << 24), T_STATE(%rcx)       /* it has `waited`, and is `on_cpu` */
+1:	movl $(STATE_RUNNING | 1 << 24), T_STATE(%rcx)         /* and `on_cpu` */
 	switch_threads BLOCKED_CALL
 	xor %eax, %eax                  /* ACCEPT_COMMAND */
 	xor %ebx, %ebx
 	xor %ebp, %ebp
 	jmp fast_leave
-8:	special T_SPECIAL - T_RUN(%rcx), T_AFFINITY - T_RUN(%rcx), %r11w, %r11d, %r11, %r11, 9b, \slow_unlock
+8:	special T_SPECIAL - T_RUN(%rcx), T_AFFINITY - T_RUN(%rcx), %r11w, %r11d, %r11, 9b, \slow_unlock
 .endm
 
 /* The Session of the handle in EBP, for send_command. */
@@ -365,7 +360,7 @@ slow_call:
 	mov %rbp, T_WAIT_PORT(%rsp)
 	movzbl T_BASE_PRIORITY(%rsp), %r11d
 	mov %r11b, T_PRIORITY(%rsp)
-	movq $REGS_VECTOR_SYSCALL, R_VECTOR(%rsp)
+	movb $1, T_WAITED(%rsp)
 .endm
 
 /*
@@ -385,9 +380,8 @@ slow_call:
 	decq %gs:PC_ACCEPTED
 	mov %r11, %rcx                  /* RCX = the caller */
 	wait_in_accept
-	movw $STATE_RUNNING, T_STATE(%rcx)
-	movb $1, T_ON_CPU(%rcx)
-	switch_threads BLOCKED_ACCEPT   /* it has `waited`, and is not `on_cpu` */
+	movl $(STATE_RUNNING | 1 << 24), T_STATE(%rcx)
+	switch_threads BLOCKED_ACCEPT
 	mov %r13, %rax                  /* the status */
 	.if \brief
 	mov %r14, %rdi
@@ -451,7 +445,7 @@ fast_leave:
 	sysretq
 
 fast_return_special:
-	special T_SPECIAL(%r11), T_AFFINITY(%r11), %r14w, %r14d, %r14, %rdi, fast_answer, slow_return_unlock
+	special T_SPECIAL(%r11), T_AFFINITY(%r11), %r14w, %r14d, %r14, fast_answer, slow_return_unlock
 
 fast_return_other:
 	cmpw $CMD_ACCEPTED_SUBMITTED, C_STATE(%rcx)
@@ -487,7 +481,7 @@ fast_brief_answer:
 	jmp fast_leave
 
 fast_brief_vectors:
-	switch_vectors T_SPECIAL(%r11), %rdi, fast_brief_answer
+	switch_vectors T_SPECIAL(%r11), fast_brief_answer
 
 slow_brief:                             /* the registers as they came */
 	mov R_RDI(%rsp), %rdi
@@ -540,7 +534,7 @@ fast_complete_commit:
 	lea P_WAITERS(%r14), %rax
 	mov %r11, (%rax)
 	mov %rax, 8(%r11)
-	movl $(STATE_RUNNING | 1 << 16 | 1 << 24), T_STATE - T_RUN(%rdi)        /* it has `waited`, and is `on_cpu` */
+	movl $(STATE_RUNNING | 1 << 24), T_STATE - T_RUN(%rdi)
 	movb $0, C_STATE(%rcx)          /* the command back to those for submit */
 	lea C_NODE(%rcx), %rax
 	mov P_RESERVE(%r14), %r11
@@ -567,7 +561,7 @@ fast_complete_commit:
 	jmp fast_leave
 
 fast_complete_special:
-	special T_SPECIAL - T_RUN(%rdi), T_AFFINITY - T_RUN(%rdi), %r11w, %r11d, %r11, %r11, fast_complete_commit, slow_complete
+	special T_SPECIAL - T_RUN(%rdi), T_AFFINITY - T_RUN(%rdi), %r11w, %r11d, %r11, fast_complete_commit, slow_complete
 
 slow_complete:
 	movb $0, P_LOCK(%r14)
@@ -630,7 +624,7 @@ fast_accept:
 fast_accept_commit:
 	incq PR_ACCEPTS(%rcx)
 	wait_in_accept
-	movl $(STATE_BLOCKED_ACCEPT | 1 << 16 | 1 << 24), T_STATE(%rsp)         /* and `waited`; until it is put down, `on_cpu` */
+	movl $(STATE_BLOCKED_ACCEPT | 1 << 24), T_STATE(%rsp)  /* until it is put down, `on_cpu` */
 	movb $0, P_LOCK(%rbp)
 	mov %rsp, %rdi
 	mov %gs:PC_KSTACK, %rsp

@@ -53,11 +53,12 @@
 #define T_GS         224
 #define T_WAIT_PORT  232
 #define T_RUN        240
-#define T_STATE      256    /* and wait, waited, on_cpu in the next bytes */
+#define T_STATE      256    /* and wait, stranger, on_cpu in the next bytes */
 #define T_ON_CPU     259    /* and special in the next byte */
 #define T_SPECIAL    260
 #define T_PRIORITY   262
 #define T_BASE_PRIORITY 263
+#define T_WAITED     264
 #define T_STEPS      268
 #define T_AFFINITY   512
 #define T_SHORT_PATH 520

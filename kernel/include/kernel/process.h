@@ -19,7 +19,8 @@
 enum thread_state { THREAD_READY, THREAD_RUNNING, THREAD_BLOCKED, THREAD_DEAD };
 enum wait_kind { WAIT_NONE, WAIT_SLEEP, WAIT_CALL, WAIT_ACCEPT, WAIT_SOCKET, WAIT_START, WAIT_SUSPENDED, WAIT_FUTEX };
 
-#define REGS_SYSCALL 0x100          /* regs.vector: entered by SYSCALL, leave by SYSRET */
+#define REGS_SYSCALL 0x100          /* regs.vector: leave by SYSRET; so always, but after an exception or interrupt until IRET */
+#define QUEUE_NONE   0xff
 
 #define THREAD_PATH 96
 
@@ -38,15 +39,14 @@ struct thread {
 	struct list     run;            /* (f) run queue; while in accept: port->waiters */
 	uint8_t         state;          /* (f) see docs/smp.md for who may change it */
 	uint8_t         wait;           /* (f) enum wait_kind; lock of what it waits in; SLEEP, START, SUSPENDED: thread_claim */
-	bool            waited;         /* (f) ever, in accept with nothing to accept */
+	bool            stranger;       /* (f) WAIT_ACCEPT: in port->strangers; port.lock */
 	bool            on_cpu;         /* (f) a CPU has it as current, or has not saved all of it yet */
 	uint8_t         special;        /* (f) enum thread_special: not for the short path; atomic */
 	bool            dying;
 	uint8_t         priority;       /* (f) effective */
 	uint8_t         base_priority;  /* (f) */
-	bool            stranger;       /* WAIT_ACCEPT: in port->strangers; port.lock */
-	bool            queued;         /* in the run queue of `cpu`, under priority `queue`; its lock */
-	uint8_t         queue;
+	bool            waited;         /* (f) ever, in accept with nothing to accept */
+	uint8_t         queue;          /* in the run queue of `cpu`, under this priority; else QUEUE_NONE; its lock */
 	uint32_t        steps;          /* (f) calls since it accepted last */
 	uint32_t        cpu;            /* whose run queue; else where it ran last */
 	void           *fpu;            /* XSAVE area, NULL until first use; owned */

@@ -214,7 +214,7 @@ static void check_account(const struct test *t)
 /* What these say about the order of things, or about who is still in the middle of something, is so on one CPU only. */
 static bool for_one_cpu(const struct test *t)
 {
-	static const char *const names[] = { "paths-", "priorities", "slices", "sockets.waits", "sockets.killed_while_waiting" };
+	static const char *const names[] = { "paths-", "lend-", "priorities", "slices", "sockets.waits", "sockets.killed_while_waiting" };
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (!strncmp(t->name, names[i], strlen(names[i])))
 			return true;
