@@ -579,7 +579,7 @@ static status_t clone_piece(struct vmem *vm, struct vmem *copy, uint64_t at, uin
  * The copy is kept with the thread while the call begins again and again. Others may map and unmap meanwhile; what they change behind
  * `at` is in the copy, or not.
  */
-status_t sys_vmem_clone(handle_t h, handle_t *copy)
+status_t sys_vmem_clone(handle_t h, handle_t *clone)
 {
 	struct progress was = progress_load();
 	struct thread *t = current_thread();
@@ -604,7 +604,7 @@ status_t sys_vmem_clone(handle_t h, handle_t *copy)
 	cpus_wait_left();       /* what was being copied into a window that could still be written is there before anybody sees the copy */
 	OBJ_PUT(vm);
 	if (st == OK)
-		st = handle_install(CURRENT_PROCESS->table, &t->building->obj, RIGHT_ALL, 0, copy);
+		st = handle_install(CURRENT_PROCESS->table, &t->building->obj, RIGHT_ALL, 0, clone);
 	vmem_building_drop(t);
 	return st;
 }
