@@ -215,7 +215,8 @@ void frame_drop_pages(struct frame *f, uint64_t first, uint64_t n, uint64_t *don
 	if (!taken)
 		return;
 	ACCOUNT_SUB(pages_frames, taken);
-	vmem_zap(f, base, phys, at - base);
+	if (!list_empty(&f->maps))
+		vmem_zap(f, base, phys, at - base);
 	/* Another CPU may be copying to or from them, for a command's window or frame_read (found without a count). */
 	if (f->obj.refs) {
 		object_get(&f->obj);
