@@ -91,6 +91,12 @@ static bool mint(struct port *p, struct thread *caller, const struct regs *from,
 	return why == OK;
 }
 
+/* Nothing special about the two but that they are bound to CPUs, and `to` to this one. */
+static noinline bool may_run_here(const struct thread *t, const struct thread *to)
+{
+	return !((to->special | t->special) & ~SPECIAL_FINE) && (to->affinity >> this_cpu()->cpu & 1);
+}
+
 struct brief_answer brief_return(struct thread *t)
 {
 	struct brief_answer a = { NULL, 0 };
@@ -103,7 +109,7 @@ struct brief_answer brief_return(struct thread *t)
 	if (t->wait_port != p || c->id != from->rdi || c->state != CMD_ACCEPTED || (c->extra | COMMAND_BRIEF) != COMMAND_BRIEF || p->pending)
 		goto out;
 	struct thread *caller = c->caller;
-	if (!caller || caller->on_cpu || ((caller->special | t->special) & ~SPECIAL_FINE) || !(caller->affinity >> this_cpu()->cpu & 1) ||
+	if (!caller || caller->on_cpu || (((caller->special | t->special) & ~SPECIAL_FPU) && !may_run_here(t, caller)) ||
 	    c->session->closing || this_cpu()->run_top > caller->priority)
 		goto out;
 	if ((from->r15 >> 32 & RETURN_MINT) && (int64_t)from->r13 >= 0 && !mint(p, caller, from, c->payer, &a.handle))

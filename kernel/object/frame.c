@@ -217,7 +217,8 @@ void frame_drop_pages(struct frame *f, uint64_t first, uint64_t n, uint64_t *don
 	if (!taken)
 		return;
 	ACCOUNT_SUB(pages_frames, taken);
-	vmem_zap(f, base, phys, at - base, true);
+	if (!list_empty(&f->maps))
+		vmem_zap(f, base, phys, at - base, true);
 	for (uint64_t i = 0; i < at - base; i++)
 		if (phys[i] && !page_unshare(phys[i]))
 			phys[i] = 0;

@@ -366,11 +366,11 @@ void watchers_fire(struct watchers *w, bool last)
 		w->fired = true;
 	/*
 	 * A single one, as nearly always, needs no count: what still has references is not freed before this CPU has left the
-	 * kernel. An idle one is not waited for.
+	 * kernel.
 	 */
 	struct list *node = w->list.next;
 	struct binding *b = CONTAINER_OF(node, struct binding, in_source);
-	if (unlikely(node == &w->list || node->next != &w->list || !current_thread() || !__atomic_load_n(&b->notify->obj.refs, __ATOMIC_RELAXED))) {
+	if (unlikely(node == &w->list || node->next != &w->list || !__atomic_load_n(&b->notify->obj.refs, __ATOMIC_RELAXED))) {
 		fire_each_locked(w);
 		return;
 	}

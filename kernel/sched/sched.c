@@ -109,7 +109,7 @@ void sched_unblock_current(void)
 	t->state = THREAD_RUNNING;
 }
 
-static noinline void make_ready_queued(struct thread *t)
+static noinline void make_ready_somewhere(struct thread *t)
 {
 	struct percpu *c = place(t);
 	uint64_t affinity = t->affinity;
@@ -120,15 +120,27 @@ static noinline void make_ready_queued(struct thread *t)
 	spin_unlock(&c->run_lock);
 	const struct thread *current = c->current;
 	bool urgent = !current || priority > current->priority;
-	/* Even when it does not run at once, slices begin to matter, and choose() sets the timer; unless it fires soon enough. */
 	if (c != this_cpu()) {
 		if (urgent || first)
 			cpu_kick(c);
 	} else if (urgent || c->timer_set_tsc > c->slice_end) {
 		cpu_work(WORK_RESCHED);
 	}
-	if (cpu_count > 1 && current)
+	if (current)
 		offer(affinity);
+}
+
+static noinline void make_ready_queued(struct thread *t)
+{
+	struct percpu *c = this_cpu();
+	if (unlikely(cpu_count > 1)) {
+		make_ready_somewhere(t);
+		return;
+	}
+	enqueue_locked(c, t, false);
+	/* Even when it does not run at once, slices begin to matter, and choose() sets the timer; unless it fires soon enough. */
+	if (!c->current || t->priority > c->current->priority || c->timer_set_tsc > c->slice_end)
+		cpu_work(WORK_RESCHED);
 }
 
 /* Before its deadline, or there is something that it is to attend to. */
@@ -478,14 +490,17 @@ static noinline struct regs *hand_over_rest(struct percpu *c, struct thread *fro
 	return &to->regs;
 }
 
-/* switch_to from one thread of this CPU to another, as the last thing done, so that no register has to be saved. timer: it is to be set. */
+/*
+ * switch_to from one thread of this CPU to another, as the last thing done. Whoever comes here calls nothing before, so that no
+ * register has to be saved. timer: it is to be set.
+ */
 always_inline struct regs *hand_over(struct percpu *c, struct thread *from, struct thread *to, bool timer)
 {
 	c->current = to;
 	to->on_cpu = true;
 	to->state = THREAD_RUNNING;
 	arch_hand_over(from, to);
-	if (unlikely(timer || from->fpu || to->fpu || c->fpu_on))
+	if (unlikely(timer || to->fpu || c->fpu_on))            /* as it is if `from` has any */
 		return hand_over_rest(c, from, to);
 	__atomic_store_n(&from->on_cpu, false, __ATOMIC_RELEASE);
 	cpu_left();
@@ -525,7 +540,8 @@ struct regs *kernel_leave(void)
 		if (next->priority <= t->priority || t->dying || idle_cpus)     /* one of those may take t */
 			return leave_slowly(c);
 		uint64_t tsc = rdtsc();
-		spin_lock(&c->run_lock);
+		if (!spin_trylock(&c->run_lock))
+			return leave_slowly(c);
 		put_back_locked(c, t, false);
 		spin_unlock(&c->run_lock);
 		begin_slice(c, next, tsc);
@@ -544,7 +560,10 @@ struct regs *sched_yield(void)
 	struct thread *t = c->current, *next;
 	struct list *queue = &c->run[t->priority];
 	t->regs.rax = t->regs.rdi = t->regs.r8 = t->regs.r9 = 0;
-	spin_lock(&c->run_lock);
+	if (unlikely(!spin_trylock(&c->run_lock))) {
+		sched_yield_current();
+		return kernel_leave();
+	}
 	next = LIST_FIRST(queue, struct thread, run);
 	if (unlikely(c->work || c->run_top != t->priority || list_empty(queue) || next->dying || next->on_cpu || next->regs.rip >> 47)) {
 		spin_unlock(&c->run_lock);
@@ -567,8 +586,7 @@ struct regs *sched_yield(void)
 struct regs *sched_next(struct thread *t)
 {
 	struct percpu *c = this_cpu();
-	if (likely(!c->work && !c->next && c->run_mask)) {
-		spin_lock(&c->run_lock);
+	if (likely(!c->work && !c->next && c->run_mask && spin_trylock(&c->run_lock))) {
 		/* None: another CPU took it. */
 		struct thread *next = c->run_mask ? LIST_FIRST(&c->run[c->run_top], struct thread, run) : NULL;
 		if (likely(next && !next->dying && !next->on_cpu && !(next->regs.rip >> 47))) {

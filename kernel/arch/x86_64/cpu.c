@@ -276,7 +276,7 @@ void arch_save_bases(struct thread *t)
 	}
 }
 
-void arch_load_bases(struct thread *t)
+always_inline void load_bases(const struct thread *t)
 {
 	if (cpu_features.fsgsbase) {
 		asm volatile("wrfsbase %0" :: "r"(t->fs_base));
@@ -287,17 +287,20 @@ void arch_load_bases(struct thread *t)
 	}
 }
 
+void arch_load_bases(struct thread *t)
+{
+	load_bases(t);
+}
+
 always_inline void enter_vmem(struct thread *t)
 {
 	struct percpu *c = this_cpu();
-	struct vmem *vm = t->vmem, *old = c->vmem;
+	struct vmem *vm = t->vmem;
 	c->tss.rsp[0] = (uint64_t)t + R_SIZE;
-	if (old != vm) {
+	if (c->vmem != vm) {
 		__atomic_fetch_or(&vm->cpus, 1ull << c->cpu, __ATOMIC_SEQ_CST);
 		c->vmem = vm;
 		write_cr3(vm->root);
-		if (old)
-			__atomic_fetch_and(&old->cpus, ~(1ull << c->cpu), __ATOMIC_SEQ_CST);
 	}
 }
 
@@ -307,11 +310,11 @@ void arch_switch_to(struct thread *t)
 	arch_load_bases(t);
 }
 
-void arch_hand_over(struct thread *from, struct thread *to)
+__attribute__((__always_inline__)) void arch_hand_over(struct thread *from, struct thread *to)
 {
 	enter_vmem(to);
 	if (unlikely(!cpu_features.fsgsbase)) {
-		arch_load_bases(to);
+		load_bases(to);
 		return;
 	}
 	asm volatile("rdfsbase %0; wrfsbase %1" : "=&r"(from->fs_base) : "r"(to->fs_base));
@@ -321,10 +324,10 @@ void arch_hand_over(struct thread *from, struct thread *to)
 void arch_leave_vmem(struct vmem *vm)
 {
 	struct percpu *c = this_cpu();
-	if (c->vmem != vm)
-		return;
-	c->vmem = NULL;
-	write_cr3(paging_kernel_root());
+	if (c->vmem == vm) {
+		c->vmem = NULL;
+		write_cr3(paging_kernel_root());
+	}
 	__atomic_fetch_and(&vm->cpus, ~(1ull << c->cpu), __ATOMIC_SEQ_CST);
 }
 

@@ -89,7 +89,6 @@
 	lock bts %rax, V_CPUS(%rbx)
 	mov V_ROOT(%rbx), %rbx
 	mov %rbx, %cr3
-	lock btr %rax, V_CPUS(%r11)
 7:	swapgs
 	rdfsbase %rax
 	mov %rax, T_FS(%rsp)
@@ -348,7 +347,7 @@ slow_call:
 	lea -SYSCALL_BASE(%rax), %ecx
 	jmp entry_full
 
-/* This thread waits at the Port RBP, which is locked, first in the row. Uses RBX, R11. */
+/* This thread waits at the Port RBP, which is locked and its `wait_port`, first in the row. Uses RBX, R11. */
 .macro wait_in_accept
 	lea T_RUN(%rsp), %rbx
 	mov P_WAITERS(%rbp), %r11
@@ -357,7 +356,6 @@ slow_call:
 	mov %rbx, P_WAITERS(%rbp)
 	lea P_WAITERS(%rbp), %r11
 	mov %r11, 8(%rbx)
-	mov %rbp, T_WAIT_PORT(%rsp)
 	movzbl T_BASE_PRIORITY(%rsp), %r11d
 	mov %r11b, T_PRIORITY(%rsp)
 	movb $1, T_WAITED(%rsp)
@@ -550,6 +548,7 @@ fast_complete_commit:
 	decl S_IN_FLIGHT(%rbx)
 	decq %gs:PC_ACCEPTED
 	lea -T_RUN(%rdi), %rcx          /* RCX = the thread that goes on */
+	mov %rbp, T_WAIT_PORT(%rsp)
 	wait_in_accept
 	switch_threads BLOCKED_ACCEPT
 	mov $3, %eax                    /* ACCEPT_COMPLETION */
@@ -623,6 +622,7 @@ fast_accept:
 	jnz fast_accept_exclusive
 fast_accept_commit:
 	incq PR_ACCEPTS(%rcx)
+	mov %rbp, T_WAIT_PORT(%rsp)
 	wait_in_accept
 	movl $(STATE_BLOCKED_ACCEPT | 1 << 24), T_STATE(%rsp)  /* until it is put down, `on_cpu` */
 	movb $0, P_LOCK(%rbp)

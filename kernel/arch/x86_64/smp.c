@@ -24,9 +24,7 @@ static struct { struct vmem *vm; uint64_t va, size; volatile uint64_t pending; }
 static void flush_here(struct vmem *vm, uint64_t va, uint64_t size)
 {
 	struct percpu *c = this_cpu();
-	if (c->vmem != vm)
-		return;
-	if (!c->current) {              /* idle: it need not be asked again */
+	if (c->vmem != vm || !c->current) {     /* or idle: it need not be asked again */
 		arch_leave_vmem(vm);
 	} else if (size > 32 * PAGE_SIZE) {
 		write_cr3(read_cr3());
@@ -58,8 +56,8 @@ void cpu_kick(struct percpu *c)
 }
 
 /*
- * A CPU enters vm->cpus before it loads the tables and leaves it after it loaded others, which without PCID drops all
- * translations. So whoever is not in it now reads the tables anew.
+ * A CPU enters vm->cpus before it loads the tables, and leaves it when it is asked and has loaded others, which without PCID
+ * dropped all translations. So whoever is not in it now reads the tables anew.
  */
 void tlb_flush(struct vmem *vm, uint64_t va, uint64_t size)
 {

@@ -23,7 +23,7 @@ void fpu_free(struct thread *t);
 
 void arch_leave_vmem(struct vmem *vm);          /* this CPU must not hold its tables any more */
 void arch_switch_to(struct thread *t);          /* TSS, CR3, FS/GS bases */
-void arch_hand_over(struct thread *from, struct thread *to);    /* arch_save_bases, then arch_switch_to */
+void arch_hand_over(struct thread *from, struct thread *to);    /* arch_save_bases, then arch_switch_to; inline everywhere */
 void arch_save_bases(struct thread *t);
 void arch_load_bases(struct thread *t);
 
