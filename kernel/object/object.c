@@ -162,6 +162,11 @@ void reap_wanted(uint32_t weight)
 
 static void advance_locked(void)
 {
+	if (cpu_count == 1) {           /* this is where it leaves the kernel */
+		ready = young;
+		young = NULL;
+		return;
+	}
 	if (waiting && !ready && cpus_left(waiting_mark)) {
 		ready = waiting;
 		waiting = NULL;

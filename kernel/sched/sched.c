@@ -530,12 +530,12 @@ struct regs *kernel_leave(void)
 	struct percpu *c = this_cpu();
 	struct thread *t = c->current, *next = c->next;
 	bool timer = false;
-	if (!next && c->work == WORK_RESCHED && t && t->state == THREAD_BLOCKED) {
+	if (!next || (c->work & ~(uint32_t)WORK_RESTORE) != WORK_RESCHED || !t || c->run_top > next->priority || next->dying || next->on_cpu) {
+		if (next || c->work != WORK_RESCHED || !t || t->state != THREAD_BLOCKED)
+			return leave_slowly(c);
 		c->work = 0;
 		return sched_next(t);
 	}
-	if (!next || (c->work & ~(uint32_t)WORK_RESTORE) != WORK_RESCHED || !t || c->run_top > next->priority || next->dying || next->on_cpu)
-		return leave_slowly(c);
 	if (t->state == THREAD_RUNNING) {
 		if (next->priority <= t->priority || t->dying || idle_cpus)     /* one of those may take t */
 			return leave_slowly(c);

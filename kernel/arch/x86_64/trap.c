@@ -110,7 +110,7 @@ struct regs *trap_user(struct regs *r)
 	if (unlikely(r->vector < 32))
 		return exception(r);
 	interrupt(r->vector);
-	if (unlikely(current_thread()->special & SPECIAL_ATTEND))
+	if (unlikely(r->vector == VECTOR_RESCHED) && (current_thread()->special & SPECIAL_ATTEND))
 		thread_attend(current_thread());
 	return kernel_leave();
 }
