@@ -102,10 +102,10 @@ status_t sys_process_exec(const struct exec_args *a, handle_t *h, uint64_t *pid)
 	if (t && (st = handle_install(self->table, &p->obj, RIGHT_ALL, 0, h)) == OK) {
 		*pid = p->pid;
 		thread_start(t);
-		OBJ_PUT(t);
-		return OK;
+	} else {
+		process_end(p, EXIT_KILLED, 0, 0, 0);
 	}
 	OBJ_PUT(t);
-	process_end(p, EXIT_KILLED, 0, 0, 0);
+	process_built(p);
 	return st;
 }

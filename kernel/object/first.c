@@ -117,12 +117,11 @@ static void start(void)
 	map(p, page, START_PAGE, PAGE_SIZE, PROT_READ | PROT_WRITE);
 
 	struct thread *t = thread_create(p, image->virt_entry, STACK_TOP - 16, START_PAGE, PRIORITY_DRIVER, &why);
-	if (!t && p->dying)             /* killed by another CPU as soon as it had a name */
-		return;
 	if (!t)
 		panic("no thread for the first process: error %lld", (long long)why);
 	thread_start(t);
 	OBJ_PUT(t);
+	process_built(p);
 }
 
 void first_process_start(const struct boot_info *boot)

@@ -37,6 +37,7 @@ struct process *process_create(const char *name, struct budget *b, struct namesp
 			*c = '?';
 	p->budget = OBJ_GET(b);
 	p->ns = OBJ_GET(ns);
+	p->building = true;
 	p->priority = priority;
 	p->level = level;
 	p->start_ns = clock_ns();
@@ -105,7 +106,8 @@ bool process_uses_table(const struct table *table)
 void process_teardown_queue(struct process *p)
 {
 	spin_lock(&teardown_lock);
-	bool queued = p->teardown_queued;
+	bool queued = p->teardown_queued || p->building;
+	p->early |= p->building;
 	if (!queued) {
 		p->teardown_queued = true;
 		object_get(&p->obj);
@@ -118,6 +120,15 @@ void process_teardown_queue(struct process *p)
 	spin_unlock(&teardown_lock);
 	if (!queued)
 		reap_wanted(REAP_URGENT);
+}
+
+void process_built(struct process *p)
+{
+	spin_lock(&teardown_lock);
+	p->building = false;
+	spin_unlock(&teardown_lock);
+	if (p->early)
+		process_teardown_queue(p);
 }
 
 /* The first thread that serves something and does not wait for more, else the first of all; NULL: none. */
@@ -191,7 +202,7 @@ static bool end_threads(struct process *p)
 		spin_lock(&p->lock);
 		list_remove(&t->in_process);
 		p->n_threads--;
-		p->dead_cpu_tsc += sched_time(t);
+		p->dead_cpu_tsc += t->cpu_time_tsc;
 		p->calm |= t->waited;
 		spin_unlock(&p->lock);
 		watchers_fire(&t->watchers, true);
@@ -282,7 +293,7 @@ void process_fill_info(struct process *p, struct process_info *info)
 	info->state = p->dead ? PROC_DEAD : p->dying ? PROC_DYING : PROC_WAITING;
 	LIST_EACH(node, &p->threads) {
 		struct thread *t = CONTAINER_OF(node, struct thread, in_process);
-		tsc += sched_time(t);
+		tsc += t->cpu_time_tsc;
 		info->calm |= t->waited;
 		if (!p->dying && t->state == THREAD_RUNNING)
 			info->state = PROC_RUNNING;
@@ -325,6 +336,7 @@ static void count_thread(const struct thread *t, struct process_beat *b)
 status_t sys_process_beat(handle_t h, struct process_beat *b)
 {
 	struct process *p;
+	sched_charge_all();
 	status_t st = LOOKUP(h, OBJ_PROCESS, RIGHT_INSPECT, &p);
 	if (st < 0)
 		return st;
@@ -334,7 +346,7 @@ status_t sys_process_beat(handle_t h, struct process_beat *b)
 	uint64_t tsc = p->dead_cpu_tsc;
 	LIST_EACH(node, &p->threads) {
 		const struct thread *t = CONTAINER_OF(node, struct thread, in_process);
-		tsc += sched_time(t);
+		tsc += t->cpu_time_tsc;
 		count_thread(t, b);
 	}
 	spin_unlock(&p->lock);
@@ -345,6 +357,7 @@ status_t sys_process_beat(handle_t h, struct process_beat *b)
 status_t sys_process_info(handle_t h, struct process_info *info)
 {
 	struct process *p = CURRENT_PROCESS;
+	sched_charge_all();
 	status_t st = h ? LOOKUP(h, OBJ_PROCESS, RIGHT_INSPECT, &p) : OK;
 	if (st == OK)
 		process_fill_info(p, info);
@@ -353,6 +366,7 @@ status_t sys_process_info(handle_t h, struct process_info *info)
 
 status_t sys_process_list(handle_t resource, uint64_t first_pid, user_out_t buf, uint32_t count, uint32_t *got)
 {
+	sched_charge_all();
 	status_t st = resource_info(resource, RIGHT_READ);
 	uint32_t n = 0;
 	if (st < 0)

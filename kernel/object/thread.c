@@ -100,7 +100,7 @@ struct thread *thread_create(struct process *p, uint64_t entry, uint64_t stack, 
 	spin_lock(&p->lock);
 	if (!p->entry)
 		p->entry = entry;
-	bool listed = !p->dying;        /* else nobody would end it */
+	bool listed = !p->dying || p->building;         /* else nobody would end it */
 	if (listed) {
 		object_get(&t->obj);
 		list_push_back(&p->threads, &t->in_process);

@@ -242,13 +242,15 @@ void sched_drop_priority(void)
 		cpu_work(WORK_RESCHED);
 }
 
-uint64_t sched_time(const struct thread *t)
+void sched_charge_all(void)
 {
-	uint64_t tsc = t->cpu_time_tsc;
-	for (uint32_t i = 0; i < cpu_count; i++)
-		if (percpu_all[i] != this_cpu() && percpu_all[i]->current == t)
-			tsc += rdtsc() - percpu_all[i]->run_since_tsc;
-	return tsc;
+	bool due = false;
+	for (uint32_t i = 0; i < cpu_count; i++) {
+		const struct percpu *c = percpu_all[i];
+		due |= c != this_cpu() && c->current && rdtsc() - c->run_since_tsc > slice_tsc;
+	}
+	if (due)
+		cpus_wait_left();
 }
 
 void sched_yield_current(void)
@@ -402,11 +404,30 @@ always_inline void begin_slice(struct percpu *c, struct thread *t, uint64_t tsc)
 	t->slice_end = 0;
 }
 
+/*
+ * The time since the last full switch. Calls on the short path lie in it, which charge nobody: who serves shares it with its caller,
+ * so that neither of two that are alone on a CPU seems to stand still.
+ */
+static void charge_shared(struct percpu *c, struct thread *t, uint64_t tsc)
+{
+	uint64_t ran = tsc - c->run_since_tsc;
+	const struct command *in = thread_in_hand(t);
+	struct thread *caller = in && !in->submitted ? in->caller : NULL;
+	c->run_since_tsc = tsc;
+	if (caller) {
+		ran /= 2;
+		__atomic_fetch_add(&caller->cpu_time_tsc, ran, __ATOMIC_RELAXED);
+	}
+	t->cpu_time_tsc += ran;
+}
+
 /* Picks who runs and makes it current; does not return if nobody can. */
 static struct thread *choose(struct percpu *c)
 {
 	struct thread *t = c->current, *next;
 	uint64_t tsc = rdtsc();
+	if (t)
+		charge_shared(c, t, tsc);
 	spin_lock(&c->run_lock);
 	bool moves = t && t->state == THREAD_RUNNING && unlikely(!allowed(t, c->cpu));
 	if (t && t->state == THREAD_RUNNING && likely(!moves)) {

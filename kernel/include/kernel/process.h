@@ -114,6 +114,7 @@ struct process {
 	bool              buried;       /* all it had accepted is queued again, all it sent withdrawn or late */
 	struct list       all;          /* list of processes */
 	struct process   *reap_next;    /* dying list */
+	bool              building, early;      /* who makes it is at it; to be torn down after that: it was asked for meanwhile */
 	struct watchers   watchers;
 };
 
@@ -161,3 +162,4 @@ struct process *process_find(uint64_t pid); /* counted, or NULL */
 void first_process_start(const struct boot_info *boot);
 void first_process_again(struct process *ended);
 void process_teardown_queue(struct process *p);
+void process_built(struct process *p);      /* by who created it, when that is through with it */

@@ -22,7 +22,7 @@ void sched_replace(struct thread *t);    /* its affinity has changed */
 void sched_set_priority(struct thread *t, uint32_t priority);
 void sched_drop_priority(void);         /* the current thread falls back to its own */
 void sched_yield_current(void);
-uint64_t sched_time(const struct thread *t);     /* TSC ticks that it ran, also now on another CPU */
+void sched_charge_all(void);            /* who runs for long on other CPUs is charged now. No borrowed pointer is held, no lock */
 /* The current thread t has just been put where it waits: the registers to continue with. */
 struct regs *sched_next(struct thread *t);
 void sched_timer_interrupt(void);
