@@ -553,10 +553,12 @@ bool command_bury_some(struct process *dead)
 		spin_lock(&p->lock);
 		if (command_port(c) != p)
 			spin_unlock(&p->lock);
-		else if (c->server == dead && c->state == CMD_ACCEPTED)
-			work += bury_accepted(c, p, dead);
-		else if (c->submitted && c->sender == dead)
+		else if (c->submitted && c->sender == dead) {
+			/* Accepted by itself, too: nobody hears of it, and then it is over. */
+			dead->bury_next -= c->server == dead && c->state == CMD_ACCEPTED;
 			bury_submitted(c, p, dead);
+		} else if (c->server == dead && c->state == CMD_ACCEPTED)
+			work += bury_accepted(c, p, dead);
 		else
 			spin_unlock(&p->lock);
 	}
