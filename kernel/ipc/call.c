@@ -248,7 +248,7 @@ status_t raw_submit(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t
 	}
 	c->submitted = false;
 	spin_lock(&q->lock);
-	list_push_back(&q->reserve, &c->node);
+	list_push_front(&q->reserve, &c->node);
 	spin_unlock(&q->lock);
 	return st;
 }

@@ -416,7 +416,7 @@ static void submitted_release(struct command *c)
 	spin_lock(&q->lock);
 	bool keep = !q->dead;
 	if (keep)
-		list_push_back(&q->reserve, &c->node);
+		list_push_front(&q->reserve, &c->node);
 	spin_unlock(&q->lock);
 	if (!keep)
 		command_free(c);
@@ -605,7 +605,7 @@ status_t sys_port_reserve(handle_t h, uint32_t count)
 			st = ERR_GONE;
 		} else {
 			q->n_reserve++;
-			list_push_back(&q->reserve, &c->node);
+			list_push_front(&q->reserve, &c->node);
 		}
 		spin_unlock(&q->lock);
 		if (st < 0)

@@ -178,7 +178,7 @@ static status_t completion_deliver_locked(struct port *p, struct thread *t, stru
 	c->n_handles = 0;
 	f->residue.done_port = p;       /* the reference that the command held */
 	c->state = CMD_IDLE;
-	list_push_back(&p->reserve, &c->node);
+	list_push_front(&p->reserve, &c->node);
 	if (!ours)
 		return ERR_BUSY;
 	r->rdi = c->token;
