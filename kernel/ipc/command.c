@@ -576,10 +576,12 @@ bool command_bury_some(struct process *dead)
 		p = command_port_lock(c);
 		if (!p)
 			continue;
-		if (c->server == dead && c->state == CMD_ACCEPTED)
-			work += bury_accepted(c, p, dead);
-		else if (c->submitted && c->sender == dead)
+		if (c->submitted && c->sender == dead) {
+			/* Accepted by itself, too: nobody hears of it, and then it is over. */
+			dead->bury_next -= c->server == dead && c->state == CMD_ACCEPTED;
 			bury_submitted(c, p, dead);
+		} else if (c->server == dead && c->state == CMD_ACCEPTED)
+			work += bury_accepted(c, p, dead);
 		else
 			spin_unlock(&p->lock);
 	}

@@ -432,9 +432,16 @@ static status_t set_mode(uint64_t mode)
 	return OK;
 }
 
+/* Anything else would only be kept alive here, and with it the Budget that paid for it. */
+static bool is_notify(handle_t h)
+{
+	struct handle_info i;
+	return handle_info(h, &i) == OK && i.type == OBJ_NOTIFY && (i.rights & RIGHT_SIGNAL);
+}
+
 static status_t set_signal(struct svc_cmd *c, uint64_t bit)
 {
-	if (bit > 63)
+	if (bit > 63 || (c->n_handles && !is_notify(c->handles[0])))
 		return ERR_INVALID;
 	if (signal_notify)
 		handle_close(signal_notify);

@@ -92,6 +92,12 @@ status_t notify_signal(handle_t h, uint64_t bits)
 
 /* ---- what is not in question here ---- */
 
+status_t handle_info(handle_t h, struct handle_info *i)
+{
+	/* 7: a Session; 6: a Notify that may not be signalled */
+	*i = (struct handle_info){ .handle = h, .type = h == 7 ? OBJ_SESSION : OBJ_NOTIFY, .rights = h == 6 ? RIGHT_DUP : RIGHT_ALL };
+	return OK;
+}
 handle_t start_handle(const char *name unused) { return 0; }
 status_t frame_info(handle_t f unused, struct frame_info *i unused) { return ERR_BAD_HANDLE; }
 status_t vmem_map(handle_t v unused, handle_t f unused, uint64_t o unused, uint64_t a unused, uint64_t s unused, uint32_t p unused, uint64_t *va unused) { return ERR_INVALID; }
@@ -286,6 +292,11 @@ static void interrupts(void **state_ unused)
 	struct file_ctl_rep p;
 	assert_int_equal(on_ctl(NULL, &c, &(struct file_ctl_req){ .code = CTL_TTY_SIGNAL, .arg0 = 5 }, &p), OK);
 	assert_int_equal(c.handles[0], 0);
+	for (handle_t h = 6; h <= 7; h++) {     /* what cannot be told stays the caller's, and the Notify before it is told */
+		c.handles[0] = h;
+		assert_int_equal(on_ctl(NULL, &c, &(struct file_ctl_req){ .code = CTL_TTY_SIGNAL, .arg0 = 6 }, &p), ERR_INVALID);
+		assert_int_equal(c.handles[0], h);
+	}
 	type("half\x03");
 	assert_int_equal(signalled, 1 << 5);
 	signalled = 0;

@@ -30,13 +30,14 @@ struct session { handle_t h; uint32_t scheme; };
 static struct told *told;
 static struct session sessions[SESSIONS];           /* roots first; they stay */
 static uint32_t n_roots;
-static volatile handle_t objects[OBJECTS];          /* things that are no Sessions of services */
+static volatile handle_t objects[OBJECTS];          /* things that are no Sessions of services: nothing says whose they would be */
 static struct { uint32_t scheme; char text[NAME_MAX]; } names[NAMES];     /* what may be there, and where */
 static uint32_t n_objects;                          /* so many of them stay */
 static handle_t port, whole_ns, window, sender;
 static char *mirror;                                /* the window, as nobody takes it away */
 static uint64_t quiet;                              /* a page of text that a terminal may show */
 static uint32_t files_made;
+static uint64_t tokens[RESERVE * 2];                /* of what was submitted: index | scheme << 8 */
 static bool unknown[SCHEMES_MAX][SVC_OPS_MAX];      /* what a service has said it does not do */
 static uint8_t stacks[3][STACK] aligned(16);
 
@@ -354,6 +355,12 @@ static void answered(struct random *r, const struct message *sent, const struct 
 		learn_names(r, sent->scheme, sent->q.r14, q->w[0]);
 }
 
+static bool is_session(handle_t h)
+{
+	struct handle_info i;
+	return handle_info(h, &i) == OK && i.type == OBJ_SESSION;
+}
+
 static void drain(struct random *r)
 {
 	struct event e;
@@ -364,7 +371,9 @@ static void drain(struct random *r)
 			continue;
 		}
 		for (unsigned k = 0; k < IPC_HANDLES; k++)
-			if (e.handles[k])
+			if (is_session(e.handles[k]))
+				keep_session(r, e.handles[k], (uint32_t)(e.cmd >> 8));
+			else
 				keep_object(r, e.handles[k]);
 	}
 }
@@ -385,7 +394,7 @@ static void log_message(const struct message *m)
 static void send(struct random *r, struct message *m)
 {
 	struct ipc_regs q = m->q;
-	uint64_t tag = below(r, RESERVE * 2);
+	uint64_t *token = &tokens[below(r, RESERVE * 2)];
 
 	told->at_scheme = m->scheme;
 	told->at_op = IPC_META_OP(q.r15);
@@ -394,12 +403,12 @@ static void send(struct random *r, struct message *m)
 	if (one_in(r, 8)) {
 		/* Sent, and perhaps forgotten; with luck its Session is closed while it is under way. */
 		q.rax = SYS_submit | (uint64_t)port << 32;
-		q.rbp = tag;
+		q.rbp = *token = (uint64_t)(token - tokens) | (uint64_t)m->scheme << 8;
 		ipc_raw(&q);
 		if ((int64_t)q.rax == ERR_AGAIN || one_in(r, 3))
 			drain(r);
 		if (one_in(r, 3))
-			(void)!cancel(port, below(r, RESERVE * 2));
+			(void)!cancel(port, tokens[below(r, RESERVE * 2)]);
 	} else {
 		if (!(m->q.r15 >> 16) && m->q.rbp == FOREVER && !(m->q.rdi >> 32) && !m->q.rbx && !(m->q.rax >> 32) && one_in(r, 2))
 			q.rax = SYS_call_words;

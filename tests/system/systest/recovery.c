@@ -142,6 +142,22 @@ static int submit_2(int argc unused, char **argv unused)
 	return 1;
 }
 
+/* Submits two commands to itself, accepts the first, and dies of a fault. */
+static int serve_self(int argc unused, char **argv unused)
+{
+	static char window[64];
+	handle_t port = start_handle("port"), session;
+	struct event e;
+	struct msg m = { .op = OP_ECHO, .w = { 5 }, .in = window, .in_len = sizeof(window) };
+	MUST(session_create(port, BADGE, RIGHT_READ | RIGHT_WRITE, &session));
+	MUST(port_reserve(port, 2));
+	for (uint64_t i = 0; i < 2; i++)
+		MUST(ipc_submit(session, &m, port, i));
+	MUST(ipc_accept(port, FOREVER, &e));
+	*(volatile int *)8 = 1;
+	return 0;
+}
+
 static int call_and_wait(int argc unused, char **argv unused)
 {
 	struct msg m = { .op = OP_HOLD, .in = "abc", .in_len = 3 };
@@ -158,11 +174,38 @@ const struct deed recovery_deeds[] = {
 	{ "call-77", call_77 },
 	{ "obey", obey },
 	{ "submit-2", submit_2 },
+	{ "serve-self", serve_self },
 	{ "call-and-wait", call_and_wait },
 	{ NULL, NULL },
 };
 
 /* ---- submit ---- */
+
+/* What somebody sent to himself is over with him: the next one who accepts there hears of nothing. */
+static void served_itself(void)
+{
+	struct child c;
+	struct process_info info;
+	struct event e;
+	for (unsigned i = 0; i < 5; i++) {
+		place_make(&a, 0, BADGE);
+		STILL_FINE();
+		struct spawn_handle give[] = { { .name = "port", .handle = a.port } };
+		DONE(child_start(&c, "serve-self", NULL, give, 1, 0, 0));
+		DONE(child_wait(&c, LONG_MS, &info));
+		EQ(info.exit_kind, EXIT_FAULT);
+		DONE(next(a.port, &e));
+		EQ(e.kind, ACCEPT_RECOVERED);
+		do {                            /* the child's own Session is closed */
+			DONE(next(a.port, &e));
+			EQ(e.kind, ACCEPT_CLOSE);
+			DONE(reply(e.cmd, OK));
+		} while (e.badge != BADGE);
+		EQ(nothing(a.port), ERR_TIMED_OUT);
+		place_drop(&a);
+		STILL_FINE();
+	}
+}
 
 static void submit(void)
 {
@@ -1468,6 +1511,7 @@ const struct test recovery_tests[] = {
 	{ "serving-flood", flood },
 	{ "serving-grace", grace },
 	{ "recovery-submit", submit },
+	{ "recovery-served-itself", served_itself },
 	{ "recovery-submit-port-dies", submit_port_dies },
 	{ "recovery-submitter-dies", submitter_dies },
 	{ "recovery-cancel", cancels },
