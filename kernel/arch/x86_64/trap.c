@@ -85,6 +85,21 @@ static void interrupt(uint64_t vector)
 	}
 }
 
+#define STARVED_MAX 200
+
+/*
+ * There is no memory for the page, but something to reap, which may give some back: the thread tries again when a piece of that
+ * is done. Not for ever, for others may go on making things to reap.
+ */
+static bool try_again(struct thread *t, status_t why)
+{
+	if (why != ERR_NO_MEMORY || !reap_pending() || t->starved == STARVED_MAX)
+		return false;
+	t->starved++;
+	cpu_work(WORK_REAP | WORK_RESCHED);
+	return true;
+}
+
 static noinline struct regs *exception(struct regs *r)
 {
 	struct thread *t = current_thread();
@@ -93,10 +108,14 @@ static noinline struct regs *exception(struct regs *r)
 		this_cpu()->page_faults++;
 		/* Without PF_USER the processor itself reached for something (a descriptor; under QEMU's TCG also the stack of
 		   an IRET, against SMAP): mapping the page would not help, the fault would come again for ever. */
-		if ((r->error & PF_RESERVED) || !(r->error & PF_USER) || vmem_fault(t->process->vmem, address, fault_access(r->error)) < 0)
-			user_exception(t, address);
-		else if (likely(!this_cpu()->work))
+		status_t st = (r->error & PF_RESERVED) || !(r->error & PF_USER) ? ERR_FAULT : vmem_fault(t->process->vmem, address, fault_access(r->error));
+		if (unlikely(st < 0)) {
+			if (!try_again(t, st))
+				user_exception(t, address);
+		} else if (likely(!this_cpu()->work)) {
+			t->starved = 0;
 			return r;
+		}
 	} else if (r->vector == EXC_NM && !t->fpu && fpu_first_use(t) == OK) {
 		;
 	} else {
