@@ -52,6 +52,8 @@ void session_send_close(struct session *s)
 bool session_last_ref(struct object *o)
 {
 	struct session *s = (struct session *)o;
+	if (s->closing != SESSION_OPEN)         /* and it never is again; brief_return has the Port locked */
+		return false;
 	spin_lock(&s->port->lock);
 	bool open = s->closing == SESSION_OPEN, now = open && s->in_flight == 0;
 	if (open) {
