@@ -569,7 +569,8 @@ static status_t clone_piece(struct vmem *vm, struct vmem *copy, uint64_t at, uin
 		if (to && skip < m.size)
 			st = frame_share(m.frame, (m.offset + skip) >> PAGE_SHIFT, to, skip >> PAGE_SHIFT, (m.size - skip) >> PAGE_SHIFT, &done);
 		OBJ_PUT(to);
-		*next = m.va + skip + (done << PAGE_SHIFT);
+		if (done)               /* else the mapping is a new one, which began before `at` */
+			*next = m.va + skip + (done << PAGE_SHIFT);
 	}
 	OBJ_PUT(m.frame);
 	return st;
