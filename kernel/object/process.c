@@ -338,6 +338,7 @@ status_t sys_process_beat(handle_t h, struct process_beat *b)
 		const struct thread *t = CONTAINER_OF(node, struct thread, in_process);
 		tsc += t->cpu_time_tsc;
 		count_thread(t, b);
+		b->progress += t->serving->id;  /* each acceptance makes a new one, on the short path too */
 	}
 	spin_unlock(&p->lock);
 	b->cpu_time_ns = clock_tsc_to_ns(tsc);
