@@ -6,6 +6,7 @@
  * the long way (call.c, port.c) begins from the start, does the same and more, and finds the right error. Nothing here
  * waits: a lock that another CPU holds is out of the ordinary, too.
  */
+#include "../arch/x86_64/offsets.h"
 #include <kernel/arch.h>
 #include <kernel/brief.h>
 #include <kernel/cpu.h>
@@ -112,8 +113,6 @@ out:
 	spin_unlock(&p->lock);
 	return a;
 }
-
-#define META_LONG (0x3full << 58 | 1ull << 57 | 1ull << 36)      /* flags, or a window above 1 MiB */
 
 bool brief_submit(struct thread *t)
 {

@@ -551,16 +551,17 @@ bool command_bury_some(struct process *dead)
 		if (!p || (!served && !sent))
 			continue;
 		spin_lock(&p->lock);
-		if (command_port(c) != p)
+		if (command_port(c) != p) {
 			spin_unlock(&p->lock);
-		else if (c->submitted && c->sender == dead) {
+		} else if (c->submitted && c->sender == dead) {
 			/* Accepted by itself, too: nobody hears of it, and then it is over. */
 			dead->bury_next -= c->server == dead && c->state == CMD_ACCEPTED;
 			bury_submitted(c, p, dead);
-		} else if (c->server == dead && c->state == CMD_ACCEPTED)
+		} else if (c->server == dead && c->state == CMD_ACCEPTED) {
 			work += bury_accepted(c, p, dead);
-		else
+		} else {
 			spin_unlock(&p->lock);
+		}
 	}
 	if (dead->bury_next < n)
 		return false;

@@ -1,8 +1,8 @@
 /*
  * fastpath: the short path of a command. Words and windows only, a server thread that waits, nothing
  * special about either thread: control passes straight from caller to server and back, with no queue, no
- * scheduler and no allocation; of a submitted command, on its way back. Whatever is not so simple goes to entry_full and the C code of
- * call.c and port.c, which does the same and more; a test runs every case through both.
+ * scheduler and no allocation; of a submitted command, on its way back. Whatever is not so simple goes to
+ * entry_full and the C code of call.c and port.c, which does the same and more; a test runs every case through both.
  *
  * On entry (from syscall_entry): RSP = the current struct thread, its rip, rsp and rflags saved; all other
  * registers but RCX and R11 are the user's. By the ABI every register but RSP may change, so RBX,
@@ -255,7 +255,6 @@ slow_words:                             /* nothing of ours may reach the user th
 /*
  * call with windows (R13, R14, lengths in R15) or a short path, but no handles, no deadline.
  */
-#define META_LONG ((0x3f << 58) | (1 << 57) | (1 << 36))        /* flags, or a window above 1 MiB */
 	.globl fast_call
 	.p2align 6
 fast_call:
@@ -324,15 +323,20 @@ slow_call:
 	lea -SYSCALL_BASE(%rax), %ecx
 	jmp entry_full
 
+/* list_push_front: \node becomes the first in the list at \list of \port. Uses R11. */
+.macro push_front node, list, port
+	mov \list(\port), %r11
+	mov %r11, (\node)
+	mov \node, 8(%r11)
+	mov \node, \list(\port)
+	lea \list(\port), %r11
+	mov %r11, 8(\node)
+.endm
+
 /* This thread waits at the Port RBP, which is locked, first in the row. Uses RBX, R11. */
 .macro wait_in_accept
 	lea T_RUN(%rsp), %rbx
-	mov P_WAITERS(%rbp), %r11
-	mov %r11, (%rbx)
-	mov %rbx, 8(%r11)
-	mov %rbx, P_WAITERS(%rbp)
-	lea P_WAITERS(%rbp), %r11
-	mov %r11, 8(%rbx)
+	push_front %rbx, P_WAITERS, %rbp
 	mov %rbp, T_WAIT_PORT(%rsp)
 	movzbl T_BASE_PRIORITY(%rsp), %r11d
 	mov %r11b, T_PRIORITY(%rsp)
@@ -517,23 +521,18 @@ fast_complete_commit:
 	mov %rax, 8(%r11)
 	movb $0, C_STATE(%rcx)          /* the command back to those for submit */
 	lea C_NODE(%rcx), %rax
-	mov P_RESERVE(%r14), %r11
-	mov %r11, (%rax)
-	mov %rax, 8(%r11)
-	mov %rax, P_RESERVE(%r14)
-	lea P_RESERVE(%r14), %r11
-	mov %r11, 8(%rax)
+	push_front %rax, P_RESERVE, %r14
+	lea -T_RUN(%rdi), %rax          /* the thread that goes on */
+	mov C_TOKEN(%rcx), %rdi         /* with the lock gone the command is somebody else's */
+	mov %rax, %rcx
 	lock decl O_REFS(%r14)          /* the command's; not the last one, for the Port is not dead and so has a handle */
 	movb $0, P_LOCK(%r14)
 	decl S_IN_FLIGHT(%rbx)
 	decq %gs:PC_ACCEPTED
-	mov C_TOKEN(%rcx), %r14
-	lea -T_RUN(%rdi), %rcx          /* RCX = the thread that goes on */
 	wait_in_accept
 	movw $STATE_RUNNING, T_STATE(%rcx)
 	switch_threads
 	mov $3, %eax                    /* ACCEPT_COMPLETION */
-	mov %r14, %rdi
 	xor %ebx, %ebx
 	xor %ebp, %ebp
 	xor %r14d, %r14d

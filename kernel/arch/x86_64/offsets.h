@@ -115,4 +115,5 @@
 #define SEL_TSS   0x28
 
 #define REGS_VECTOR_SYSCALL 0x100
+#define META_LONG 0xfe00001000000000     /* of IPC_META: flags, or a window of 1 MiB and more */
 #define IST_STACK_SIZE 8192

@@ -7,15 +7,14 @@
 
 /* `extra` of a command whose path lies in its caller's own room and that has nothing else to drop: it may go the short way back. */
 #define COMMAND_BRIEF 2
+/* Submitted, with nothing but words and windows. */
+#define COMMAND_SUBMITTED 4
 
 /*
  * A call with IPC_PATH or IPC_PATH | IPC_URI, no handles, no deadline: copies the path to the thread's room and finds the
  * Session (borrowed) and the rights that the handle gives; what the server is to see in r15 is left in command->meta.
  * NULL: the long way.
  */
-/* Submitted, with nothing but words and windows. */
-#define COMMAND_SUBMITTED 4
-
 struct brief_target { struct session *session; uint64_t rights; };
 struct brief_target brief_path(struct thread *t);
 /*

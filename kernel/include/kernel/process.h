@@ -88,7 +88,7 @@ struct process {
 	uint64_t          fault_rip, fault_address;
 	uint64_t          dead_cpu_tsc; /* of threads that ended */
 	uint32_t          died_handles;
-	uint64_t          accepts;      /* (f) on the long way, by all threads */
+	uint64_t          accepts;      /* (f) calls of accept, and of return_accept on the long way */
 	/* attach_lock covers these three. */
 	struct list       serves;       /* of struct port: its `server` */
 	uint32_t          late;         /* commands it sent that go on without it */
