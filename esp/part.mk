@@ -13,7 +13,7 @@ INITFS_TREE  := $(sort $(shell find initfs -type f 2>/dev/null))
 INITFS_SBIN  := $(SBIN_PROGRAMS:%=$(OUT)/strip/%)
 INITFS_BIN   := $(BIN_PROGRAMS:%=$(OUT)/strip/%)
 TEST_TREE    := $(sort $(shell find tests/system/initfs -type f 2>/dev/null))
-TEST_BIN     := $(TEST_PROGRAMS:%=$(OUT)/strip/%)
+TEST_BIN     := $(TEST_PROGRAMS:%=$(OUT)/strip/%) $(patsubst tests/foreign/%.c,$(OUT)/foreign/%.linux,$(wildcard tests/foreign/*.c))
 ESP_FILES    := $(OUT)/BOOTX64.EFI esp/boot.cfg $(OUT)/kernel.elf $(OUT)/strip/initfsd $(OUT)/initfs.tar.gz
 
 $(OUT)/initfs.tar.gz: tools/mkinitfs $(INITFS_TREE) $(INITFS_SBIN) $(INITFS_BIN) $(if $(TEST),$(TEST_TREE) $(TEST_BIN))

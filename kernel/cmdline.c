@@ -14,6 +14,7 @@ static bool   cut;
 /* Each with its reader; services' own options carry a dot and are not listed. */
 static const char *const known[] = {
 	"clock", "nohpet",      /* the loader: how it measures the TSC */
+	"cpus",                 /* smp.c */
 	"debug", "quiet",       /* main.c: what is shown while booting */
 	"init", "root", "shell", "keymap", "video",     /* initd and the services it starts */
 	"kpti", "nokaslr",      /* paging.c; the loader */

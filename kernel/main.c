@@ -12,6 +12,7 @@
 #include <kernel/panic.h>
 #include <kernel/process.h>
 #include <kernel/sched.h>
+#include <kernel/smp.h>
 #include <kernel/x86.h>
 
 #ifndef SKERRY_VERSION
@@ -107,12 +108,6 @@ static void log_machine(void)
 		}
 }
 
-noreturn static void start(void)
-{
-	cpu_idle();
-	__builtin_unreachable();
-}
-
 noreturn void kernel_main(const struct boot_info *from)
 {
 	cpu_early_init();
@@ -140,16 +135,16 @@ noreturn void kernel_main(const struct boot_info *from)
 	apic_init();
 	ioapic_init();
 	this_cpu()->apic_id = apic_id();
-	klog("cpu: 1 CPU of %u in use", acpi.n_cpus ? acpi.n_cpus : 1);
 
 	zero_page = page_alloc_zero();
 	ACCOUNT_ADD(pages_kernel, 1);
 	ACCOUNT_ADD(objects[OBJ_BUDGET], 1);
 	sched_init();
+	smp_start(mem, boot.n_mem);
 	if (!boot.initfsd.n_segments)
 		panic("the loader brought no first process");
 	first_process_start(&boot);
 	mem_zero(boot.entropy, sizeof(boot.entropy));
 	klog("kernel: ready, %llu pages free", (unsigned long long)page_free_count());
-	start();
+	cpu_idle();
 }

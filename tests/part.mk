@@ -25,6 +25,14 @@ $(OUT)/host/%_fuzz: %_fuzz.c
 	$(Q)mkdir -p $(@D) && $(CC) $(HOST_CFLAGS) -fsanitize=fuzzer,address,undefined $(HOST_CFLAGS_$(call room,$<)) \
 		-MMD -MP -MF $@.d -o $@ $< $(HOST_LIBS_$(call room,$<))
 
+# Programs for Linux, which tests/system/linuxrun runs unchanged: static, with musl.
+MUSL_LIB := /usr/lib/x86_64-linux-musl
+$(OUT)/foreign/%.linux: tests/foreign/%.c build/src/sources.mk
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && $(CC) -target x86_64-linux-musl -std=gnu17 -O2 -Wall -Wextra -fno-stack-protector -nostdinc \
+		-isystem $(CLANG_HEADERS) -isystem $(MUSL_HEADERS) -c -o $@.o $< && \
+		$(LD) -static -s -z noexecstack --build-id=none -o $@ $(MUSL_LIB)/crt1.o $(MUSL_LIB)/crti.o $@.o $(MUSL_LIB)/libc.a $(MUSL_LIB)/crtn.o
+
 check: $(TEST_BINS)
 	@$(PYTHON) tools/runtests --host $(TEST_BINS) --boot tests/host
 

@@ -235,7 +235,7 @@ def comment(doc):
 
 
 def syscalls_h(calls):
-    out = [made_from("abi/syscalls.txt"), "#pragma once", "#include <abi/objects.h>", "#include <abi/types.h>", "",
+    out = [made_from("abi/syscalls.txt"), "#pragma once", "#include <abi/objects.h>", "#include <abi/types.h>", "#include <abi/upcall.h>", "",
            "/* Results leave through the last pointers (never NULL) and are untouched on error. */"]
     for c in calls:
         if c.raw:
@@ -320,7 +320,7 @@ def syscall_handlers_h(calls):
  * What the kernel implements. Single records have been copied in when a handler runs, and are
  * copied out after it (zeroed before); arrays arrive as a user address and a length, both unchecked.
  * Results count only when the status is not negative.
-"""), "#pragma once", "#include <abi/objects.h>", "#include <abi/types.h>", "#include <gen/syscall_numbers.h>", "",
+"""), "#pragma once", "#include <abi/objects.h>", "#include <abi/types.h>", "#include <abi/upcall.h>", "#include <gen/syscall_numbers.h>", "",
            "/* Addresses from user mode; only usercopy follows them. */",
            "typedef struct { uint64_t va; } user_in_t;",
            "typedef struct { uint64_t va; } user_out_t;", "",

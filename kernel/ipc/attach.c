@@ -30,6 +30,8 @@ void port_serve_locked(struct port *p, struct process *server)
 	if (p->flags & PORT_STATELESS)
 		return;
 	spin_lock(&attach_lock);
+	if (server && server->buried)
+		server = NULL;          /* it ended just now */
 	list_remove(&p->by_server);
 	p->server = server;
 	if (server)
@@ -144,11 +146,11 @@ bool attach_bury_some(struct process *dead)
 		OBJ_PUT(p);
 	}
 	spin_lock(&attach_lock);
-	dead->buried = true;
-	if (!dead->late)
+	dead->buried = list_empty(&dead->serves);
+	if (dead->buried && !dead->late)
 		check_held_locked();
 	spin_unlock(&attach_lock);
-	return true;
+	return dead->buried;
 }
 
 /* Forgets the earlier servers that are through with; true: none is left, and the Port is open. */

@@ -92,6 +92,12 @@ static bool mint(struct port *p, struct thread *caller, const struct regs *from,
 	return why == OK;
 }
 
+/* Nothing special about the two but that they are bound to CPUs, and `to` to this one. */
+static noinline bool may_run_here(const struct thread *t, const struct thread *to)
+{
+	return !((to->special | t->special) & ~SPECIAL_FINE) && (to->affinity >> this_cpu()->cpu & 1);
+}
+
 struct brief_answer brief_return(struct thread *t)
 {
 	struct brief_answer a = { NULL, 0 };
@@ -100,10 +106,12 @@ struct brief_answer brief_return(struct thread *t)
 	struct port *p;
 	if (handle_lookup(t->table, (handle_t)(from->rax >> 32), OBJ_PORT, RIGHT_SERVE, (struct object **)&p, NULL) < 0 || !spin_trylock(&p->lock))
 		return a;
-	if (c->id != from->rdi || c->state != CMD_ACCEPTED || (c->extra | COMMAND_BRIEF) != COMMAND_BRIEF || c->session->port != p || p->pending)
+	/* Accepted here, or another lock covers the command. */
+	if (t->wait_port != p || c->id != from->rdi || c->state != CMD_ACCEPTED || (c->extra | COMMAND_BRIEF) != COMMAND_BRIEF || p->pending)
 		goto out;
 	struct thread *caller = c->caller;
-	if (!caller || ((caller->special | t->special) & ~SPECIAL_FPU) || c->session->closing || this_cpu()->run_top > caller->priority)
+	if (!caller || caller->on_cpu || (((caller->special | t->special) & ~SPECIAL_FPU) && !may_run_here(t, caller)) ||
+	    c->session->closing || this_cpu()->run_top > caller->priority)
 		goto out;
 	if ((from->r15 >> 32 & RETURN_MINT) && (int64_t)from->r13 >= 0 && !mint(p, caller, from, c->payer, &a.handle))
 		goto out;
@@ -141,7 +149,7 @@ bool brief_submit(struct thread *t)
 	/* sent, and accepted */
 	struct thread *to = LIST_FIRST(&p->waiters, struct thread, run);
 	struct regs *r = &to->regs;
-	list_remove(&to->run);
+	waiter_off_locked(to);
 	r->rsi = c->w[0] = from->rsi;
 	r->rdx = c->w[1] = from->rdx;
 	r->r10 = c->w[2] = from->r10;
@@ -205,11 +213,13 @@ always_inline int64_t window(cmd_id_t id, uint64_t offset, uint64_t user, uint64
 	struct command *c = t->serving;
 	if (c->id != id || c->state != CMD_ACCEPTED || t->progress_key || len > PAGE_SIZE)
 		return -1;
-	struct port *p = c->session->port;
-	if (!spin_trylock(&p->lock))
+	/* Another thread of this process may be answering it: its Session can go at any time, but not its memory (command_port). */
+	const struct session *s = __atomic_load_n(&c->session, __ATOMIC_ACQUIRE);
+	struct port *p = s ? s->port : NULL;
+	if (!p || !spin_trylock(&p->lock))
 		return -1;
 	int64_t done = -1;
-	if (c->id == id && c->state == CMD_ACCEPTED && c->server == t->process && c->session->port == p && !c->submitted && c->caller) {
+	if (c->id == id && c->state == CMD_ACCEPTED && c->server == t->process && c->session == s && !c->submitted && c->caller) {
 		const struct thread *caller = c->caller;
 		const char *path = to_caller ? NULL : c->path;
 		uint64_t at = path ? (uint64_t)path + c->path_offset : to_caller ? caller->regs.r14 : caller->regs.r13;

@@ -104,7 +104,7 @@ static status_t send(struct thread *t, struct command *c, struct session *s, uin
 		return abandon(c, ERR_LOOP);
 #endif
 	if (unlikely(t->special & SPECIAL_INTERRUPTED)) {
-		t->special &= (uint8_t)~SPECIAL_INTERRUPTED;
+		thread_special_off(t, SPECIAL_INTERRUPTED);
 		return abandon(c, ERR_INTERRUPTED);
 	}
 	way_taken(CALL_LONG);
@@ -129,7 +129,7 @@ static must_use status_t own_command(struct thread *t)
 	if (unlikely(!t->command)) {
 		t->command = command_alloc(t->process->budget, &why);
 		if (t->command)
-			t->special &= (uint8_t)~SPECIAL_NO_COMMAND;
+			thread_special_off(t, SPECIAL_NO_COMMAND);
 	}
 	return why;
 }
@@ -292,7 +292,7 @@ status_t sys_forward(cmd_id_t id, handle_t session, uint32_t skip, uint32_t righ
 		dispatch = OBJ_GET(p);
 	}
 	bool cancelled = c->cancel != CANCEL_NONE;
-	c->state = CMD_IDLE;
+	c->state = CMD_MOVING;          /* whoever wants it back waits until it has arrived */
 	c->cancel = CANCEL_NONE;
 	c->faults = 0;
 	c->accept_seq = 0;
@@ -315,6 +315,7 @@ status_t sys_forward(cmd_id_t id, handle_t session, uint32_t skip, uint32_t righ
 	st = cancelled ? ERR_CANCELLED : port_send(to->port, c, false);
 	if (unlikely(st < 0)) {
 		/* Nobody wants it any more, or the other side went in this instant: that is the answer. */
+		__atomic_store_n(&c->state, CMD_IDLE, __ATOMIC_RELEASE);
 		c->session = NULL;
 		c->caller = NULL;
 		(void)abandon(c, st);

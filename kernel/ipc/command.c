@@ -8,6 +8,7 @@
 #include <kernel/panic.h>
 #include <kernel/plant.h>
 #include <kernel/sched.h>
+#include <kernel/smp.h>
 #include <kernel/syscall.h>
 #include <kernel/trace.h>
 
@@ -23,7 +24,7 @@ _Static_assert(CHUNK_SLOTS * sizeof(struct command) <= PAGE_SIZE << CHUNK_ORDER,
 static struct spinlock lock;            /* covers the free list and growth */
 struct command *command_chunks[CHUNKS_MAX];     /* fastpath.S */
 uint32_t command_chunk_count;
-static struct command *free_list;       /* linked through `session` */
+static struct command *free_list;       /* linked through `payer`, which nobody looks at without a lock */
 
 static bool grow_locked(void)
 {
@@ -35,7 +36,7 @@ static bool grow_locked(void)
 	ACCOUNT_ADD(pages_slab, 1ull << CHUNK_ORDER);
 	for (uint32_t i = CHUNK_SLOTS; i-- > (command_chunk_count == 0);) {     /* no id is 0: slot 0 stays unused */
 		c[i].id = command_chunk_count * CHUNK_SLOTS + i;
-		c[i].session = (struct session *)free_list;
+		c[i].payer = (struct budget *)free_list;
 		free_list = &c[i];
 	}
 	command_chunks[command_chunk_count] = c;
@@ -57,7 +58,7 @@ struct command *command_alloc(struct budget *payer, status_t *why)
 	spin_lock(&lock);
 	struct command *c = free_list || grow_locked() ? free_list : NULL;
 	if (c)
-		free_list = (struct command *)c->session;
+		free_list = (struct command *)c->payer;
 	spin_unlock(&lock);
 	if (!c) {
 		budget_release(payer, CHARGE_COMMANDS, 1);
@@ -76,8 +77,7 @@ void command_free(struct command *c)
 	ASSERT(c->state == CMD_IDLE);
 	ACCOUNT_SUB(slab_bytes, sizeof(*c));
 	spin_lock(&lock);
-	c->payer = NULL;
-	c->session = (struct session *)free_list;
+	c->payer = (struct budget *)free_list;
 	free_list = c;
 	spin_unlock(&lock);
 	budget_release(payer, CHARGE_COMMANDS, 1);
@@ -86,8 +86,32 @@ void command_free(struct command *c)
 
 struct port *command_port(const struct command *c)
 {
+	/* In this order: an idle one's Session may be long gone, but it has another before its state says so. */
+	uint8_t state = __atomic_load_n(&c->state, __ATOMIC_ACQUIRE);
 	struct session *s = __atomic_load_n(&c->session, __ATOMIC_ACQUIRE);
-	return c->state != CMD_IDLE && s ? s->port : NULL;
+	return state != CMD_IDLE && state != CMD_MOVING && s ? s->port : NULL;
+}
+
+/* The same when it is on its way to another Port: where it arrives. No lock held. */
+static struct port *command_port_settled(const struct command *c)
+{
+	while (unlikely(__atomic_load_n(&c->state, __ATOMIC_ACQUIRE) == CMD_MOVING))
+		cpu_relax();
+	return command_port(c);
+}
+
+/* Locks the Port where c is queued or accepted; NULL: it is nowhere. */
+static struct port *command_port_lock(const struct command *c)
+{
+	for (;;) {
+		struct port *p = command_port_settled(c);
+		if (!p)
+			return NULL;
+		spin_lock(&p->lock);
+		if (likely(command_port(c) == p))
+			return p;
+		spin_unlock(&p->lock);
+	}
 }
 
 static struct command *by_slot(uint32_t slot)
@@ -331,19 +355,20 @@ void command_fresh(struct command *c)
 	c->cancel = CANCEL_NONE;
 }
 
-void command_withdraw(struct thread *t, status_t why)
+bool command_withdraw(struct thread *t, status_t why)
 {
 	struct command *c = t->command;
-	struct port *p = command_port(c);
-	if (!p)
-		return;
 	struct residue r = { 0 };
 	bool told = false;
+	if (!c)
+		return false;
 	name_line(c, c->id, 0);
-	spin_lock(&p->lock);
-	if (t->wait != WAIT_CALL || c->caller != t || command_port(c) != p) {   /* answered meanwhile */
+	struct port *p = command_port_lock(c);
+	if (!p)
+		return false;
+	if (t->wait != WAIT_CALL || c->caller != t || !thread_wait_over(t, why)) {      /* answered meanwhile */
 		spin_unlock(&p->lock);
-		return;
+		return false;
 	}
 	if (unlikely(trace_on))
 		trace_event(c, TRACE_LEFT, t, why);
@@ -362,49 +387,47 @@ void command_withdraw(struct thread *t, status_t why)
 		told = true;
 		object_get(&p->obj);
 	}
+	t->wait = WAIT_NONE;
 	spin_unlock(&p->lock);
 	t->regs.rax = (uint64_t)why;
-	if (t->dying)
-		t->wait = WAIT_NONE;
-	else
+	/* A thread has a command at all times but when this fails; its next call tries again. */
+	if (!t->command && why != ERR_GONE) {
+		t->command = command_alloc(t->process->budget, &(status_t){ 0 });
+		if (!t->command)
+			thread_special_on(t, SPECIAL_NO_COMMAND);
+	}
+	if (why != ERR_GONE)            /* it dies; who asked for that sees to it */
 		sched_wake(t);
 	residue_drop(&r);
 	if (told) {
 		port_dispatch(p);
 		OBJ_PUT(p);
 	}
-	/* A thread has a command at all times but when this fails; its next call tries again. */
-	if (!t->command && !t->dying) {
-		t->command = command_alloc(t->process->budget, &(status_t){ 0 });
-		if (!t->command)
-			t->special |= SPECIAL_NO_COMMAND;
-	}
+	return true;
 }
 
-void command_interrupt(struct thread *t)
+bool command_interrupt(struct thread *t)
 {
 	struct command *c = t->command;
-	struct port *p = command_port(c);
+	struct port *p = c ? command_port_lock(c) : NULL;
 	if (!p)
-		return;
-	spin_lock(&p->lock);
-	bool accepted = t->wait == WAIT_CALL && c->caller == t && command_port(c) == p && c->state == CMD_ACCEPTED;
-	if (accepted)
-		command_cancel_locked(c);
-	object_get(&p->obj);
-	spin_unlock(&p->lock);
+		return false;
+	bool accepted = t->wait == WAIT_CALL && c->caller == t && c->state == CMD_ACCEPTED;
 	if (accepted) {
+		command_cancel_locked(c);
 		/* Its server has the grace time to answer; then it is as if the deadline had come. */
 		uint64_t latest = clock_ns() + GRACE_NS;
 		if (!(t->special & SPECIAL_DEADLINE) || t->timer.deadline > latest) {
-			t->special |= SPECIAL_DEADLINE;
+			thread_special_on(t, SPECIAL_DEADLINE);
 			timer_arm(&t->timer, latest);
 		}
-		port_dispatch(p);
-	} else {
-		command_withdraw(t, ERR_INTERRUPTED);
 	}
+	object_get(&p->obj);
+	spin_unlock(&p->lock);
+	if (accepted)
+		port_dispatch(p);
 	OBJ_PUT(p);
+	return accepted || command_withdraw(t, ERR_INTERRUPTED);
 }
 
 /* ---- submitted commands ---- */
@@ -545,15 +568,15 @@ bool command_bury_some(struct process *dead)
 		return true;
 	for (unsigned work = 0; work < 1024 && dead->bury_next < n; work++) {
 		struct command *c = by_slot(dead->bury_next++);
-		struct port *p = command_port(c);
+		struct port *p = command_port_settled(c);
 		bool served = c->server == dead && c->state == CMD_ACCEPTED;
 		bool sent = c->submitted && c->sender == dead;
 		if (!p || (!served && !sent))
 			continue;
-		spin_lock(&p->lock);
-		if (command_port(c) != p) {
-			spin_unlock(&p->lock);
-		} else if (c->submitted && c->sender == dead) {
+		p = command_port_lock(c);
+		if (!p)
+			continue;
+		if (c->submitted && c->sender == dead) {
 			/* Accepted by itself, too: nobody hears of it, and then it is over. */
 			dead->bury_next -= c->server == dead && c->state == CMD_ACCEPTED;
 			bury_submitted(c, p, dead);
@@ -666,25 +689,28 @@ void grace_fire(struct timer *timer)
 	uint32_t n = __atomic_load_n(&command_chunk_count, __ATOMIC_ACQUIRE) * CHUNK_SLOTS, end = MIN(n, q->grace_next + GRACE_SLOTS);
 	for (; q->grace_next < end; q->grace_next++) {
 		struct command *c = by_slot(q->grace_next);
-		if (wanted_back(c, q))
-			q->grace_again |= grace_look(c, q);
+		if (wanted_back(c, q) && grace_look(c, q))
+			q->grace_again = true;
 	}
+	bool on = !q->dead;
 	uint64_t wait = end < n ? 10 * NS_PER_US : GRACE_NS;
 	if (end == n) {
 		q->grace_next = 0;
-		q->grace_on = q->grace_again && !q->dead;
-		q->grace_again = false;
+		/* Another CPU may call grace_begin at any point of this. */
+		if (!__atomic_exchange_n(&q->grace_again, false, __ATOMIC_SEQ_CST)) {
+			__atomic_store_n(&q->grace_on, false, __ATOMIC_SEQ_CST);
+			on = on && q->grace_again && !__atomic_exchange_n(&q->grace_on, true, __ATOMIC_SEQ_CST);
+		}
 	}
-	if (q->grace_on)
+	if (on)
 		timer_arm(timer, clock_ns() + wait);
 }
 
 static void grace_begin(struct port *q)
 {
-	if (q->grace_on)
-		return;
-	q->grace_on = true;
-	timer_arm(&q->grace, clock_ns() + GRACE_NS);
+	__atomic_store_n(&q->grace_again, true, __ATOMIC_SEQ_CST);
+	if (!__atomic_exchange_n(&q->grace_on, true, __ATOMIC_SEQ_CST))
+		timer_arm(&q->grace, clock_ns() + GRACE_NS);
 }
 
 status_t sys_cancel(handle_t h, uint64_t token)
@@ -697,14 +723,16 @@ status_t sys_cancel(handle_t h, uint64_t token)
 	uint32_t n = __atomic_load_n(&command_chunk_count, __ATOMIC_ACQUIRE) * CHUNK_SLOTS;
 	for (uint32_t i = (uint32_t)progress_of(&was, SYS_cancel, q->obj.id); i < n; i++) {
 		struct command *c = by_slot(i);
-		struct port *p = command_port(c);
+		struct port *p = c->submitted ? command_port_settled(c) : NULL;
 		if (i % 4096 == 4095 && sched_preempt_point())
 			return progress_restart(SYS_cancel, q->obj.id, i);
-		if (!p || !c->submitted || c->completion != q || c->token != token || !c->sender)
+		if (!p || c->completion != q || c->token != token || !c->sender)
 			continue;
 		struct residue r = { 0 };
-		spin_lock(&p->lock);
-		if (command_port(c) == p && c->submitted && c->sender && c->completion == q && c->token == token) {
+		p = command_port_lock(c);
+		if (!p)
+			continue;
+		if (c->submitted && c->sender && c->completion == q && c->token == token) {
 			if (c->state == CMD_QUEUED) {
 				c->meta = (uint64_t)ERR_CANCELLED;
 				command_finish_locked(c, &r);

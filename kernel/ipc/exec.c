@@ -32,14 +32,19 @@ static status_t map_segment(struct process *p, const struct exec_segment *s)
 	return st;
 }
 
-static status_t pass_handle(struct process *p, uint32_t slot, const struct exec_handle *h)
+/* Into slot `slot`, or under the value that it has here. */
+static status_t pass_handle(struct process *p, uint32_t slot, const struct exec_handle *h, bool same)
 {
 	struct object *o;
 	uint32_t rights;
 	if (!h->handle)
 		return OK;
 	status_t st = handle_lookup(CURRENT_PROCESS->table, h->handle, OBJ_NONE, RIGHT_TRANSFER, &o, &rights);
-	return st < 0 ? st : handle_install_at(p->table, slot, o, rights & h->rights, h->tag);
+	if (st < 0)
+		return st;
+	if (same)
+		return handle_install_at(p->table, h->handle & (HANDLES_MAX - 1), h->handle >> HANDLE_INDEX_BITS, o, rights & h->rights, h->tag);
+	return handle_install_at(p->table, slot, 0, o, rights & h->rights, h->tag);
 }
 
 static status_t build(struct process *p, const struct exec_args *a)
@@ -56,7 +61,7 @@ static status_t build(struct process *p, const struct exec_args *a)
 		struct exec_handle h;
 		status_t st = copy_in(&h, (user_in_t){ a->handles + i * sizeof(h) }, sizeof(h));
 		if (st == OK)
-			st = pass_handle(p, i, &h);
+			st = pass_handle(p, i, &h, a->flags & EXEC_SAME_HANDLES);
 		if (st < 0)
 			return st;
 	}
@@ -69,7 +74,7 @@ status_t sys_process_exec(const struct exec_args *a, handle_t *h, uint64_t *pid)
 	struct budget *b = self->budget;
 	struct namespace *ns = self->ns;
 	status_t st = OK;
-	if (a->n_segments > EXEC_SEGMENTS_MAX || a->n_handles > EXEC_HANDLES_MAX || a->flags || (a->table && a->n_handles) ||
+	if (a->n_segments > EXEC_SEGMENTS_MAX || a->n_handles > (a->flags ? EXEC_SAME_HANDLES_MAX : EXEC_HANDLES_MAX) || (a->flags & ~EXEC_SAME_HANDLES) || a->reserved || (a->table && a->n_handles) || (a->vmem && a->n_segments) ||
 	    a->priority > self->priority || a->entry < PAGE_SIZE || a->entry >= USER_TOP || a->stack >= USER_TOP || (a->stack & 15))
 		return ERR_INVALID;
 	if (a->budget)
@@ -78,12 +83,15 @@ status_t sys_process_exec(const struct exec_args *a, handle_t *h, uint64_t *pid)
 		st = LOOKUP(a->ns, OBJ_NAMESPACE, RIGHT_INSPECT, &ns);
 	if (st < 0)
 		return st;
+	struct vmem *vm = NULL;
+	if (a->vmem && (st = LOOKUP(a->vmem, OBJ_VMEM, RIGHT_MAP | RIGHT_READ | RIGHT_WRITE, &vm)) < 0)
+		return st;
 	struct table *table = NULL;
 	if (a->table && (st = LOOKUP(a->table, OBJ_TABLE, RIGHT_MANAGE, &table)) < 0)
 		return st;
 	if (table && process_uses_table(table))
 		return ERR_BUSY;        /* its process is not gone yet */
-	struct process *p = process_create(a->name, b, ns, table, a->priority, a->level, &st);
+	struct process *p = process_create(a->name, b, ns, table, vm, a->priority, a->level, &st);
 	if (!p)
 		return st;
 	struct thread *t = NULL;
@@ -94,10 +102,10 @@ status_t sys_process_exec(const struct exec_args *a, handle_t *h, uint64_t *pid)
 	if (t && (st = handle_install(self->table, &p->obj, RIGHT_ALL, 0, h)) == OK) {
 		*pid = p->pid;
 		thread_start(t);
-		OBJ_PUT(t);
-		return OK;
+	} else {
+		process_end(p, EXIT_KILLED, 0, 0, 0);
 	}
 	OBJ_PUT(t);
-	process_end(p, EXIT_KILLED, 0, 0, 0);
+	process_built(p);
 	return st;
 }

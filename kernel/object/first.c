@@ -25,7 +25,7 @@ static struct frame *copied(const struct boot_segment *s)
 	struct frame *f = frame_create(s->size, 0, budget_root(), &why);
 	for (uint64_t at = 0; f && at < s->size; at += PAGE_SIZE) {
 		uint64_t phys;
-		if (frame_page(f, at >> PAGE_SHIFT, &phys) < 0)
+		if (frame_page(f, at >> PAGE_SHIFT, true, &phys) < 0)
 			panic("no memory for the first process");
 		memcpy(HHDM(phys), HHDM(s->phys + at), PAGE_SIZE);
 	}
@@ -62,7 +62,7 @@ enum { SLOT_SELF, SLOT_ROOT, SLOT_BOOT, SLOT_NS, SLOT_INITFS };
 
 static void give(struct table *t, uint32_t slot, struct object *o, uint32_t rights)
 {
-	if (!o || handle_install_at(t, slot, o, rights, 0) < 0)
+	if (!o || handle_install_at(t, slot, 0, o, rights, 0) < 0)
 		panic("no handle %s for the first process", names[slot]);
 	object_put(o);
 }
@@ -77,7 +77,7 @@ static void start(void)
 	static const char name[PROCESS_NAME_MAX] = "initfsd";
 	const struct boot_image *image = &boot_kept->initfsd;
 	status_t why = OK;
-	struct process *p = process_create(name, budget_root(), ns, table, PRIORITY_DRIVER, 10, &why);
+	struct process *p = process_create(name, budget_root(), ns, table, NULL, PRIORITY_DRIVER, 10, &why);
 	if (!p)
 		panic("cannot create the first process: error %lld", (long long)why);
 	p->first = true;
@@ -91,7 +91,7 @@ static void start(void)
 
 	struct frame *page = frame_create(PAGE_SIZE, 0, budget_root(), &why);
 	uint64_t phys;
-	if (!page || frame_page(page, 0, &phys) < 0)
+	if (!page || frame_page(page, 0, true, &phys) < 0)
 		panic("no memory for the first process");
 	struct builder b = { .page = HHDM(phys), .used = sizeof(struct start_info), .s = HHDM(phys) };
 	*b.s = (struct start_info){ .magic = START_MAGIC, .argc = 1, .envc = 2, .image_base = image->virt_base,
@@ -121,6 +121,7 @@ static void start(void)
 		panic("no thread for the first process: error %lld", (long long)why);
 	thread_start(t);
 	OBJ_PUT(t);
+	process_built(p);
 }
 
 void first_process_start(const struct boot_info *boot)

@@ -9,6 +9,7 @@
 #include <kernel/mm.h>
 #include <kernel/panic.h>
 #include <kernel/sched.h>
+#include <kernel/smp.h>
 #include <kernel/syscall.h>
 #include <kernel/vmem.h>
 
@@ -140,7 +141,7 @@ struct frame *frame_create_phys(uint64_t phys, uint64_t size, int cache, struct 
 	return f;
 }
 
-status_t frame_page(struct frame *f, uint64_t index, uint64_t *phys)
+status_t frame_page(struct frame *f, uint64_t index, bool write, uint64_t *phys)
 {
 	status_t st = OK;
 	spin_lock(&f->lock);
@@ -154,6 +155,8 @@ status_t frame_page(struct frame *f, uint64_t index, uint64_t *phys)
 			st = ERR_NO_MEMORY;
 		} else if (*slot) {
 			*phys = *slot;
+			if (unlikely(f->shared) && write && page_shared(*slot))
+				st = STATUS_SHARED;
 		} else if ((st = budget_charge(f->obj.payer, CHARGE_PAGES, 1)) == OK) {
 			*phys = page_alloc_user_zero(f->obj.payer);
 			if (*phys) {
@@ -192,31 +195,123 @@ uint64_t frame_peek(struct frame *f, uint64_t index)
  */
 void frame_drop_pages(struct frame *f, uint64_t first, uint64_t n, uint64_t *done)
 {
-	uint64_t end = first + n, at = first;
-	for (unsigned work = 0; at < end && work < 64; work++) {
-		spin_lock(&f->lock);
+	uint64_t end = first + n, at = first, phys[64], base = first, taken = 0;
+	spin_lock(&f->lock);
+	for (unsigned work = 0; at < end && work < ARRAY_LEN(phys); work++) {
 		uint64_t hole = hole_locked(f, at);
+		if (hole && taken)
+			break;
 		if (hole) {
 			at = ALIGN_DOWN(at, hole) + hole;
-			spin_unlock(&f->lock);
+			base = at;
 			continue;
 		}
-		uint64_t *slot = slot_locked(f, at, false), phys = *slot;
+		uint64_t *slot = slot_locked(f, at, false);
+		phys[at++ - base] = *slot;
+		taken += *slot != 0;
 		*slot = 0;
-		if (phys) {
-			f->committed--;
-			ACCOUNT_SUB(pages_frames, 1);
-		}
-		spin_unlock(&f->lock);
-		if (phys) {
-			if (!list_empty(&f->maps))
-				vmem_zap(f, at, phys);
-			page_free(phys, 0);
-			budget_release(f->obj.payer, CHARGE_PAGES, 1);
-		}
-		at++;
 	}
+	f->committed -= taken;
+	spin_unlock(&f->lock);
 	*done = MIN(at, end) - first;
+	if (!taken)
+		return;
+	ACCOUNT_SUB(pages_frames, taken);
+	if (!list_empty(&f->maps))
+		vmem_zap(f, base, phys, at - base, true);
+	for (uint64_t i = 0; i < at - base; i++)
+		if (phys[i] && !page_unshare(phys[i]))
+			phys[i] = 0;
+	/*
+	 * Another CPU may be copying to or from them, for a command's window or frame_read (found without a count), or be about to take
+	 * a page that it shared out of its own Frame's mappings (frame_break).
+	 */
+	if (f->obj.refs || f->shared) {
+		object_get(&f->obj);
+		cpus_wait_left();
+		OBJ_PUT(f);
+	}
+	for (uint64_t i = 0; i < at - base; i++)
+		if (phys[i])
+			page_free(phys[i], 0);
+	budget_release(f->obj.payer, CHARGE_PAGES, taken);
+}
+
+/* ---- copy on write ---- */
+
+status_t frame_break(struct frame *f, uint64_t index)
+{
+	uint64_t fresh = page_alloc_user(f->obj.payer, 0), was = 0;
+	if (!fresh)
+		return ERR_NO_MEMORY;
+	spin_lock(&f->lock);
+	uint64_t *slot = index < f->n_pages ? slot_locked(f, index, false) : NULL;
+	if (slot && *slot && page_shared(*slot)) {
+		memcpy(HHDM(fresh), HHDM(*slot), PAGE_SIZE);
+		/* The last one keeps it: whoever lets go of a page waits before it frees it, so nobody else does. */
+		if (!page_unshare(*slot)) {
+			was = *slot;
+			*slot = fresh;
+		}
+	}
+	spin_unlock(&f->lock);
+	if (was)
+		vmem_zap(f, index, &was, 1, true);
+	else
+		page_free(fresh, 0);
+	return OK;
+}
+
+status_t frame_share(struct frame *from, uint64_t first, struct frame *to, uint64_t at, uint64_t n, uint64_t *done)
+{
+	uint64_t phys[64], taken = 0, given = 0;
+	status_t st = OK;
+	spin_lock(&from->lock);
+	from->shared = true;
+	uint64_t hole = first < from->n_pages ? hole_locked(from, first) : 0;
+	if (hole || first >= from->n_pages) {
+		spin_unlock(&from->lock);
+		*done = hole ? MIN(n, ALIGN_DOWN(first, hole) + hole - first) : n;
+		return OK;
+	}
+	n = *done = MIN(n, MIN(ARRAY_LEN(phys), ALIGN_DOWN(first, LEAF) + LEAF - first));
+	for (uint64_t i = 0; i < n; i++) {
+		phys[i] = first + i < from->n_pages ? *slot_locked(from, first + i, false) : 0;
+		if (phys[i]) {
+			page_share(phys[i]);
+			taken++;
+		}
+	}
+	spin_unlock(&from->lock);
+	if (!taken)
+		return OK;
+	vmem_zap(from, first, phys, n, false);
+	st = budget_charge(to->obj.payer, CHARGE_PAGES, taken);
+	bool charged = st == OK;
+	spin_lock(&to->lock);
+	to->shared = true;
+	for (uint64_t i = 0; i < n && st == OK; i++) {
+		uint64_t *slot = phys[i] && at + i < to->n_pages ? slot_locked(to, at + i, true) : NULL;
+		if (slot && !*slot) {
+			*slot = phys[i];
+			phys[i] = 0;
+			given++;
+		} else if (phys[i] && !slot && at + i < to->n_pages) {
+			st = ERR_NO_MEMORY;
+		}
+	}
+	to->committed += given;
+	spin_unlock(&to->lock);
+	ACCOUNT_ADD(pages_frames, given);
+	if (given < taken) {
+		if (charged)
+			budget_release(to->obj.payer, CHARGE_PAGES, taken - given);
+		cpus_wait_left();               /* as frame_drop_pages */
+		for (uint64_t i = 0; i < n; i++)
+			if (phys[i] && page_unshare(phys[i]))
+				page_free(phys[i], 0);
+	}
+	return st;
 }
 
 /* Frees the nodes of the tree; bounded, deepest first. */
@@ -291,15 +386,9 @@ status_t sys_frame_device(handle_t resource, uint64_t phys, uint64_t size, uint3
 	return object_install((struct object *)f, RIGHT_ALL & ~RIGHT_EXEC, h, why);
 }
 
-status_t sys_frame_resize(handle_t h, uint64_t size)
+static status_t resize(struct frame *f, uint64_t n)
 {
-	struct frame *f;
-	status_t st = LOOKUP(h, OBJ_FRAME, RIGHT_WRITE, &f);
-	if (st < 0)
-		return st;
-	uint64_t n = (size >> PAGE_SHIFT) + ((size & (PAGE_SIZE - 1)) != 0);
-	if (f->kind != FRAME_ANONYMOUS || !size || n > FRAME_PAGES_MAX)
-		return ERR_INVALID;
+	status_t st;
 	/* What an earlier cut left above the end goes first: its pages must not come back as new ones. */
 	for (bool resized = false; ; resized = true) {
 		/* From the end, in steps that grow where there are only holes: a piece that is too much at once is halved. */
@@ -327,6 +416,24 @@ status_t sys_frame_resize(handle_t h, uint64_t size)
 		if (st < 0)
 			return st;
 	}
+}
+
+status_t sys_frame_resize(handle_t h, uint64_t size)
+{
+	struct frame *f;
+	status_t st = LOOKUP(h, OBJ_FRAME, RIGHT_WRITE, &f);
+	if (st < 0)
+		return st;
+	uint64_t n = (size >> PAGE_SHIFT) + ((size & (PAGE_SIZE - 1)) != 0);
+	if (f->kind != FRAME_ANONYMOUS || !size || n > FRAME_PAGES_MAX)
+		return ERR_INVALID;
+	if (__atomic_exchange_n(&f->resizing, true, __ATOMIC_ACQUIRE)) {
+		sched_yield_current();
+		return STATUS_RESTART;
+	}
+	st = resize(f, n);
+	__atomic_store_n(&f->resizing, false, __ATOMIC_RELEASE);
+	return st;
 }
 
 status_t sys_frame_decommit(handle_t h, uint64_t offset, uint64_t size)
@@ -370,8 +477,8 @@ static status_t copy(handle_t h, uint64_t offset, uint64_t user, uint64_t len, b
 		uint64_t n = MIN(PAGE_SIZE - in_page, len - done);
 		if (to_user && f->kind == FRAME_ANONYMOUS && !(phys = frame_peek(f, at >> PAGE_SHIFT)))
 			phys = zero_page_phys();
-		else
-			st = frame_page(f, at >> PAGE_SHIFT, &phys);
+		else if ((st = frame_page(f, at >> PAGE_SHIFT, !to_user, &phys)) == STATUS_SHARED && (st = frame_break(f, at >> PAGE_SHIFT)) == OK)
+			continue;
 		if (st < 0)
 			return st;
 		char *mem = (char *)HHDM(phys) + in_page;

@@ -127,7 +127,7 @@ status_t handle_install(struct table *t, struct object *o, uint32_t rights, uint
 	return st;
 }
 
-status_t handle_install_at(struct table *t, uint32_t slot, struct object *o, uint32_t rights, uint32_t tag)
+status_t handle_install_at(struct table *t, uint32_t slot, uint32_t generation, struct object *o, uint32_t rights, uint32_t tag)
 {
 	status_t st = unlikely(makes_cycle(t, o)) ? ERR_DENIED : budget_charge(t->obj.payer, CHARGE_HANDLES, 1);
 	if (st < 0)
@@ -148,6 +148,8 @@ status_t handle_install_at(struct table *t, uint32_t slot, struct object *o, uin
 		*link = e->next_free;
 		if (t->free_last == slot + 1)
 			t->free_last = prev;
+		if (generation)
+			e->key = generation;
 		fill_locked(t, e, o, rights, tag);
 	}
 	spin_unlock(&t->lock);

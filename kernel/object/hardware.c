@@ -6,6 +6,7 @@
 #include <kernel/irq.h>
 #include <kernel/log.h>
 #include <kernel/process.h>
+#include <kernel/smp.h>
 #include <kernel/syscall.h>
 #include <kernel/x86.h>
 
@@ -76,7 +77,7 @@ static struct irq *irq_create(struct irq_pin pin, struct budget *payer, status_t
 			line_vector[pin.gsi] = (uint8_t)v;
 			break;
 		}
-	if (irq->vector && !ioapic_route(pin, irq->vector, this_cpu()->apic_id)) {
+	if (irq->vector && !ioapic_route(pin, irq->vector, percpu_all[0]->apic_id)) {
 		by_vector[irq->vector] = NULL;
 		line_vector[pin.gsi] = 0;
 		irq->vector = 0;
@@ -97,15 +98,16 @@ bool irq_destroy(struct object *o)
 	spin_lock(&irq_lock);
 	ioapic_mask(irq->pin.gsi, true);
 	by_vector[irq->vector] = NULL;
-	line_vector[irq->pin.gsi] = 0;
 	spin_unlock(&irq_lock);
+	cpus_wait_left();               /* one may have found it there, and mask the line */
+	__atomic_store_n(&line_vector[irq->pin.gsi], 0, __ATOMIC_RELEASE);
 	return true;
 }
 
 /* Level lines stay masked until the driver has served the device; edges must not be lost, so they are not masked. */
 void irq_interrupt(uint8_t vector)
 {
-	struct irq *irq = by_vector[vector];
+	struct irq *irq = __atomic_load_n(&by_vector[vector], __ATOMIC_ACQUIRE);
 	if (irq && irq->pin.level)
 		ioapic_mask(irq->pin.gsi, true);
 	apic_eoi();

@@ -48,7 +48,7 @@ static noinline void signal_slowly(struct notify *n)
 	bool deliver = n->port == p && n->bits && !n->queued && !p->dead;
 	if (deliver && !p->pending && !list_empty(&p->waiters)) {
 		t = LIST_FIRST(&p->waiters, struct thread, run);
-		list_remove(&t->run);
+		waiter_off_locked(t);
 		regs_event(&t->regs, ACCEPT_NOTIFY, notify_take_locked(n), n->badge);
 	} else if (deliver) {
 		n->queued = true;
@@ -72,7 +72,7 @@ void notify_signal(struct notify *n, uint64_t bits)
 		spin_unlock(&n->lock);
 	} else if (likely(n->bits && !n->resting && !p->pending && !p->dead && !list_empty(&p->waiters))) {
 		struct thread *t = LIST_FIRST(&p->waiters, struct thread, run);
-		list_remove(&t->run);
+		waiter_off_locked(t);
 		regs_event(&t->regs, ACCEPT_NOTIFY, n->bits, n->badge);
 		n->bits = 0;
 		spin_unlock(&p->lock);
@@ -88,31 +88,44 @@ void notify_signal(struct notify *n, uint64_t bits)
 
 static void unqueue(struct notify *n)
 {
-	struct port *p = n->port;
+	struct port *p = __atomic_load_n(&n->port, __ATOMIC_ACQUIRE);
 	if (!p)
 		return;
 	spin_lock(&p->lock);
 	spin_lock(&n->lock);
-	if (n->queued) {
-		list_remove(&n->in_port);
-		p->pending--;
+	bool ours = n->port == p;       /* else another CPU was quicker */
+	if (ours) {
+		if (n->queued) {
+			list_remove(&n->in_port);
+			p->pending--;
+		}
+		n->queued = false;
+		n->port = NULL;
 	}
-	n->queued = false;
-	n->port = NULL;
 	spin_unlock(&n->lock);
 	spin_unlock(&p->lock);
-	OBJ_PUT(p);
+	if (ours)
+		OBJ_PUT(p);
 }
 
 status_t notify_set_port(struct notify *n, struct port *p, uint64_t badge)
 {
-	unqueue(n);
+	for (bool set = !p; ; ) {
+		unqueue(n);
+		if (set)
+			break;
+		spin_lock(&n->lock);
+		set = !n->port;
+		if (set) {
+			n->port = OBJ_GET(p);
+			n->badge = badge;
+		}
+		spin_unlock(&n->lock);
+		if (set)
+			break;
+	}
 	if (!p)
 		return OK;
-	spin_lock(&n->lock);
-	n->port = OBJ_GET(p);
-	n->badge = badge;
-	spin_unlock(&n->lock);
 	notify_signal(n, 0);                    /* bits that were there already */
 	return OK;
 }
@@ -212,16 +225,17 @@ static struct binding *binding_create(struct notify *n, unsigned bit, struct bud
 
 static void binding_destroy(struct binding *b)
 {
-	timer_disarm(&b->timer);
+	/* Out of the list first: from then on only the timer itself can arm the timer again. */
+	spin_lock(&b->notify->lock);
+	list_remove(&b->in_notify);
+	spin_unlock(&b->notify->lock);
+	timer_cancel(&b->timer);
 	if (b->source) {
 		spin_lock(&b->watchers->lock);
 		list_remove(&b->in_source);
 		spin_unlock(&b->watchers->lock);
 		object_put(b->source);
 	}
-	spin_lock(&b->notify->lock);
-	list_remove(&b->in_notify);
-	spin_unlock(&b->notify->lock);
 	budget_release(b->payer, CHARGE_KERNEL, sizeof(*b));
 	OBJ_PUT(b->payer);
 	kfree(b, sizeof(*b));
@@ -240,7 +254,7 @@ bool notify_destroy(struct object *o)
 	return true;
 }
 
-status_t notify_bind(struct notify *n, unsigned bit, struct object *source, struct watchers *w, struct budget *payer)
+static status_t bind_locked(struct notify *n, unsigned bit, struct object *source, struct watchers *w, struct budget *payer, bool *fired)
 {
 	status_t why = OK;
 	struct binding *b = binding_create(n, bit, payer, &why);
@@ -250,8 +264,12 @@ status_t notify_bind(struct notify *n, unsigned bit, struct object *source, stru
 	struct binding *old = binding_find_locked(n, bit);
 	/* A source that has ended makes room for the next one. */
 	bool stale = old && old->source && old->source->type != OBJ_IRQ && old->watchers->fired;
-	if (!old || stale)
+	if (!old || stale) {
+		b->source = source;
+		b->watchers = w;
+		object_get(source);
 		list_push_back(&n->bindings, &b->in_notify);
+	}
 	spin_unlock(&n->lock);
 	if (old && !stale) {
 		binding_destroy(b);
@@ -259,20 +277,27 @@ status_t notify_bind(struct notify *n, unsigned bit, struct object *source, stru
 	}
 	if (stale)
 		binding_destroy(old);
-	object_get(source);
-	b->source = source;
-	b->watchers = w;
 	bool wanted = source->type == OBJ_PORT && port_wanted((struct port *)source);
 	spin_lock(&w->lock);
-	bool fired = w->fired || wanted;
+	*fired = w->fired || wanted;
+	b->seq = w->seq;
 	list_push_back(&w->list, &b->in_source);
 	spin_unlock(&w->lock);
-	if (fired)
-		notify_signal(n, 1ull << bit);
 	return OK;
 }
 
-status_t notify_set_timer(struct notify *n, unsigned bit, uint64_t deadline, uint64_t period, struct budget *payer)
+status_t notify_bind(struct notify *n, unsigned bit, struct object *source, struct watchers *w, struct budget *payer)
+{
+	bool fired = false;
+	spin_lock(&n->bind_lock);
+	status_t st = bind_locked(n, bit, source, w, payer, &fired);
+	spin_unlock(&n->bind_lock);
+	if (fired)
+		notify_signal(n, 1ull << bit);
+	return st;
+}
+
+static status_t set_timer_locked(struct notify *n, unsigned bit, uint64_t deadline, uint64_t period, struct budget *payer)
 {
 	status_t why = OK;
 	spin_lock(&n->lock);
@@ -301,16 +326,29 @@ status_t notify_set_timer(struct notify *n, unsigned bit, uint64_t deadline, uin
 	return OK;
 }
 
+status_t notify_set_timer(struct notify *n, unsigned bit, uint64_t deadline, uint64_t period, struct budget *payer)
+{
+	spin_lock(&n->bind_lock);
+	status_t st = set_timer_locked(n, bit, deadline, period, payer);
+	spin_unlock(&n->bind_lock);
+	return st;
+}
+
 static noinline void fire_each_locked(struct watchers *w)
 {
 	/*
-	 * Signalling takes Port locks, which come first; so one binding at a time. The Notify is held meanwhile, so
-	 * its bindings stay, and with them our place in the list, unless its owner binds the bit anew: then `last` was set.
+	 * Signalling takes Port locks, which come first; so one binding at a time, and each goes to the end of the list before. Those
+	 * that a later event has reached stand there, too, and need no word of this one.
 	 */
-	for (struct list *node = w->list.next; node != &w->list; node = node->next) {
-		struct binding *b = CONTAINER_OF(node, struct binding, in_source);
+	for (uint32_t seq = ++w->seq; !list_empty(&w->list);) {
+		struct binding *b = LIST_FIRST(&w->list, struct binding, in_source);
 		struct notify *n = b->notify;
 		uint64_t bit = 1ull << b->bit;
+		if ((int32_t)(b->seq - seq) >= 0)
+			break;
+		b->seq = seq;
+		list_remove(&b->in_source);
+		list_push_back(&w->list, &b->in_source);
 		if (!object_try_get(&n->obj))
 			continue;
 		spin_unlock(&w->lock);
@@ -328,11 +366,11 @@ void watchers_fire(struct watchers *w, bool last)
 		w->fired = true;
 	/*
 	 * A single one, as nearly always, needs no count: what still has references is not freed before this CPU has left the
-	 * kernel. An idle one is not waited for.
+	 * kernel.
 	 */
 	struct list *node = w->list.next;
 	struct binding *b = CONTAINER_OF(node, struct binding, in_source);
-	if (unlikely(node == &w->list || node->next != &w->list || !current_thread() || !__atomic_load_n(&b->notify->obj.refs, __ATOMIC_RELAXED))) {
+	if (unlikely(node == &w->list || node->next != &w->list || !__atomic_load_n(&b->notify->obj.refs, __ATOMIC_RELAXED))) {
 		fire_each_locked(w);
 		return;
 	}

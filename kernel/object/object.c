@@ -2,7 +2,7 @@
  * object: creation, counting, and the reaper.
  *
  * Reaper: an object that nobody refers to waits in `young`. A batch leaves it when every CPU has
- * left the kernel once since (a CPU that idles has), and is then destroyed piece by piece.
+ * left the kernel once since (a CPU that idles has), and is then destroyed piece by piece. One CPU at a time does that.
  */
 #include <kernel/account.h>
 #include <kernel/budget.h>
@@ -11,6 +11,7 @@
 #include <kernel/panic.h>
 #include <kernel/percpu.h>
 #include <kernel/process.h>
+#include <kernel/smp.h>
 #include <kernel/socket.h>
 #include <kernel/syscall.h>
 #include <kernel/vmem.h>
@@ -110,7 +111,22 @@ status_t object_install(struct object *o, uint32_t rights, handle_t *h, status_t
 static struct spinlock reap_lock;
 static struct object *young, *waiting, *ready;
 uint32_t reap_waiting;
-static uint64_t waiting_epochs[CPUS_MAX];
+static uint64_t waiting_mark[CPUS_MAX];
+
+/*
+ * Whoever found o without a count may still count it: so it is destroyed only if from here on to the end of its wait nobody did,
+ * which `revived` tells. True: it is in the list.
+ */
+static bool list_locked(struct object *o)
+{
+	__atomic_store_n(&o->revived, false, __ATOMIC_SEQ_CST);
+	o->dropped = __atomic_load_n(&o->refs, __ATOMIC_SEQ_CST) == 0;
+	if (o->dropped) {
+		o->reap_next = young;
+		young = o;
+	}
+	return o->dropped;
+}
 
 void object_put_slow(struct object *o)
 {
@@ -118,10 +134,24 @@ void object_put_slow(struct object *o)
 	if (o->type == OBJ_SESSION && session_last_ref(o))
 		return;
 	spin_lock(&reap_lock);
-	o->reap_next = young;
-	young = o;
+	bool listed = !o->dropped && list_locked(o);
 	spin_unlock(&reap_lock);
-	reap_wanted(reap_weight(o));
+	if (listed)
+		reap_wanted(reap_weight(o));
+}
+
+/* The next one that is ready; NULL: none for now. */
+static struct object *ready_locked(void)
+{
+	struct object *o;
+	while ((o = ready)) {
+		ready = o->reap_next;
+		if (likely(!o->revived && !o->refs))
+			return o;
+		if (!list_locked(o))
+			reap_done(reap_weight(o));
+	}
+	return NULL;
 }
 
 void reap_wanted(uint32_t weight)
@@ -130,29 +160,25 @@ void reap_wanted(uint32_t weight)
 		cpu_work(WORK_REAP);
 }
 
-static bool all_left(void)
-{
-	for (uint32_t i = 0; i < cpu_count; i++)
-		if (percpu_all[i]->current && __atomic_load_n(&percpu_all[i]->epoch, __ATOMIC_ACQUIRE) <= waiting_epochs[i])
-			return false;
-	return true;
-}
-
 static void advance_locked(void)
 {
-	if (waiting && !ready && all_left()) {
+	if (cpu_count == 1) {           /* this is where it leaves the kernel */
+		ready = young;
+		young = NULL;
+		return;
+	}
+	if (waiting && !ready && cpus_left(waiting_mark)) {
 		ready = waiting;
 		waiting = NULL;
 	}
 	if (young && !waiting) {
 		waiting = young;
 		young = NULL;
-		for (uint32_t i = 0; i < cpu_count; i++)
-			waiting_epochs[i] = percpu_all[i]->epoch;
+		cpus_mark(waiting_mark);
 	}
 }
 
-void reap_some(void)
+static void reap_pieces(void)
 {
 	process_teardown_some();
 	port_drain_some();
@@ -161,9 +187,7 @@ void reap_some(void)
 		spin_lock(&reap_lock);
 		if (!ready)
 			advance_locked();
-		struct object *o = ready;
-		if (o)
-			ready = o->reap_next;
+		struct object *o = ready_locked();
 		spin_unlock(&reap_lock);
 		if (!o)
 			return;
@@ -182,4 +206,15 @@ void reap_some(void)
 		budget_kfree(payer, (char *)o - header_offset(o->type), size);
 		OBJ_PUT(payer);
 	}
+}
+
+bool reap_some(void)
+{
+	static struct spinlock reaper;  /* one CPU at a time: the pieces need no locks against one another */
+	bool ours = spin_trylock(&reaper);
+	if (ours) {
+		reap_pieces();
+		spin_unlock(&reaper);
+	}
+	return ours;
 }

@@ -121,6 +121,14 @@ static void fail_caller(struct thread *caller, status_t st)
 	sched_wake(caller);
 }
 
+/* The same of one that may be a stranger. */
+static void any_waiter_off_locked(struct port *p, struct thread *t)
+{
+	waiter_off_locked(t);
+	p->n_strangers -= t->stranger;
+	t->stranger = false;
+}
+
 static void notify_deliver_locked(struct port *p, struct thread *t)
 {
 	struct notify *n = LIST_FIRST(&p->events, struct notify, in_port);
@@ -258,7 +266,7 @@ status_t port_send(struct port *p, struct command *c, bool direct)
 		t = LIST_FIRST(&p->waiters, struct thread, run);
 		st = deliver_locked(p, c, t);
 		if (likely(st == OK))
-			list_remove(&t->run);
+			waiter_off_locked(t);
 		else
 			c->session->in_flight--;
 	} else if (st == OK && !c->is_close && c->session->queued >= SESSION_QUEUED_MAX) {
@@ -309,7 +317,7 @@ void port_dispatch(struct port *p)
 		struct thread *t = LIST_FIRST(&p->waiters, struct thread, run);
 		status_t took = take_locked(p, t, &f);
 		if (took == OK)
-			list_remove(&t->run);
+			waiter_off_locked(t);
 		spin_unlock(&p->lock);
 		if (took == OK)
 			sched_wake(t);
@@ -319,26 +327,22 @@ void port_dispatch(struct port *p)
 	}
 }
 
-void port_waiter_remove(struct thread *t, status_t why)
+bool port_waiter_remove(struct thread *t, status_t why)
 {
 	struct port *p = t->wait_port;
 	if (!p)
-		return;
+		return false;
 	spin_lock(&p->lock);
-	bool waiting = t->wait == WAIT_ACCEPT && t->wait_port == p;
-	if (waiting) {
-		list_remove(&t->run);
-		p->n_strangers -= t->stranger;
-		t->stranger = false;
-	}
+	bool waiting = t->wait == WAIT_ACCEPT && t->wait_port == p && thread_wait_over(t, why);
+	if (waiting)
+		any_waiter_off_locked(p, t);
 	spin_unlock(&p->lock);
 	if (!waiting)
-		return;
+		return false;
 	t->regs.rax = (uint64_t)why;
-	if (t->dying)
-		t->wait = WAIT_NONE;
-	else
+	if (why != ERR_GONE)            /* it dies */
 		sched_wake(t);
+	return true;
 }
 
 /* Answers the first queued command with an error. False: there is none. */
@@ -373,8 +377,7 @@ static bool drain_some(struct port *p)
 		}
 		if (!list_empty(&p->waiters) || !list_empty(&p->strangers)) {
 			t = LIST_FIRST(list_empty(&p->waiters) ? &p->strangers : &p->waiters, struct thread, run);
-			list_remove(&t->run);
-			t->stranger = false;
+			any_waiter_off_locked(p, t);
 		} else if (!list_empty(&p->completions)) {
 			done = LIST_FIRST(&p->completions, struct command, event);
 			list_remove(&done->event);
@@ -498,7 +501,7 @@ static status_t accept(handle_t port, struct port *p, uint64_t deadline)
 	status_t st;
 	t->process->ever_served = true;
 	if (unlikely(t->special & SPECIAL_INTERRUPTED)) {
-		t->special &= (uint8_t)~SPECIAL_INTERRUPTED;
+		thread_special_off(t, SPECIAL_INTERRUPTED);
 		return ERR_INTERRUPTED;
 	}
 	t->wait_port = p;

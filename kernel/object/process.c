@@ -19,7 +19,7 @@ static struct spinlock teardown_lock;
 static struct process *teardown_first;          /* processes with something to tear down; counted */
 static uint64_t next_pid = 1;
 
-struct process *process_create(const char *name, struct budget *b, struct namespace *ns, struct table *table, uint32_t priority, uint32_t level, status_t *why)
+struct process *process_create(const char *name, struct budget *b, struct namespace *ns, struct table *table, struct vmem *vm, uint32_t priority, uint32_t level, status_t *why)
 {
 	*why = budget_charge(b, CHARGE_PROCESSES, 1);
 	if (*why < 0)
@@ -37,6 +37,7 @@ struct process *process_create(const char *name, struct budget *b, struct namesp
 			*c = '?';
 	p->budget = OBJ_GET(b);
 	p->ns = OBJ_GET(ns);
+	p->building = true;
 	p->priority = priority;
 	p->level = level;
 	p->start_ns = clock_ns();
@@ -47,7 +48,7 @@ struct process *process_create(const char *name, struct budget *b, struct namesp
 	list_init(&p->all);
 	list_init(&p->serves);
 	watchers_init(&p->watchers);
-	p->vmem = vmem_create(b, why);
+	p->vmem = vm ? OBJ_GET(vm) : vmem_create(b, why);
 	if (p->vmem)
 		p->table = table ? OBJ_GET(table) : table_create(b, current_thread() ? CURRENT_PROCESS->table->depth + 1u : 1u, why);
 	if (!p->table) {
@@ -105,7 +106,8 @@ bool process_uses_table(const struct table *table)
 void process_teardown_queue(struct process *p)
 {
 	spin_lock(&teardown_lock);
-	bool queued = p->teardown_queued;
+	bool queued = p->teardown_queued || p->building;
+	p->early |= p->building;
 	if (!queued) {
 		p->teardown_queued = true;
 		object_get(&p->obj);
@@ -118,6 +120,15 @@ void process_teardown_queue(struct process *p)
 	spin_unlock(&teardown_lock);
 	if (!queued)
 		reap_wanted(REAP_URGENT);
+}
+
+void process_built(struct process *p)
+{
+	spin_lock(&teardown_lock);
+	p->building = false;
+	spin_unlock(&teardown_lock);
+	if (p->early)
+		process_teardown_queue(p);
 }
 
 /* The first thread that serves something and does not wait for more, else the first of all; NULL: none. */
@@ -183,9 +194,7 @@ static bool end_threads(struct process *p)
 			continue;
 		if (work++ == 16)
 			return false;
-		if (t->state != THREAD_DEAD)
-			thread_die(t);
-		if (t->state != THREAD_DEAD || t == current_thread()) {
+		if (!thread_die(t)) {
 			left = true;
 			continue;
 		}
@@ -327,6 +336,7 @@ static void count_thread(const struct thread *t, struct process_beat *b)
 status_t sys_process_beat(handle_t h, struct process_beat *b)
 {
 	struct process *p;
+	sched_charge_all();
 	status_t st = LOOKUP(h, OBJ_PROCESS, RIGHT_INSPECT, &p);
 	if (st < 0)
 		return st;
@@ -348,6 +358,7 @@ status_t sys_process_beat(handle_t h, struct process_beat *b)
 status_t sys_process_info(handle_t h, struct process_info *info)
 {
 	struct process *p = CURRENT_PROCESS;
+	sched_charge_all();
 	status_t st = h ? LOOKUP(h, OBJ_PROCESS, RIGHT_INSPECT, &p) : OK;
 	if (st == OK)
 		process_fill_info(p, info);
@@ -356,6 +367,7 @@ status_t sys_process_info(handle_t h, struct process_info *info)
 
 status_t sys_process_list(handle_t resource, uint64_t first_pid, user_out_t buf, uint32_t count, uint32_t *got)
 {
+	sched_charge_all();
 	status_t st = resource_info(resource, RIGHT_READ);
 	uint32_t n = 0;
 	if (st < 0)
@@ -409,7 +421,7 @@ static status_t process_crash(struct process *p, uint32_t which, bool next)
 		struct spinlock *queue = &percpu_all[t->cpu]->run_lock;
 		spin_lock(queue);
 		bool waits = t->state == THREAD_BLOCKED && t->wait == WAIT_ACCEPT;
-		if (!t->dying && (t->state == THREAD_READY || (waits && next))) {
+		if (!t->dying && !t->on_cpu && (t->state == THREAD_READY || (waits && next))) {
 			t->regs.rip = p->entry + (1 + which) * CRASH_STRIDE;
 			st = OK;
 		}

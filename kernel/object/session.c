@@ -52,20 +52,20 @@ void session_send_close(struct session *s)
 bool session_last_ref(struct object *o)
 {
 	struct session *s = (struct session *)o;
-	if (s->closing != SESSION_OPEN)
+	if (s->closing != SESSION_OPEN)         /* and it never is again; brief_return has the Port locked */
 		return false;
-	o->refs = 1;
 	spin_lock(&s->port->lock);
-	bool now = s->in_flight == 0;
-	s->closing = now ? SESSION_CLOSE_SENT : SESSION_CLOSE_PENDING;
-	spin_unlock(&s->port->lock);
-	if (now && !s->close) {
-		o->refs = 0;
-		return false;
+	bool open = s->closing == SESSION_OPEN, now = open && s->in_flight == 0;
+	if (open) {
+		object_get(o);
+		s->closing = now ? SESSION_CLOSE_SENT : SESSION_CLOSE_PENDING;
 	}
+	spin_unlock(&s->port->lock);
+	if (now && !s->close)           /* not the last after all, if another CPU found it meanwhile */
+		return __atomic_sub_fetch(&o->refs, 1, __ATOMIC_SEQ_CST) > 0;
 	if (now)
 		session_send_close(s);
-	return true;
+	return open;
 }
 
 bool session_destroy(struct object *o)

@@ -49,7 +49,7 @@ noinline status_t socket_wait_locked(struct socket *s, struct list *queue, uint6
 	if (!deadline)
 		return ERR_AGAIN;
 	if (unlikely(t->special & SPECIAL_INTERRUPTED)) {
-		t->special &= (uint8_t)~SPECIAL_INTERRUPTED;
+		thread_special_off(t, SPECIAL_INTERRUPTED);
 		return ERR_INTERRUPTED;
 	}
 	t->wait_socket = OBJ_GET(s);
@@ -58,18 +58,19 @@ noinline status_t socket_wait_locked(struct socket *s, struct list *queue, uint6
 	return STATUS_BLOCKED;
 }
 
-/* Takes t off the Socket it is listed in; waiting: only if it was not woken meanwhile. */
-static noinline bool leave(struct thread *t, bool waiting)
+/* Takes t off the Socket it is listed in; why: only if it was not woken meanwhile. */
+static noinline bool leave(struct thread *t, status_t why)
 {
 	struct socket *s = t->wait_socket;
 	if (!s)
 		return false;
 	struct link *k = s->link;
 	spin_lock(&k->lock);
-	bool off = t->wait_socket == s && (!waiting || t->wait == WAIT_SOCKET);
+	bool off = t->wait_socket == s && (why == OK || (t->wait == WAIT_SOCKET && thread_wait_over(t, why)));
 	if (off) {
 		list_remove(&t->wait_node);
 		t->wait_socket = NULL;
+		t->wait = WAIT_NONE;
 		lane_pass_on_locked(k, &k->lane[0]);
 		lane_pass_on_locked(k, &k->lane[1]);
 	}
@@ -81,15 +82,16 @@ static noinline bool leave(struct thread *t, bool waiting)
 
 void socket_wait_leave(struct thread *t)
 {
-	(void)leave(t, false);
+	(void)leave(t, OK);
 }
 
 bool socket_wait_break(struct thread *t, status_t why)
 {
-	if (!leave(t, true))
+	if (!leave(t, why))
 		return false;
 	t->regs.rax = (uint64_t)why;
-	sched_wake(t);
+	if (why != ERR_GONE)            /* it dies */
+		sched_wake(t);
 	return true;
 }
 

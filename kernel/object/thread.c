@@ -4,11 +4,36 @@
 #include "../arch/x86_64/offsets.h"
 #include <kernel/budget.h>
 #include <kernel/cpu.h>
+#include <kernel/futex.h>
 #include <kernel/mm.h>
 #include <kernel/panic.h>
 #include <kernel/sched.h>
+#include <kernel/smp.h>
 #include <kernel/socket.h>
 #include <kernel/syscall.h>
+#include <kernel/upcall.h>
+
+bool thread_claim(struct thread *t, enum wait_kind wait)
+{
+	uint8_t was = (uint8_t)wait;
+	return __atomic_compare_exchange_n(&t->wait, &was, WAIT_NONE, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+/* A timer that fires late, on another CPU, may find the thread in its next wait. */
+bool thread_wait_over(const struct thread *t, status_t why)
+{
+	return why != ERR_TIMED_OUT || ((t->special & SPECIAL_DEADLINE) && t->timer.deadline <= clock_ns());
+}
+
+static bool sleep_end(struct thread *t, status_t why)
+{
+	bool ours = thread_claim(t, WAIT_SLEEP);
+	if (ours) {
+		t->regs.rax = (uint64_t)why;
+		sched_wake(t);
+	}
+	return ours;
+}
 
 /* The deadline of a wait has come. Whoever takes the thread off what it waits in wakes it. */
 void thread_timeout(struct timer *timer)
@@ -16,17 +41,20 @@ void thread_timeout(struct timer *timer)
 	struct thread *t = CONTAINER_OF(timer, struct thread, timer);
 	switch (t->wait) {
 	case WAIT_SLEEP:
-		t->regs.rax = OK;
-		sched_wake(t);
+		if (thread_wait_over(t, ERR_TIMED_OUT))
+			(void)sleep_end(t, OK);
 		break;
 	case WAIT_CALL:
-		command_withdraw(t, ERR_TIMED_OUT);
+		(void)command_withdraw(t, ERR_TIMED_OUT);
 		break;
 	case WAIT_ACCEPT:
-		port_waiter_remove(t, ERR_TIMED_OUT);
+		(void)port_waiter_remove(t, ERR_TIMED_OUT);
 		break;
 	case WAIT_SOCKET:
 		(void)socket_wait_break(t, ERR_TIMED_OUT);
+		break;
+	case WAIT_FUTEX:
+		(void)futex_wait_break(t, ERR_TIMED_OUT);
 		break;
 	default:
 		break;
@@ -53,6 +81,11 @@ struct thread *thread_create(struct process *p, uint64_t entry, uint64_t stack, 
 	t->regs = (struct regs){ .rip = entry, .rsp = stack, .rdi = arg, .rflags = 0x202, .cs = SEL_UCODE, .ss = SEL_UDATA, .vector = REGS_SYSCALL };
 	t->priority = t->base_priority = (uint8_t)priority;
 	t->state = THREAD_BLOCKED;
+	t->wait = WAIT_START;
+	t->queue = QUEUE_NONE;
+	t->cpu = this_cpu()->cpu;
+	t->affinity = current_thread() ? current_thread()->affinity : UINT64_MAX;
+	t->special = t->affinity == UINT64_MAX ? 0 : SPECIAL_PINNED;
 	t->timer.fire = thread_timeout;
 	list_init(&t->run);
 	list_init(&t->in_process);
@@ -67,23 +100,33 @@ struct thread *thread_create(struct process *p, uint64_t entry, uint64_t stack, 
 	spin_lock(&p->lock);
 	if (!p->entry)
 		p->entry = entry;
-	list_push_back(&p->threads, &t->in_process);
-	p->n_threads++;
-	p->n_live++;
+	bool listed = !p->dying || p->building;         /* else nobody would end it */
+	if (listed) {
+		object_get(&t->obj);
+		list_push_back(&p->threads, &t->in_process);
+		p->n_threads++;
+		p->n_live++;
+	}
 	spin_unlock(&p->lock);
-	object_get(&t->obj);
-	return t;
+	if (listed)
+		return t;
+	OBJ_PUT(t);
+	*why = ERR_GONE;
+	return NULL;
 }
 
 void thread_start(struct thread *t)
 {
-	sched_wake(t);
+	if (thread_claim(t, WAIT_START))
+		sched_wake(t);
 }
 
 bool thread_destroy(struct object *o)
 {
 	struct thread *t = CONTAINER_OF(o, struct thread, obj);
 	fpu_free(t);
+	upcall_free(t);
+	vmem_building_drop(t);
 	if (t->command)
 		command_free(t->command);
 	budget_release(t->process->budget, CHARGE_THREADS, 1);
@@ -91,31 +134,72 @@ bool thread_destroy(struct object *o)
 	return true;
 }
 
-void thread_die(struct thread *t)
+/* Off what it waits in, to die. */
+static bool wait_leave(struct thread *t)
 {
-	t->dying = true;
-	if (t->state == THREAD_BLOCKED) {
-		switch (t->wait) {
-		case WAIT_CALL:
-			command_withdraw(t, ERR_GONE);
-			break;
-		case WAIT_ACCEPT:
-			port_waiter_remove(t, ERR_GONE);
-			break;
-		case WAIT_SOCKET:
-			socket_wait_leave(t);
-			break;
-		default:
-			break;
-		}
+	switch (t->wait) {
+	case WAIT_CALL:
+		return command_withdraw(t, ERR_GONE);
+	case WAIT_ACCEPT:
+		return port_waiter_remove(t, ERR_GONE);
+	case WAIT_SOCKET:
+		return socket_wait_break(t, ERR_GONE);
+	case WAIT_FUTEX:
+		return futex_wait_break(t, ERR_GONE);
+	case WAIT_SLEEP:
+	case WAIT_START:
+	case WAIT_SUSPENDED:
+		return thread_claim(t, t->wait);
+	default:
+		return false;           /* somebody is waking it */
+	}
+}
+
+bool thread_die(struct thread *t)
+{
+	__atomic_store_n(&t->dying, true, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&t->on_cpu, __ATOMIC_SEQ_CST)) {
+		/* It ends when it leaves the kernel next. */
+		for (uint32_t i = 0; i < cpu_count; i++)
+			if (percpu_all[i]->current == t && percpu_all[i] != this_cpu())
+				cpu_kick(percpu_all[i]);
+		return false;
+	}
+	if (t->state == THREAD_DEAD)
+		return true;
+	bool off = t->state == THREAD_BLOCKED ? wait_leave(t) : t->state == THREAD_READY && sched_remove(t);
+	if (off) {
 		timer_disarm(&t->timer);
 		t->wait = WAIT_NONE;
 		t->state = THREAD_DEAD;
-	} else if (t->state == THREAD_READY) {
-		sched_remove(t);
-		t->state = THREAD_DEAD;
 	}
-	/* A running thread ends when it next leaves the kernel. */
+	return off;
+}
+
+static bool wait_interrupt(struct thread *t)
+{
+	switch (t->wait) {
+	case WAIT_SLEEP:
+		return sleep_end(t, ERR_INTERRUPTED);
+	case WAIT_ACCEPT:
+		return port_waiter_remove(t, ERR_INTERRUPTED);
+	case WAIT_CALL:
+		return command_interrupt(t);
+	case WAIT_SOCKET:
+		return socket_wait_break(t, ERR_INTERRUPTED);
+	case WAIT_FUTEX:
+		return futex_wait_break(t, ERR_INTERRUPTED);
+	default:
+		return false;
+	}
+}
+
+noinline void thread_interrupt(struct thread *t)
+{
+	if (t->on_cpu || t->state != THREAD_BLOCKED || !thread_special_off(t, SPECIAL_INTERRUPTED))
+		return;
+	if (!wait_interrupt(t))
+		thread_special_on(t, SPECIAL_INTERRUPTED);      /* woken meanwhile: its next wait ends at once */
 }
 
 /* ---- system calls ---- */
@@ -123,6 +207,8 @@ void thread_die(struct thread *t)
 status_t sys_thread_create(uint64_t entry, uint64_t stack, uint64_t arg, uint32_t priority, handle_t *h)
 {
 	struct process *p = CURRENT_PROCESS;
+	bool suspended = priority & THREAD_SUSPENDED;
+	priority &= ~(uint32_t)THREAD_SUSPENDED;
 	if (entry < PAGE_SIZE || entry >= USER_TOP || stack >= USER_TOP || (stack & 7) || priority > p->priority)
 		return ERR_INVALID;
 	status_t why = OK;
@@ -132,10 +218,14 @@ status_t sys_thread_create(uint64_t entry, uint64_t stack, uint64_t arg, uint32_
 	status_t st = handle_install(p->table, &t->obj, RIGHT_ALL, 0, h);
 	if (st < 0) {
 		t->dying = true;
-		t->state = THREAD_DEAD;
+		spin_lock(&p->lock);
 		p->n_live--;
+		spin_unlock(&p->lock);
 		process_teardown_queue(p);
 	} else {
+		t->suspends = suspended;
+		if (suspended)
+			thread_special_on(t, SPECIAL_ATTEND);
 		thread_start(t);
 	}
 	OBJ_PUT(t);
@@ -175,16 +265,21 @@ status_t sys_thread_set_base(uint32_t which, uint64_t value)
 	return OK;
 }
 
+status_t thread_find(handle_t h, struct thread **t)
+{
+	struct object *o;
+	status_t st = handle_lookup(CURRENT_PROCESS->table, h, OBJ_THREAD, RIGHT_MANAGE, &o, NULL);
+	if (st == OK)
+		*t = CONTAINER_OF(o, struct thread, obj);
+	return st;
+}
+
 status_t sys_thread_set_priority(handle_t h, uint32_t priority)
 {
 	struct thread *t = current_thread();
-	if (h) {
-		struct object *o;
-		status_t st = handle_lookup(CURRENT_PROCESS->table, h, OBJ_THREAD, RIGHT_MANAGE, &o, NULL);
-		if (st < 0)
-			return st;
-		t = CONTAINER_OF(o, struct thread, obj);
-	}
+	status_t st = h ? thread_find(h, &t) : OK;
+	if (st < 0)
+		return st;
 	if (priority > t->process->priority)
 		return ERR_INVALID;
 	uint32_t lent = t->priority > t->base_priority ? t->priority : 0;
@@ -201,7 +296,7 @@ status_t sys_thread_sleep(uint64_t deadline)
 	}
 	struct thread *t = current_thread();
 	if (t->special & SPECIAL_INTERRUPTED) {
-		t->special &= (uint8_t)~SPECIAL_INTERRUPTED;
+		thread_special_off(t, SPECIAL_INTERRUPTED);
 		return ERR_INTERRUPTED;
 	}
 	t->regs.rax = OK;
@@ -217,28 +312,38 @@ status_t sys_thread_yield(void)
 
 status_t sys_thread_interrupt(handle_t h)
 {
-	struct object *o;
-	status_t st = handle_lookup(CURRENT_PROCESS->table, h, OBJ_THREAD, RIGHT_MANAGE, &o, NULL);
+	struct thread *t;
+	status_t st = thread_find(h, &t);
 	if (st < 0)
 		return st;
-	struct thread *t = CONTAINER_OF(o, struct thread, obj);
-	switch (t->state == THREAD_BLOCKED ? t->wait : WAIT_NONE) {
-	case WAIT_SLEEP:
-		t->regs.rax = (uint64_t)ERR_INTERRUPTED;
-		sched_wake(t);
-		break;
-	case WAIT_ACCEPT:
-		port_waiter_remove(t, ERR_INTERRUPTED);
-		break;
-	case WAIT_CALL:
-		command_interrupt(t);
-		break;
-	case WAIT_SOCKET:
-		if (socket_wait_break(t, ERR_INTERRUPTED))
-			break;
-		/* fall through */
-	default:
-		t->special |= SPECIAL_INTERRUPTED;      /* its next wait ends at once */
+	thread_special_on(t, SPECIAL_INTERRUPTED);
+	if (t->upcall)
+		upcall_interrupt(t);
+	if (t->on_cpu && t != current_thread()) {
+		/* Perhaps on its way into a wait, past the point where it looks. Then it will have gone there. */
+		object_get(&t->obj);
+		cpus_wait_left();
+		OBJ_PUT(t);
 	}
+	thread_interrupt(t);
+	return OK;
+}
+
+status_t sys_thread_set_affinity(handle_t h, uint64_t cpus)
+{
+	struct thread *t = current_thread();
+	uint64_t all = UINT64_MAX >> (64 - cpu_count);
+	status_t st = h ? thread_find(h, &t) : OK;
+	if (st < 0)
+		return st;
+	if (!(cpus & all))
+		return ERR_INVALID;
+	bool any = (cpus & all) == all;
+	t->affinity = any ? UINT64_MAX : cpus & all;
+	if (any)
+		thread_special_off(t, SPECIAL_PINNED);
+	else
+		thread_special_on(t, SPECIAL_PINNED);
+	sched_replace(t);
 	return OK;
 }

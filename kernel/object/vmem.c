@@ -8,6 +8,7 @@
 #include <kernel/mm.h>
 #include <kernel/plant.h>
 #include <kernel/sched.h>
+#include <kernel/smp.h>
 #include <kernel/syscall.h>
 #include <kernel/vmem.h>
 
@@ -294,9 +295,9 @@ status_t vmem_unmap(struct vmem *vm, uint64_t va, uint64_t size)
 
 status_t vmem_map(struct vmem *vm, struct frame *f, uint64_t offset, uint64_t *va, uint64_t size, uint32_t prot_flags, uint32_t max_prot)
 {
-	uint32_t prot = prot_flags & PROT_ALL;
+	uint32_t prot = prot_flags & PROT_ALL, inherit = prot_flags & (MAP_SHARE | MAP_DROP);
 	uint64_t at = *va;
-	if ((prot_flags & ~(PROT_ALL | MAP_FIXED | MAP_REPLACE | MAP_LOW)) || !size || (size & (PAGE_SIZE - 1)) || (offset & (PAGE_SIZE - 1)))
+	if ((prot_flags & ~(PROT_ALL | MAP_FIXED | MAP_REPLACE | MAP_LOW | MAP_SHARE | MAP_DROP)) || inherit == (MAP_SHARE | MAP_DROP) || !size || (size & (PAGE_SIZE - 1)) || (offset & (PAGE_SIZE - 1)))
 		return ERR_INVALID;
 	if ((prot & PROT_WRITE) && (prot & PROT_EXEC) && !PLANTED(no_wx))
 		return ERR_DENIED;      /* W^X */
@@ -334,7 +335,8 @@ status_t vmem_map(struct vmem *vm, struct frame *f, uint64_t offset, uint64_t *v
 		if (i < vm->n_maps && vm->maps[i]->va < at + size) {
 			st = ERR_EXISTS;
 		} else {
-			*m = (struct mapping){ .va = at, .size = size, .frame = f, .offset = offset, .prot = prot, .max_prot = max_prot };
+			*m = (struct mapping){ .va = at, .size = size, .frame = f, .offset = offset, .prot = prot,
+				.max_prot = (uint16_t)max_prot, .inherit = (uint16_t)inherit };
 			list_init(&m->in_frame);
 			insert_locked(vm, i, m);
 			if (!(prot_flags & MAP_FIXED))
@@ -407,23 +409,42 @@ status_t vmem_protect(struct vmem *vm, uint64_t va, uint64_t size, uint32_t prot
 	return st;
 }
 
-static status_t resolve_locked(struct vmem *vm, uint64_t va, uint32_t access, uint64_t *phys, struct mapping **map)
+/* OK: vm stays locked, and *phys may be used for `access`, in *map. */
+static status_t resolve_and_lock(struct vmem *vm, uint64_t va, uint32_t access, uint64_t *phys, struct mapping **map)
 {
-	struct mapping *m = vmem_find_locked(vm, va);
-	if (unlikely(!m || !(m->prot & access)))
-		return ERR_FAULT;
-	*map = m;
-	return frame_page(m->frame, (m->offset + (va - m->va)) >> PAGE_SHIFT, phys);
+	for (;;) {
+		spin_lock(&vm->lock);
+		struct mapping *m = *map = vmem_find_locked(vm, va);
+		uint64_t index = m ? (m->offset + (va - m->va)) >> PAGE_SHIFT : 0;
+		status_t st = m && (m->prot & access) ? frame_page(m->frame, index, m->prot & access & PROT_WRITE, phys) : ERR_FAULT;
+		if (likely(st == OK))
+			return OK;
+		struct frame *shared = st == STATUS_SHARED ? OBJ_GET(m->frame) : NULL;
+		spin_unlock(&vm->lock);
+		if (shared) {
+			st = frame_break(shared, index);
+			OBJ_PUT(shared);
+		}
+		if (st < 0)
+			return st;
+	}
+}
+
+static status_t enter_locked(struct vmem *vm, uint64_t va, uint64_t phys, const struct mapping *m)
+{
+	const struct frame *f = m->frame;
+	uint32_t prot = unlikely(f->shared) && page_shared(phys) ? m->prot & ~(uint32_t)PROT_WRITE : m->prot;
+	return pt_map(vm, ALIGN_DOWN(va, PAGE_SIZE), phys, prot, f->kind == FRAME_PHYS ? f->cache : 0);
 }
 
 status_t vmem_fault(struct vmem *vm, uint64_t va, uint32_t access)
 {
 	struct mapping *m;
 	uint64_t phys;
-	spin_lock(&vm->lock);
-	status_t st = resolve_locked(vm, va, access, &phys, &m);
-	if (likely(st == OK))
-		st = pt_map(vm, ALIGN_DOWN(va, PAGE_SIZE), phys, m->prot, m->frame->kind == FRAME_PHYS ? m->frame->cache : 0);
+	status_t st = resolve_and_lock(vm, va, access, &phys, &m);
+	if (unlikely(st < 0))
+		return st;
+	st = enter_locked(vm, va, phys, m);
 	spin_unlock(&vm->lock);
 	return st;
 }
@@ -433,39 +454,52 @@ status_t vmem_resolve(struct vmem *vm, uint64_t va, uint32_t access, uint64_t *p
 	struct mapping *m;
 	spin_lock(&vm->lock);
 	/* What a fault has entered before is found quickest in the page tables. */
-	if (likely((*phys = pt_peek(vm, va, access)) != 0)) {
-		spin_unlock(&vm->lock);
+	*phys = pt_peek(vm, va, access);
+	spin_unlock(&vm->lock);
+	if (likely(*phys))
 		return OK;
-	}
-	status_t st = resolve_locked(vm, va, access, phys, &m);
-	if (st == OK && m->frame->kind == FRAME_PHYS && !phys_is_mapped(*phys, PAGE_SIZE))
+	status_t st = resolve_and_lock(vm, va, access, phys, &m);
+	if (st < 0)
+		return st;
+	if (m->frame->kind == FRAME_PHYS && !phys_is_mapped(*phys, PAGE_SIZE))
 		st = ERR_FAULT;         /* device memory is no message */
+	else
+		(void)!enter_locked(vm, va, *phys, m);  /* for the next time; no matter if there is no memory for that */
 	spin_unlock(&vm->lock);
 	return st;
 }
 
 /*
- * The Frame no longer has `phys` at `index`: no translation may remain. Lists of mappings are
+ * The Frame no longer has these pages at `index` and behind (0: had none), or shares them: no translation may remain, or none
+ * to write through. Lists of mappings are
  * locked after Vmems elsewhere, so here the Vmem's lock is only tried.
  */
-void vmem_zap(struct frame *f, uint64_t index, uint64_t phys)
+void vmem_zap(struct frame *f, uint64_t index, const uint64_t *phys, uint64_t n, bool gone)
 {
 again:
 	spin_lock(&f->maps_lock);
 	LIST_EACH(node, &f->maps) {
 		struct mapping *m = CONTAINER_OF(node, struct mapping, in_frame);
-		uint64_t offset = index << PAGE_SHIFT;
-		if (offset < m->offset || offset >= m->offset + m->size)
+		uint64_t from = MAX(index << PAGE_SHIFT, m->offset), to = MIN((index + n) << PAGE_SHIFT, m->offset + m->size), first = 0, last = 0;
+		if (from >= to)
 			continue;
 		if (!spin_trylock(&m->vmem->lock)) {
 			spin_unlock(&f->maps_lock);
+			cpu_relax();
 			goto again;
 		}
-		uint64_t va = m->va + (offset - m->offset);
-		if (pt_lookup(m->vmem, va) == phys) {
-			pt_unmap(m->vmem, va);
-			tlb_flush(m->vmem, va, PAGE_SIZE);
+		for (uint64_t at = from; at < to; at += PAGE_SIZE) {
+			uint64_t va = m->va + (at - m->offset), was = phys[(at >> PAGE_SHIFT) - index];
+			if (was && pt_lookup(m->vmem, va) == was) {
+				if (gone)
+					pt_unmap(m->vmem, va);
+				else
+					pt_write_protect(m->vmem, va);
+				first = first ? first : va;
+				last = va + PAGE_SIZE;
+			}
 		}
+		tlb_flush(m->vmem, first, last - first);
 		spin_unlock(&m->vmem->lock);
 	}
 	spin_unlock(&f->maps_lock);
@@ -475,7 +509,7 @@ again:
 bool vmem_destroy(struct object *o)
 {
 	struct vmem *vm = (struct vmem *)o;
-	arch_leave_vmem(vm);
+	tlb_leave(vm);
 	vmem_trim_cancel(vm);
 	for (unsigned work = 0; vm->n_maps; work++) {
 		if (work == 16)
@@ -489,13 +523,100 @@ bool vmem_destroy(struct object *o)
 	return !vm->root || pt_destroy_some(vm);
 }
 
-/* ---- system calls ---- */
+/* ---- clones ---- */
 
 static status_t own_or(handle_t h, uint32_t rights, struct vmem **vm)
 {
 	*vm = CURRENT_PROCESS->vmem;
 	return h ? LOOKUP(h, OBJ_VMEM, rights, vm) : OK;
 }
+
+/* A piece of the mapping of vm at or behind `at`, for `copy`; *next: where to go on, USER_TOP: nowhere. */
+static status_t clone_piece(struct vmem *vm, struct vmem *copy, uint64_t at, uint64_t *next)
+{
+	spin_lock(&vm->lock);
+	uint32_t i = vmem_lower_bound(vm, at);
+	const struct mapping *found = i < vm->n_maps ? vm->maps[i] : NULL;
+	struct mapping m = found ? *found : (struct mapping){ .va = USER_TOP };
+	if (found)
+		object_get(&m.frame->obj);
+	spin_unlock(&vm->lock);
+	*next = m.va + m.size;
+	if (!found || m.inherit == MAP_DROP) {
+		if (found)
+			OBJ_PUT(m.frame);
+		return OK;
+	}
+	/* What can never be written through this mapping need not be copied for it. */
+	bool share = m.inherit == MAP_SHARE || m.frame->kind != FRAME_ANONYMOUS || !(m.max_prot & PROT_WRITE);
+	uint32_t flags = m.prot | m.inherit | MAP_FIXED | MAP_LOW;
+	status_t st = OK;
+	if (share) {
+		st = vmem_map(copy, m.frame, m.offset, &m.va, m.size, flags, m.max_prot);
+	} else {
+		struct mapping *made;
+		uint64_t done = 0, va = m.va, skip = at > m.va ? at - m.va : 0;
+		if (!skip) {
+			struct frame *fresh = frame_create(m.size, 0, copy->obj.payer, &st);
+			if (fresh)
+				st = vmem_map(copy, fresh, 0, &va, m.size, flags, m.max_prot);
+			OBJ_PUT(fresh);
+		}
+		spin_lock(&copy->lock);
+		made = st == OK ? vmem_find_locked(copy, m.va) : NULL;
+		struct frame *to = made ? OBJ_GET(made->frame) : NULL;
+		spin_unlock(&copy->lock);
+		if (to && skip < m.size)
+			st = frame_share(m.frame, (m.offset + skip) >> PAGE_SHIFT, to, skip >> PAGE_SHIFT, (m.size - skip) >> PAGE_SHIFT, &done);
+		OBJ_PUT(to);
+		if (done)               /* else the mapping is a new one, which began before `at` */
+			*next = m.va + skip + (done << PAGE_SHIFT);
+	}
+	OBJ_PUT(m.frame);
+	return st;
+}
+
+/*
+ * The copy is kept with the thread while the call begins again and again. Others may map and unmap meanwhile; what they change behind
+ * `at` is in the copy, or not.
+ */
+status_t sys_vmem_clone(handle_t h, handle_t *clone)
+{
+	struct progress was = progress_load();
+	struct thread *t = current_thread();
+	struct vmem *vm;
+	status_t st = own_or(h, RIGHT_MAP | RIGHT_READ, &vm);
+	if (st < 0)
+		return st;
+	object_get(&vm->obj);
+	uint64_t at = progress_of(&was, SYS_vmem_clone, vm->obj.id);
+	if (!at || !t->building) {
+		vmem_building_drop(t);
+		at = 1;
+		t->building = vmem_create(CURRENT_PROCESS->budget, &st);
+	}
+	for (unsigned work = 1; st == OK && at < USER_TOP; work++) {
+		st = clone_piece(vm, t->building, at, &at);
+		if (st == OK && at < USER_TOP && work % 4 == 0 && sched_preempt_point()) {
+			OBJ_PUT(vm);
+			return progress_restart(SYS_vmem_clone, vm->obj.id, at);
+		}
+	}
+	cpus_wait_left();       /* what was being copied into a window that could still be written is there before anybody sees the copy */
+	OBJ_PUT(vm);
+	if (st == OK)
+		st = handle_install(CURRENT_PROCESS->table, &t->building->obj, RIGHT_ALL, 0, clone);
+	vmem_building_drop(t);
+	return st;
+}
+
+void vmem_building_drop(struct thread *t)
+{
+	OBJ_PUT(t->building);
+	t->building = NULL;
+}
+
+/* ---- system calls ---- */
 
 uint32_t prot_of_rights(uint32_t rights)
 {

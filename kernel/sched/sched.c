@@ -10,6 +10,8 @@
 #include <kernel/cpu.h>
 #include <kernel/panic.h>
 #include <kernel/sched.h>
+#include <kernel/smp.h>
+#include <kernel/upcall.h>
 #include <kernel/x86.h>
 
 uint64_t noncanonical_count;            /* times a bad RIP was kept from SYSRET and IRET */
@@ -22,24 +24,62 @@ void sched_init(void)
 	slice_tsc = clock_ns_to_tsc(SLICE_NS);
 }
 
+static uint64_t idle_cpus;              /* atomic: CPUs that halt, or are about to and will look at all queues once more */
+
+static bool allowed(const struct thread *t, uint32_t cpu)
+{
+	return t->affinity >> cpu & 1;
+}
+
 static void enqueue_locked(struct percpu *c, struct thread *t, bool front)
 {
 	t->state = THREAD_READY;
 	t->cpu = c->cpu;
+	t->queue = t->priority;
 	if (front)
-		list_push_front(&c->run[t->priority], &t->run);
+		list_push_front(&c->run[t->queue], &t->run);
 	else
-		list_push_back(&c->run[t->priority], &t->run);
-	c->run_mask |= 1u << t->priority;
+		list_push_back(&c->run[t->queue], &t->run);
+	c->run_mask |= 1u << t->queue;
 	c->run_top = (uint8_t)(31 - __builtin_clz(c->run_mask));
 }
 
 static void dequeue_locked(struct percpu *c, struct thread *t)
 {
 	list_remove(&t->run);
-	if (list_empty(&c->run[t->priority]))
-		c->run_mask &= ~(1u << t->priority);
+	if (list_empty(&c->run[t->queue]))
+		c->run_mask &= ~(1u << t->queue);
+	t->queue = QUEUE_NONE;
 	c->run_top = c->run_mask ? (uint8_t)(31 - __builtin_clz(c->run_mask)) : 0;
+}
+
+/* Somebody idle among `cpus` is sent to look at the queues. What it is to find was stored before. */
+static void offer(uint64_t cpus)
+{
+	uint64_t idle = __atomic_fetch_or(&idle_cpus, 0, __ATOMIC_SEQ_CST) & cpus;
+	if (idle) {
+		__atomic_fetch_and(&idle_cpus, ~(idle & -idle), __ATOMIC_SEQ_CST);
+		cpu_kick(percpu_all[__builtin_ctzll(idle)]);
+	}
+}
+
+/* Where a thread that was woken goes: where it ran last if that is idle, else any idle CPU, else where it ran last. */
+static struct percpu *place(const struct thread *t)
+{
+	struct percpu *here = this_cpu();
+	if (cpu_count == 1)
+		return here;
+	uint64_t idle = __atomic_load_n(&idle_cpus, __ATOMIC_RELAXED) & t->affinity;
+	if (idle >> t->cpu & 1)
+		return percpu_all[t->cpu];
+	if ((idle >> here->cpu & 1) || (!here->current && allowed(t, here->cpu)))
+		return here;
+	if (idle) {
+		uint32_t cpu = (uint32_t)__builtin_ctzll(idle);
+		__atomic_fetch_and(&idle_cpus, ~(1ull << cpu), __ATOMIC_SEQ_CST);
+		return percpu_all[cpu];
+	}
+	return percpu_all[allowed(t, t->cpu) ? t->cpu : allowed(t, here->cpu) ? here->cpu : (uint32_t)__builtin_ctzll(t->affinity)];
 }
 
 void sched_block_current(enum wait_kind wait, uint64_t deadline)
@@ -47,9 +87,8 @@ void sched_block_current(enum wait_kind wait, uint64_t deadline)
 	struct thread *t = current_thread();
 	t->state = THREAD_BLOCKED;
 	t->wait = (uint8_t)wait;
-	t->regs.vector = REGS_SYSCALL;
 	if (deadline != FOREVER) {
-		t->special |= SPECIAL_DEADLINE;
+		thread_special_on(t, SPECIAL_DEADLINE);
 		timer_arm(&t->timer, deadline);
 	}
 	cpu_work(WORK_RESCHED);
@@ -58,7 +97,7 @@ void sched_block_current(enum wait_kind wait, uint64_t deadline)
 static noinline void deadline_off(struct thread *t)
 {
 	timer_disarm(&t->timer);
-	t->special &= (uint8_t)~SPECIAL_DEADLINE;
+	thread_special_off(t, SPECIAL_DEADLINE);
 }
 
 void sched_unblock_current(void)
@@ -70,21 +109,47 @@ void sched_unblock_current(void)
 	t->state = THREAD_RUNNING;
 }
 
+static noinline void make_ready_somewhere(struct thread *t)
+{
+	struct percpu *c = place(t);
+	uint64_t affinity = t->affinity;
+	uint8_t priority = t->priority;
+	spin_lock(&c->run_lock);
+	bool first = !c->run_mask;
+	enqueue_locked(c, t, false);
+	spin_unlock(&c->run_lock);
+	const struct thread *current = c->current;
+	bool urgent = !current || priority > current->priority;
+	if (c != this_cpu()) {
+		if (urgent || first)
+			cpu_kick(c);
+	} else if (urgent || c->timer_set_tsc > c->slice_end) {
+		cpu_work(WORK_RESCHED);
+	}
+	if (current)
+		offer(affinity);
+}
+
 static noinline void make_ready_queued(struct thread *t)
 {
 	struct percpu *c = this_cpu();
-	spin_lock(&c->run_lock);
+	if (unlikely(cpu_count > 1)) {
+		make_ready_somewhere(t);
+		return;
+	}
 	enqueue_locked(c, t, false);
-	spin_unlock(&c->run_lock);
 	/* Even when it does not run at once, slices begin to matter, and choose() sets the timer; unless it fires soon enough. */
 	if (!c->current || t->priority > c->current->priority || c->timer_set_tsc > c->slice_end)
 		cpu_work(WORK_RESCHED);
 }
 
-/* Before its deadline. */
-static noinline void make_ready_early(struct thread *t, bool direct)
+/* Before its deadline, or there is something that it is to attend to. */
+static noinline void make_ready_specially(struct thread *t, bool direct)
 {
-	deadline_off(t);
+	if (t->special & SPECIAL_DEADLINE)
+		deadline_off(t);
+	if ((t->special & SPECIAL_ATTEND) && thread_attend_woken(t))
+		return;
 	if (direct)
 		sched_wake_direct(t);
 	else
@@ -94,13 +159,13 @@ static noinline void make_ready_early(struct thread *t, bool direct)
 always_inline void make_ready(struct thread *t, bool direct)
 {
 	struct percpu *c = this_cpu();
-	if (unlikely(t->special & SPECIAL_DEADLINE)) {
-		make_ready_early(t, direct);
+	if (unlikely(t->special & (SPECIAL_DEADLINE | SPECIAL_ATTEND))) {
+		make_ready_specially(t, direct);
 		return;
 	}
 	t->wait = WAIT_NONE;
 	/* Who is more urgent than the current one runs next whatever that does, like the other side of a call: not by way of the queue. */
-	if (!c->next && (direct || (c->current && t->priority > c->current->priority))) {
+	if (!c->next && (direct || (c->current && t->priority > c->current->priority)) && allowed(t, c->cpu)) {
 		t->state = THREAD_READY;
 		t->cpu = c->cpu;
 		c->next = t;
@@ -113,32 +178,59 @@ always_inline void make_ready(struct thread *t, bool direct)
 void sched_wake(struct thread *t)        { make_ready(t, false); }
 void sched_wake_direct(struct thread *t) { make_ready(t, true); }
 
-void sched_remove(struct thread *t)
+/* Locks the run queue that t is in; NULL: it is in none. */
+static struct percpu *lock_queue_of(struct thread *t)
 {
-	struct percpu *c = percpu_all[t->cpu];
-	spin_lock(&c->run_lock);
-	if (c->next == t)
-		c->next = NULL;
-	else if (t->state == THREAD_READY)
-		dequeue_locked(c, t);
+	for (;;) {
+		struct percpu *c = percpu_all[__atomic_load_n(&t->cpu, __ATOMIC_RELAXED)];
+		spin_lock(&c->run_lock);
+		if (t->cpu == c->cpu && t->queue != QUEUE_NONE)
+			return c;
+		bool moved = t->cpu != c->cpu;
+		spin_unlock(&c->run_lock);
+		if (!moved)
+			return NULL;
+	}
+}
+
+bool sched_remove(struct thread *t)
+{
+	struct percpu *c = lock_queue_of(t);
+	if (!c)
+		return false;
+	dequeue_locked(c, t);
 	spin_unlock(&c->run_lock);
+	return true;
 }
 
 void sched_set_priority(struct thread *t, uint32_t priority)
 {
-	struct percpu *c = percpu_all[t->cpu];
-	spin_lock(&c->run_lock);
-	if (t->state == THREAD_READY && c->next != t && !list_empty(&t->run)) {
+	struct percpu *c = lock_queue_of(t);
+	t->priority = (uint8_t)priority;
+	if (c) {
 		dequeue_locked(c, t);
-		t->priority = (uint8_t)priority;
 		enqueue_locked(c, t, false);
-		cpu_work(WORK_RESCHED);
-	} else {
-		t->priority = (uint8_t)priority;
-		if (t == c->current)
-			cpu_work(WORK_RESCHED);
+		spin_unlock(&c->run_lock);
 	}
-	spin_unlock(&c->run_lock);
+	if (c && c != this_cpu())
+		cpu_kick(c);
+	else if (c || t == current_thread())
+		cpu_work(WORK_RESCHED);
+}
+
+void sched_replace(struct thread *t)
+{
+	struct percpu *c = lock_queue_of(t);
+	if (c) {
+		dequeue_locked(c, t);
+		spin_unlock(&c->run_lock);
+		make_ready_queued(t);
+	}
+	/* Whoever runs it looks; perhaps it is this CPU. */
+	for (uint32_t i = 0; !c && i < cpu_count; i++)
+		if (percpu_all[i]->current == t && percpu_all[i] != this_cpu())
+			cpu_kick(percpu_all[i]);
+	cpu_work(WORK_RESCHED);
 }
 
 void sched_drop_priority(void)
@@ -148,6 +240,17 @@ void sched_drop_priority(void)
 	t->priority = t->base_priority;
 	if (c->run_mask >> t->priority > 1)
 		cpu_work(WORK_RESCHED);
+}
+
+void sched_charge_all(void)
+{
+	bool due = false;
+	for (uint32_t i = 0; i < cpu_count; i++) {
+		const struct percpu *c = percpu_all[i];
+		due |= c != this_cpu() && c->current && rdtsc() - c->run_since_tsc > slice_tsc;
+	}
+	if (due)
+		cpus_wait_left();
 }
 
 void sched_yield_current(void)
@@ -221,29 +324,71 @@ static struct thread *pick_locked(struct percpu *c)
 	return t;
 }
 
+/* The first thread of another CPU's queue that may run here. */
+static struct thread *steal(struct percpu *c)
+{
+	struct thread *found = NULL;
+	for (uint32_t i = 1; i < cpu_count && !found; i++) {
+		struct percpu *from = percpu_all[(c->cpu + i) % cpu_count];
+		if (!__atomic_load_n(&from->run_mask, __ATOMIC_RELAXED))
+			continue;
+		spin_lock(&from->run_lock);
+		for (uint32_t mask = from->run_mask; mask && !found; mask &= ~(1u << (31 - __builtin_clz(mask)))) {
+			unsigned looked = 0;
+			LIST_EACH(node, &from->run[31 - __builtin_clz(mask)]) {
+				struct thread *t = CONTAINER_OF(node, struct thread, run);
+				if (allowed(t, c->cpu))
+					found = t;
+				if (found || ++looked == 16)
+					break;
+			}
+		}
+		if (found)
+			dequeue_locked(from, found);
+		spin_unlock(&from->run_lock);
+	}
+	return found;
+}
+
+/* What only this CPU has of t goes into its struct; from here on another CPU may run it. */
+always_inline void put_down(struct thread *t)
+{
+	arch_save_bases(t);
+	if (t->fpu)
+		fpu_save(t);
+	__atomic_store_n(&t->on_cpu, false, __ATOMIC_RELEASE);
+}
+
+/* It was woken, perhaps before the CPU that it waited on has put it down. */
+always_inline void take_up(struct percpu *c, struct thread *t)
+{
+	while (unlikely(__atomic_load_n(&t->on_cpu, __ATOMIC_ACQUIRE)))
+		cpu_relax();
+	t->on_cpu = true;
+	t->state = THREAD_RUNNING;
+	t->cpu = c->cpu;
+	c->current = t;
+	if (t->fpu || c->fpu_on)
+		fpu_load(t);
+	arch_switch_to(t);
+}
+
 static void switch_to(struct percpu *c, struct thread *from, struct thread *to, uint64_t now)
 {
 	if (from) {
 		from->cpu_time_tsc += now - c->run_since_tsc;
-		arch_save_bases(from);
+		put_down(from);
 	}
 	c->run_since_tsc = now;
-	to->state = THREAD_RUNNING;
-	to->cpu = c->cpu;
-	c->current = to;
 	c->switches++;
-	if ((from && from->fpu) || to->fpu || c->fpu_on)
-		fpu_switch(from, to);
-	arch_switch_to(to);
+	take_up(c, to);
 }
 
 static void leave_cpu(struct percpu *c, struct thread *t)
 {
 	t->cpu_time_tsc += rdtsc() - c->run_since_tsc;
-	arch_save_bases(t);
-	if (t->fpu)
-		fpu_switch(t, t);
 	c->current = NULL;
+	put_down(t);
 }
 
 /* It goes on after others: first of its queue with the rest of its slice, or last when that is over. */
@@ -259,13 +404,33 @@ always_inline void begin_slice(struct percpu *c, struct thread *t, uint64_t tsc)
 	t->slice_end = 0;
 }
 
+/*
+ * The time since the last full switch. Calls on the short path lie in it, which charge nobody: who serves shares it with its caller,
+ * so that neither of two that are alone on a CPU seems to stand still.
+ */
+static void charge_shared(struct percpu *c, struct thread *t, uint64_t tsc)
+{
+	uint64_t ran = tsc - c->run_since_tsc;
+	const struct command *in = thread_in_hand(t);
+	struct thread *caller = in && !in->submitted ? in->caller : NULL;
+	c->run_since_tsc = tsc;
+	if (caller) {
+		ran /= 2;
+		__atomic_fetch_add(&caller->cpu_time_tsc, ran, __ATOMIC_RELAXED);
+	}
+	t->cpu_time_tsc += ran;
+}
+
 /* Picks who runs and makes it current; does not return if nobody can. */
 static struct thread *choose(struct percpu *c)
 {
 	struct thread *t = c->current, *next;
 	uint64_t tsc = rdtsc();
+	if (t)
+		charge_shared(c, t, tsc);
 	spin_lock(&c->run_lock);
-	if (t && t->state == THREAD_RUNNING) {
+	bool moves = t && t->state == THREAD_RUNNING && unlikely(!allowed(t, c->cpu));
+	if (t && t->state == THREAD_RUNNING && likely(!moves)) {
 		bool ended = (c->run_mask & 1u << t->priority) && tsc >= c->slice_end;
 		if (c->run_mask < 2u << t->priority && !ended && !c->next) {
 			spin_unlock(&c->run_lock);
@@ -276,7 +441,16 @@ static struct thread *choose(struct percpu *c)
 	}
 	bool direct = c->next && !(t && t->state == THREAD_READY);
 	next = pick_locked(c);
+	uint64_t spare = c->run_mask ? LIST_FIRST(&c->run[c->run_top], struct thread, run)->affinity : 0;
 	spin_unlock(&c->run_lock);
+	if (unlikely(moves))
+		make_ready_queued(t);   /* elsewhere; whoever takes it up there waits until it is put down here */
+	if (cpu_count > 1) {
+		if (spare)
+			offer(spare);
+		if (!next)
+			next = steal(c);
+	}
 	if (!next) {
 		if (t)
 			leave_cpu(c, t);
@@ -299,9 +473,8 @@ static noinline struct regs *leave_slowly(struct percpu *c)
 		uint32_t work = c->work;
 		struct thread *t = c->current;
 		c->work = 0;
-		c->epoch++;
 		if (work & WORK_REAP) {
-			reap_some();
+			(void)reap_some();
 			work |= c->work;
 			c->work = 0;
 		}
@@ -321,52 +494,84 @@ static noinline struct regs *leave_slowly(struct percpu *c)
 			process_end(t->process, EXIT_FAULT, 13, t->regs.rip, t->regs.rip);
 			continue;
 		}
+		cpu_left();
 		return &t->regs;
 	}
 }
 
-/* What a direct switch seldom needs. */
-static noinline struct regs *leave_rest(struct percpu *c, struct thread *from, struct thread *to)
+/* What a quick switch seldom needs. */
+static noinline struct regs *hand_over_rest(struct percpu *c, struct thread *from, struct thread *to)
 {
-	fpu_switch(from, to);
+	if (from->fpu)
+		fpu_save(from);
+	__atomic_store_n(&from->on_cpu, false, __ATOMIC_RELEASE);
+	fpu_load(to);
 	set_timer(c, rdtsc());
+	cpu_left();
 	return &to->regs;
 }
 
 /*
+ * switch_to from one thread of this CPU to another, as the last thing done. Whoever comes here calls nothing before, so that no
+ * register has to be saved. timer: it is to be set.
+ */
+always_inline struct regs *hand_over(struct percpu *c, struct thread *from, struct thread *to, bool timer)
+{
+	c->current = to;
+	to->on_cpu = true;
+	to->state = THREAD_RUNNING;
+	arch_hand_over(from, to);
+	if (unlikely(timer || to->fpu || c->fpu_on))            /* as it is if `from` has any */
+		return hand_over_rest(c, from, to);
+	__atomic_store_n(&from->on_cpu, false, __ATOMIC_RELEASE);
+	cpu_left();
+	return &to->regs;
+}
+
+/* The time since the last full switch is t's. */
+always_inline void charge(struct percpu *c, struct thread *t, uint64_t tsc)
+{
+	t->cpu_time_tsc += tsc - c->run_since_tsc;
+	c->run_since_tsc = tsc;
+	c->switches++;
+}
+
+/* set_timer would do something. */
+always_inline bool timer_wanted(const struct percpu *c)
+{
+	return (c->run_mask && c->timer_set_tsc > c->slice_end) || reap_urgent();
+}
+
+/*
  * The commonest ways out come first: the caller or server that a command woke runs next, in the same slice; or somebody more urgent
- * whom the current thread woke. Nothing more urgent than those is ready. All calls are the last thing done, so that no register
- * has to be saved.
+ * whom the current thread woke. Nothing more urgent than those is ready.
  */
 struct regs *kernel_leave(void)
 {
 	struct percpu *c = this_cpu();
 	struct thread *t = c->current, *next = c->next;
-	bool rest = false;
-	if (!next || (c->work & ~(uint32_t)WORK_RESTORE) != WORK_RESCHED || !t || c->run_top > next->priority || next->dying)
-		return leave_slowly(c);
+	bool timer = false;
+	if (!next || (c->work & ~(uint32_t)WORK_RESTORE) != WORK_RESCHED || !t || c->run_top > next->priority || next->dying || next->on_cpu) {
+		if (next || c->work != WORK_RESCHED || !t || t->state != THREAD_BLOCKED)
+			return leave_slowly(c);
+		c->work = 0;
+		return sched_next(t);
+	}
 	if (t->state == THREAD_RUNNING) {
-		if (next->priority <= t->priority || t->dying)
+		if (next->priority <= t->priority || t->dying || idle_cpus)     /* one of those may take t */
 			return leave_slowly(c);
 		uint64_t tsc = rdtsc();
-		spin_lock(&c->run_lock);
+		if (!spin_trylock(&c->run_lock))
+			return leave_slowly(c);
 		put_back_locked(c, t, false);
 		spin_unlock(&c->run_lock);
 		begin_slice(c, next, tsc);
-		t->cpu_time_tsc += tsc - c->run_since_tsc;
-		c->run_since_tsc = tsc;
-		rest = c->timer_set_tsc > c->slice_end || reap_urgent();
+		charge(c, t, tsc);
+		timer = timer_wanted(c);
 	}
 	c->work = 0;
-	c->epoch++;
 	c->next = NULL;
-	c->current = next;
-	next->state = THREAD_RUNNING;
-	arch_save_bases(t);
-	arch_switch_to(next);
-	if (unlikely(rest || t->fpu || next->fpu || c->fpu_on))
-		return leave_rest(c, t, next);
-	return &next->regs;
+	return hand_over(c, t, next, timer);
 }
 
 /* The next one of the same priority at once, if that is all there is to it; else the long way. */
@@ -375,54 +580,72 @@ struct regs *sched_yield(void)
 	struct percpu *c = this_cpu();
 	struct thread *t = c->current, *next;
 	struct list *queue = &c->run[t->priority];
-	t->regs.vector = REGS_SYSCALL;
 	t->regs.rax = t->regs.rdi = t->regs.r8 = t->regs.r9 = 0;
-	spin_lock(&c->run_lock);
+	if (unlikely(!spin_trylock(&c->run_lock))) {
+		sched_yield_current();
+		return kernel_leave();
+	}
 	next = LIST_FIRST(queue, struct thread, run);
-	if (unlikely(c->work || c->run_top != t->priority || list_empty(queue) || next->dying || next->regs.rip >> 47)) {
+	if (unlikely(c->work || c->run_top != t->priority || list_empty(queue) || next->dying || next->on_cpu || next->regs.rip >> 47)) {
 		spin_unlock(&c->run_lock);
 		sched_yield_current();
 		return kernel_leave();
 	}
+	t->queue = next->queue;
+	next->queue = QUEUE_NONE;
 	list_remove(&next->run);
 	list_push_back(queue, &t->run);
 	t->slice_end = 0;
 	t->state = THREAD_READY;
 	spin_unlock(&c->run_lock);
 	uint64_t tsc = rdtsc();
-	c->epoch++;
 	begin_slice(c, next, tsc);
-	switch_to(c, t, next, tsc);
-	return &next->regs;
+	charge(c, t, tsc);
+	return hand_over(c, t, next, false);
 }
 
 struct regs *sched_next(struct thread *t)
 {
 	struct percpu *c = this_cpu();
-	if (likely(!c->work && !c->next && c->run_mask)) {
-		spin_lock(&c->run_lock);
-		struct thread *next = LIST_FIRST(&c->run[c->run_top], struct thread, run);
-		if (likely(!next->dying && !(next->regs.rip >> 47))) {
+	if (likely(!c->work && !c->next && c->run_mask && spin_trylock(&c->run_lock))) {
+		/* None: another CPU took it. */
+		struct thread *next = c->run_mask ? LIST_FIRST(&c->run[c->run_top], struct thread, run) : NULL;
+		if (likely(next && !next->dying && !next->on_cpu && !(next->regs.rip >> 47))) {
 			dequeue_locked(c, next);
 			spin_unlock(&c->run_lock);
 			uint64_t tsc = rdtsc();
-			c->epoch++;
 			begin_slice(c, next, tsc);
-			switch_to(c, t, next, tsc);
-			set_timer(c, tsc);
-			return &next->regs;
+			charge(c, t, tsc);
+			return hand_over(c, t, next, timer_wanted(c));
 		}
 		spin_unlock(&c->run_lock);
 	}
 	cpu_work(WORK_RESCHED);
-	return kernel_leave();
+	return leave_slowly(c);
+}
+
+/* The idle loop's way out. It does not return while there is something to run here, or to be taken from elsewhere. */
+void sched_idle(bool about_to_halt)
+{
+	struct percpu *c = this_cpu();
+	if (about_to_halt && cpu_count > 1) {
+		__atomic_fetch_or(&idle_cpus, 1ull << c->cpu, __ATOMIC_SEQ_CST);
+		struct thread *t = c->run_mask ? NULL : steal(c);
+		if (t) {
+			spin_lock(&c->run_lock);
+			enqueue_locked(c, t, false);
+			spin_unlock(&c->run_lock);
+		}
+	}
+	if (__atomic_load_n(&c->run_mask, __ATOMIC_RELAXED) || c->next) {
+		__atomic_fetch_and(&idle_cpus, ~(1ull << c->cpu), __ATOMIC_SEQ_CST);
+		user_restore(kernel_leave());
+	}
 }
 
 struct regs *syscall_finish(status_t status)
 {
 	struct thread *t = current_thread();
-	if (status != STATUS_BLOCKED)           /* else whoever wakes it sets them */
-		t->regs.vector = REGS_SYSCALL;
 	if (likely(status > STATUS_REGS)) {
 		t->regs.rax = (uint64_t)status;
 		t->regs.rdi = t->regs.r8 = t->regs.r9 = 0;

@@ -6,6 +6,7 @@
 #include <kernel/arch.h>
 #include <kernel/percpu.h>
 #include <kernel/sched.h>
+#include <kernel/smp.h>
 #endif
 #include <kernel/timer.h>
 
@@ -90,6 +91,21 @@ void timer_disarm(struct timer *t)
 	spin_unlock(&c->timer_lock);
 }
 
+void timer_cancel(struct timer *t)
+{
+	for (bool busy = true; busy;) {
+		timer_disarm(t);
+		busy = false;
+		for (uint32_t i = 0; i < cpu_count; i++) {
+			spin_lock(&percpu_all[i]->timer_lock);
+			busy |= percpu_all[i]->firing == t || t->armed;
+			spin_unlock(&percpu_all[i]->timer_lock);
+		}
+		if (busy)
+			cpu_relax();
+	}
+}
+
 void timer_arm(struct timer *t, uint64_t deadline)
 {
 	timer_disarm(t);
@@ -112,8 +128,11 @@ void timer_arm(struct timer *t, uint64_t deadline)
 
 uint64_t timer_next(void)
 {
-	struct timer *t = this_cpu()->timers;
-	return t ? t->deadline : FOREVER;
+	struct percpu *c = this_cpu();
+	spin_lock(&c->timer_lock);
+	uint64_t next = c->timers ? c->timers->deadline : FOREVER;
+	spin_unlock(&c->timer_lock);
+	return next;
 }
 
 void timer_expire(uint64_t now)
@@ -128,7 +147,9 @@ void timer_expire(uint64_t now)
 			return;
 		}
 		remove_locked(c, t);
+		c->firing = t;
 		spin_unlock(&c->timer_lock);
 		t->fire(t);
+		__atomic_store_n(&c->firing, NULL, __ATOMIC_RELEASE);
 	}
 }

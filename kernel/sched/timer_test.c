@@ -13,9 +13,11 @@
 #include <abi/types.h>
 
 /* What timer.c asks of the kernel, as small as it can be. */
-struct percpu { struct timer *timers; uint32_t cpu; int timer_lock; };
+struct percpu { struct timer *timers, *firing; uint32_t cpu; int timer_lock; };
 static struct percpu cpu;
 static struct percpu *percpu_all[] = { &cpu };
+static const uint32_t cpu_count = 1;
+static void cpu_relax(void) { }
 static struct percpu *this_cpu(void) { return &cpu; }
 static void spin_lock(int *l) { *l = 1; }
 static void spin_unlock(int *l) { *l = 0; }

@@ -143,7 +143,7 @@ static void write_thread(struct out *o, const struct thread_info *t)
 	else if (t->wait == THREAD_CALLS)
 		add(o, "calls port %llu, operation %u, queued\n", port, t->op);
 	else
-		add(o, "%s\n", t->wait == THREAD_SLEEPS ? "sleeps" : t->wait == THREAD_AT_SOCKET ? "waits at a socket" : "waits");
+		add(o, "%s\n", t->wait == THREAD_SLEEPS ? "sleeps" : t->wait == THREAD_AT_SOCKET ? "waits at a socket" : t->wait == THREAD_IS_SUSPENDED ? "is suspended" : t->wait == THREAD_AT_FUTEX ? "waits at a futex" : "waits");
 }
 
 static void write_threads(struct out *o, handle_t process)

@@ -15,7 +15,7 @@ Skerry writes to the boot disk.
 
 Only Python's own library. The times to wait are generous, since the machines that run tests are slow and
 shared; SKERRY_PATIENCE=3 makes them three times longer. While QEMU wants a processor and others have them all, they
-stand still (class Wait).
+stand still (class Wait). SKERRY_CPUS=4 gives four CPUs to every machine that a test says nothing else of.
 """
 import glob
 import json
@@ -34,6 +34,7 @@ import zlib
 PROMPT = "skerry:/$ "
 KERNEL_MIN = 0xffffffff80000000
 PATIENCE = float(os.environ.get("SKERRY_PATIENCE", "1"))
+CPUS = os.environ.get("SKERRY_CPUS", "1")
 BOOT_S = 90
 COMMAND_S = 30
 LACK_MAX = 4            # times as long at most, however little of a processor there was
@@ -219,7 +220,7 @@ class Machine:
 
     made = []           # those since the last test began; conftest.py prints their logs when one fails
 
-    def __init__(self, image, cpu="max", mem=256, disk="virtio", smp=1, machine="q35", serial=True, vga="std",
+    def __init__(self, image, cpu="max", mem=256, disk="virtio", smp=CPUS, machine="q35", serial=True, vga="std",
                  debug_exit=False, reboots=False, extra=(), incoming=None, log=""):
         self.configuration = dict(image=image, cpu=cpu, mem=mem, disk=disk, smp=smp, machine=machine, serial=serial,
                                   vga=vga, debug_exit=debug_exit, reboots=reboots, extra=tuple(extra))

@@ -32,6 +32,7 @@ struct handle_info {
 
 enum { PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4 };
 enum { MAP_FIXED = 1 << 8, MAP_REPLACE = 1 << 9, MAP_LOW = 1 << 10 };  /* with vmem_map's prot */
+enum { MAP_SHARE = 1 << 11, MAP_DROP = 1 << 12 };       /* what a clone of the address space has there: the same memory, or nothing; else a copy */
 enum { FRAME_CONTIGUOUS = 1 };                  /* frame_create */
 enum { CACHE_WRITE_BACK, CACHE_UNCACHED, CACHE_WRITE_COMBINING };       /* frame_device */
 
@@ -42,6 +43,8 @@ struct mapping_info { uint64_t va, size, offset, frame_id; uint32_t prot, reserv
 #define PROCESS_NAME_MAX 32
 #define EXEC_SEGMENTS_MAX 16
 #define EXEC_HANDLES_MAX 64
+#define EXEC_SAME_HANDLES_MAX 512
+enum { EXEC_SAME_HANDLES = 1 };         /* the handles have the values in the new process that they have here */
 
 struct exec_segment {
 	handle_t frame;             /* 0: fresh zero memory, charged to the new process */
@@ -72,8 +75,10 @@ struct exec_args {
 	handle_t ns;                /* 0: the caller's Namespace */
 	uint32_t priority;          /* 0..PRIORITY_MAX; may not exceed the caller's */
 	uint32_t level;             /* place in the call order (docs/services.md) */
-	uint32_t flags;             /* none yet: 0 */
+	uint32_t flags;             /* EXEC_* */
 	handle_t table;             /* 0: a fresh one. Else a handle table that outlived its process; n_handles is 0 then */
+	handle_t vmem;              /* 0: a fresh one. Else where the process runs; n_segments is 0 then */
+	uint32_t reserved;          /* 0 */
 };
 
 /*
@@ -131,6 +136,10 @@ enum { PORT_STATELESS = 1 };             /* several processes may serve; none he
 #define PORT_RESERVE_MAX 1024
 struct cmd_info { uint64_t op_id, accept_order; uint32_t hops, faults; };
 enum { THREAD_FS_BASE, THREAD_GS_BASE };
+enum { FUTEX_SHARED = 1 };              /* the word is told by its Frame, not by address space and address */
+#define FUTEX_WAKE_MAX 16u              /* in one call */
+#define FUTEX_MOVE_MAX 64u
+#define THREAD_SUSPENDED 0x100u         /* thread_create, with the priority: it waits for thread_resume */
 
 /* ---- Namespace ---- */
 #define SCHEME_MAX 15
@@ -193,7 +202,7 @@ _Static_assert(OBJ_TYPES <= 16, "kstat.objects");
 /* Where a process that ended was: the instruction, then return addresses, as far as they could be followed. entry: of its image. */
 struct process_way { uint64_t entry, at[PROCESS_WAY]; uint32_t n, reserved; };
 enum thread_state_info { THREAD_IS_READY, THREAD_IS_RUNNING, THREAD_IS_BLOCKED, THREAD_IS_DEAD };
-enum thread_wait_info { THREAD_WAITS_NOT, THREAD_SLEEPS, THREAD_CALLS, THREAD_ACCEPTS, THREAD_AT_SOCKET };
+enum thread_wait_info { THREAD_WAITS_NOT, THREAD_SLEEPS, THREAD_CALLS, THREAD_ACCEPTS, THREAD_AT_SOCKET, THREAD_NOT_STARTED, THREAD_IS_SUSPENDED, THREAD_AT_FUTEX };
 /* port: object id of where it calls or accepts; server: pid of who has accepted its call, 0: it is queued. */
 struct thread_info { uint64_t id, cpu_time_ns, port, server; uint32_t state, wait, op, priority; };
 /* accepted_ever: since the Port was made; waiting: threads in accept. */

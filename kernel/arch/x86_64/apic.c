@@ -32,7 +32,7 @@ enum {
 
 	SVR_ENABLE = 1 << 8,
 	LVT_MASKED = 1 << 16, LVT_TSC_DEADLINE = 2 << 17, LVT_NMI = 4 << 8, LVT_ACTIVE_LOW = 1 << 13,
-	ICR_NMI = 4 << 8, ICR_PENDING = 1 << 12, ICR_ASSERT = 1 << 14, ICR_ALL_OTHERS = 3 << 18,
+	ICR_NMI = 4 << 8, ICR_INIT = 5 << 8, ICR_STARTUP = 6 << 8, ICR_PENDING = 1 << 12, ICR_ASSERT = 1 << 14, ICR_ALL_OTHERS = 3 << 18,
 	DIVIDE_BY_1 = 0xb, DIVIDE_BY_16 = 0x3,
 
 	ICR_POLLS = 100000,
@@ -234,6 +234,11 @@ void apic_init(void)
 	}
 }
 
+bool apic_reaches(uint32_t id)
+{
+	return x2apic || id < 255;
+}
+
 uint32_t apic_id(void)
 {
 	return x2apic ? read_reg(REG_ID) : read_reg(REG_ID) >> 24;
@@ -284,6 +289,16 @@ static void send(uint32_t target, uint32_t command)
 void apic_ipi(uint32_t target_apic_id, uint8_t vector)
 {
 	send(target_apic_id, ICR_ASSERT | vector);
+}
+
+void apic_init_cpu(uint32_t target_apic_id)
+{
+	send(target_apic_id, ICR_ASSERT | ICR_INIT);
+}
+
+void apic_startup_cpu(uint32_t target_apic_id, uint8_t page)
+{
+	send(target_apic_id, ICR_ASSERT | ICR_STARTUP | page);
 }
 
 void apic_broadcast_nmi(void)

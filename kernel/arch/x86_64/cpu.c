@@ -1,15 +1,18 @@
 /*
- * cpu: the boot processor's descriptor tables, control registers and per-CPU block.
+ * cpu: each processor's descriptor tables, control registers and per-CPU block.
  * GDT layout is dictated by SYSRET (Intel SDM 3A 5.8.8): user data directly before user code.
  */
 #include "offsets.h"
+#include <kernel/account.h>
 #include <kernel/brief.h>
 #include <kernel/cpu.h>
 #include <kernel/log.h>
 #include <kernel/mm.h>
 #include <kernel/panic.h>
 #include <kernel/process.h>
+#include <kernel/upcall.h>
 #include <kernel/sched.h>
+#include <kernel/smp.h>
 #include <kernel/x86.h>
 
 #define SAME(type, field, n) _Static_assert(offsetof(struct type, field) == (n), #type "." #field " in offsets.h")
@@ -23,7 +26,9 @@ SAME(thread, process, T_PROCESS); SAME(thread, table, T_TABLE); SAME(thread, vme
 SAME(thread, serving, T_SERVING); SAME(thread, fs_base, T_FS); SAME(thread, gs_base, T_GS); SAME(thread, wait_port, T_WAIT_PORT);
 SAME(thread, run, T_RUN); SAME(thread, state, T_STATE); SAME(thread, priority, T_PRIORITY);
 SAME(thread, base_priority, T_BASE_PRIORITY); SAME(thread, special, T_SPECIAL); SAME(thread, steps, T_STEPS); SAME(command, op_id, C_OP_ID);
-SAME(thread, short_path, T_SHORT_PATH); SAME(command, path, C_PATH); SAME(command, meta, C_META);
+SAME(thread, short_path, T_SHORT_PATH); SAME(thread, waited, T_WAITED); SAME(thread, affinity, T_AFFINITY); SAME(command, path, C_PATH); SAME(command, meta, C_META);
+SAME(thread, upcall, T_UPCALL); SAME(thread, upcall_entry, T_UPCALL_ENTRY); SAME(thread, upcall_stack, T_UPCALL_STACK);
+SAME(upcall_record, rip, U_RIP); SAME(upcall_record, rflags, U_RFLAGS); SAME(upcall_record, rsp, U_RSP); SAME(upcall_record, depth, U_DEPTH);
 SAME(table, n_slots, TB_SLOTS); SAME(table, chunks, TB_CHUNKS);
 SAME(handle_entry, object, E_OBJECT); SAME(handle_entry, rights, E_RIGHTS); SAME(handle_entry, key, E_KEY);
 SAME(session, port, S_PORT); SAME(session, badge, S_BADGE); SAME(session, rights, S_RIGHTS); SAME(session, in_flight, S_IN_FLIGHT);
@@ -37,11 +42,13 @@ SAME(command, id, C_ID); SAME(command, state, C_STATE); SAME(command, session, C
 SAME(command, server, C_SERVER); SAME(command, accept_seq, C_SEQ); SAME(command, rights, C_RIGHTS);
 SAME(vmem, root, V_ROOT); SAME(vmem, cpus, V_CPUS);
 _Static_assert(sizeof(struct regs) == R_SIZE && REGS_SYSCALL == REGS_VECTOR_SYSCALL && sizeof(struct handle_entry) == 24 &&
-	offsetof(struct thread, wait) == T_STATE + 1 && offsetof(struct command, extra) == C_STATE + 1 &&
+	offsetof(struct thread, wait) == T_STATE + 1 && offsetof(struct thread, stranger) == T_STATE + 2 &&
+	offsetof(struct thread, on_cpu) == T_ON_CPU && T_ON_CPU == T_STATE + 3 && T_SPECIAL == T_ON_CPU + 1 && offsetof(struct command, extra) == C_STATE + 1 &&
 	HANDLE_CHUNK == 64 && HANDLE_TYPE_SHIFT == 24 && HANDLE_INDEX_BITS == 14, "offsets.h");
 _Static_assert(OBJ_SESSION == TYPE_SESSION && OBJ_PORT == TYPE_PORT && RIGHT_CALL == 64 && RIGHT_SERVE == 128 &&
 	THREAD_RUNNING == 1 && THREAD_BLOCKED == 2 && WAIT_CALL == 2 && WAIT_ACCEPT == 3 && CMD_IDLE == 0 && CMD_ACCEPTED == 2 &&
-	ACCEPT_COMMAND == 0 && ACCEPT_COMPLETION == 3 && COMMAND_BRIEF == 2 && COMMAND_SUBMITTED == 4 && SPECIAL_FPU == SPECIAL_FPU_BIT && IPC_PATH == 1 && IPC_URI == 2 && RETURN_MINT == 1, "fastpath.S");
+	ACCEPT_COMMAND == 0 && ACCEPT_COMPLETION == 3 && COMMAND_BRIEF == 2 && COMMAND_SUBMITTED == 4 && SPECIAL_FPU == SPECIAL_FPU_BIT &&
+	SPECIAL_PINNED == SPECIAL_PINNED_BIT && IPC_PATH == 1 && IPC_URI == 2 && RETURN_MINT == 1, "fastpath.S");
 
 #define MSR_EFER           0xc0000080u
 #define MSR_STAR           0xc0000081u
@@ -99,6 +106,12 @@ static void gdt_init(struct cpu_block *b)
 	asm volatile("ltr %w0" :: "r"(SEL_TSS));
 }
 
+static void idt_load(void)
+{
+	struct descriptor_register r = { sizeof(idt) - 1, (uint64_t)idt };
+	asm volatile("lidt %0" :: "m"(r));
+}
+
 static void idt_init(void)
 {
 	for (unsigned v = 0; v < 256; v++) {
@@ -112,34 +125,59 @@ static void idt_init(void)
 	idt[1].ist = 2;
 	idt[8].ist = 3;
 	idt[18].ist = 4;
-	struct descriptor_register r = { sizeof(idt) - 1, (uint64_t)idt };
-	asm volatile("lidt %0" :: "m"(r));
+}
+
+static struct percpu *percpu_init(struct cpu_block *b)
+{
+	struct percpu *c = &b->percpu;
+	c->self = c;
+	c->cpu = cpu_count;
+	c->kstack_top = (uint64_t)b->stack + sizeof(b->stack);
+	c->tss.rsp[0] = c->kstack_top;
+	c->timer_set = c->timer_set_tsc = FOREVER;
+	for (unsigned i = 0; i <= PRIORITY_MAX; i++)
+		list_init(&c->run[i]);
+	return c;
+}
+
+static void load_tables(struct percpu *c)
+{
+	gdt_init(CONTAINER_OF(c, struct cpu_block, percpu));
+	idt_load();
+	wrmsr(MSR_GS_BASE, (uint64_t)c);
+	wrmsr(MSR_KERNEL_GS_BASE, 0);
 }
 
 void cpu_early_init(void)
 {
-	struct cpu_block *b = &boot_cpu;
-	struct percpu *c = &b->percpu;
-	gdt_init(b);
+	percpu_all[0] = percpu_init(&boot_cpu);
 	idt_init();
-	c->self = c;
-	c->kstack_top = (uint64_t)b->stack + sizeof(b->stack);
-	b->percpu.tss.rsp[0] = c->kstack_top;
-	c->timer_set = c->timer_set_tsc = FOREVER;
-	for (unsigned i = 0; i <= PRIORITY_MAX; i++)
-		list_init(&c->run[i]);
-	wrmsr(MSR_GS_BASE, (uint64_t)c);
-	wrmsr(MSR_KERNEL_GS_BASE, 0);
-	percpu_all[0] = c;
+	load_tables(percpu_all[0]);
 	cpu_count = 1;
+}
+
+struct percpu *cpu_create(uint32_t id)
+{
+	enum { ORDER = 4 };
+	_Static_assert(sizeof(struct cpu_block) <= PAGE_SIZE << ORDER, "a block is aligned by its size");
+	uint64_t p = page_alloc(ORDER);
+	if (!p)
+		return NULL;
+	mem_zero(HHDM(p), PAGE_SIZE << ORDER);
+	ACCOUNT_ADD(pages_kernel, 1 << ORDER);
+	struct percpu *c = percpu_init(HHDM(p)), *first = percpu_all[0];
+	c->apic_id = id;
+	memcpy(c->entries, first->entries, sizeof(c->entries));
+	memcpy(c->handlers, first->handlers, sizeof(c->handlers));
+	return c;
 }
 
 /* Never BLOCKED, RESTART or REGS: what the light entry requires of a handler. */
 static const uint32_t light_calls[] = {
 	SYS_nop, SYS_clock_now, SYS_handle_close, SYS_handle_dup, SYS_handle_tag, SYS_irq_ack,
-	SYS_notify_signal, SYS_notify_take, SYS_io_read, SYS_io_write, SYS_io_write_bytes,
+	SYS_notify_signal, SYS_notify_take, SYS_futex_wake, SYS_io_read, SYS_io_write, SYS_io_write_bytes,
 };
-extern char entry_light[], entry_full[], entry_yield[], fast_call_words[], fast_call[], fast_return_accept[], fast_submit[], fast_accept[], fast_cmd_read[], fast_cmd_write[];
+extern char entry_light[], entry_full[], entry_yield[], entry_upcall_return[], fast_call_words[], fast_call[], fast_return_accept[], fast_submit[], fast_accept[], fast_cmd_read[], fast_cmd_write[];
 
 static void short_path(struct percpu *c, bool on)
 {
@@ -166,6 +204,34 @@ static void patch(char *at, uint8_t last)
 	p[0] = 0x0f, p[1] = 0x01, p[2] = last;
 }
 
+/* What every CPU sets in itself. */
+static void protect(void)
+{
+	const struct cpu_features *f = &cpu_features;
+	/* Gate every CR4 bit on CPUID: setting one that is not there is #GP, and under TCG a hang. */
+	uint64_t cr4 = read_cr4() & ~(uint64_t)(CR4_SMAP | CR4_SMEP | CR4_UMIP | CR4_FSGSBASE);
+	cr4 |= (f->smep ? CR4_SMEP : 0) | (f->smap ? CR4_SMAP : 0) | (f->umip ? CR4_UMIP : 0) |
+		(f->fsgsbase ? CR4_FSGSBASE : 0) | (f->pge ? CR4_PGE : 0) | CR4_OSFXSR | CR4_OSXMMEXCPT | (f->xsave ? CR4_OSXSAVE : 0);
+	write_cr4(cr4);
+	write_cr0((read_cr0() | CR0_WP | CR0_MP | CR0_NE | CR0_TS) & ~(uint64_t)CR0_EM);
+	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE | (f->nx ? EFER_NXE : 0));
+	/* STAR[63:48] carries RPL 3, so that SYSRET's SS has it too (pitfalls: IRETQ dies of SS.RPL 0). */
+	wrmsr(MSR_STAR, (uint64_t)(SEL_KDATA | 3) << 48 | (uint64_t)SEL_KCODE << 32);
+	wrmsr(MSR_LSTAR, (uint64_t)syscall_entry);
+	/* IF TF DF AC NT IOPL RF cleared on entry. */
+	wrmsr(MSR_FMASK, 0x200 | 0x100 | 0x400 | 0x40000 | 0x4000 | 0x3000 | 0x10000);
+	if (f->pat)     /* entry 4 = write combining, the rest as at reset (SDM 3A 12.12.4) */
+		wrmsr(MSR_PAT, 0x0007040100070406ull);
+	fpu_init();
+}
+
+void cpu_begin(struct percpu *c)
+{
+	load_tables(c);
+	protect();
+	write_cr3(paging_kernel_root());
+}
+
 void cpu_protect_init(void)
 {
 	struct cpu_features *f = &cpu_features;
@@ -183,38 +249,24 @@ void cpu_protect_init(void)
 	f->xsave = one.c >> 26 & 1;
 	f->x2apic = one.c >> 21 & 1;
 
-	/* Gate every CR4 bit on CPUID: setting one that is not there is #GP, and under TCG a hang. */
-	uint64_t cr4 = read_cr4() & ~(uint64_t)(CR4_SMAP | CR4_SMEP | CR4_UMIP | CR4_FSGSBASE);
-	cr4 |= (f->smep ? CR4_SMEP : 0) | (f->smap ? CR4_SMAP : 0) | (f->umip ? CR4_UMIP : 0) |
-		(f->fsgsbase ? CR4_FSGSBASE : 0) | (f->pge ? CR4_PGE : 0) | CR4_OSFXSR | CR4_OSXMMEXCPT | (f->xsave ? CR4_OSXSAVE : 0);
 	if (f->smap) {
 		patch(usercopy_stac, 0xcb);
 		patch(usercopy_clac, 0xca);
 		patch(usercopy_clac2, 0xca);
 	}
-	write_cr4(cr4);
-	write_cr0((read_cr0() | CR0_WP | CR0_MP | CR0_NE | CR0_TS) & ~(uint64_t)CR0_EM);
-	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE | (f->nx ? EFER_NXE : 0));
-	/* STAR[63:48] carries RPL 3, so that SYSRET's SS has it too (pitfalls: IRETQ dies of SS.RPL 0). */
-	wrmsr(MSR_STAR, (uint64_t)(SEL_KDATA | 3) << 48 | (uint64_t)SEL_KCODE << 32);
-	wrmsr(MSR_LSTAR, (uint64_t)syscall_entry);
-	/* IF TF DF AC NT IOPL RF cleared on entry. */
-	wrmsr(MSR_FMASK, 0x200 | 0x100 | 0x400 | 0x40000 | 0x4000 | 0x3000 | 0x10000);
-	if (f->pat)     /* entry 4 = write combining, the rest as at reset (SDM 3A 12.12.4) */
-		wrmsr(MSR_PAT, 0x0007040100070406ull);
+	protect();
 	for (unsigned i = 0; i < SYSCALL_COUNT; i++) {
 		this_cpu()->entries[i] = entry_full;
 		this_cpu()->handlers[i] = syscall_table[i];
 	}
 	short_path(this_cpu(), true);
 	this_cpu()->entries[SYS_thread_yield - SYSCALL_BASE] = entry_yield;
+	this_cpu()->entries[SYS_upcall_return - SYSCALL_BASE] = entry_upcall_return;
 	for (unsigned i = 0; i < ARRAY_LEN(light_calls); i++)
 		this_cpu()->entries[light_calls[i] - SYSCALL_BASE] = entry_light;
-	fpu_init();
 	klog("cpu: %s%s%s%s%s%s%s", f->nx ? "nx " : "", f->smep ? "smep " : "", f->smap ? "smap " : "", f->umip ? "umip " : "",
 		f->fsgsbase ? "fsgsbase " : "", f->gb_pages ? "1g-pages " : "", f->xsave ? "xsave" : "fxsave");
 }
-
 void arch_save_bases(struct thread *t)
 {
 	if (cpu_features.fsgsbase) {
@@ -224,7 +276,7 @@ void arch_save_bases(struct thread *t)
 	}
 }
 
-void arch_load_bases(struct thread *t)
+always_inline void load_bases(const struct thread *t)
 {
 	if (cpu_features.fsgsbase) {
 		asm volatile("wrfsbase %0" :: "r"(t->fs_base));
@@ -235,28 +287,47 @@ void arch_load_bases(struct thread *t)
 	}
 }
 
-void arch_switch_to(struct thread *t)
+void arch_load_bases(struct thread *t)
+{
+	load_bases(t);
+}
+
+always_inline void enter_vmem(struct thread *t)
 {
 	struct percpu *c = this_cpu();
-	struct vmem *vm = t->vmem, *old = c->vmem;
+	struct vmem *vm = t->vmem;
 	c->tss.rsp[0] = (uint64_t)t + R_SIZE;
-	if (old != vm) {
+	if (c->vmem != vm) {
 		__atomic_fetch_or(&vm->cpus, 1ull << c->cpu, __ATOMIC_SEQ_CST);
 		c->vmem = vm;
 		write_cr3(vm->root);
-		if (old)
-			__atomic_fetch_and(&old->cpus, ~(1ull << c->cpu), __ATOMIC_SEQ_CST);
 	}
+}
+
+void arch_switch_to(struct thread *t)
+{
+	enter_vmem(t);
 	arch_load_bases(t);
+}
+
+__attribute__((__always_inline__)) void arch_hand_over(struct thread *from, struct thread *to)
+{
+	enter_vmem(to);
+	if (unlikely(!cpu_features.fsgsbase)) {
+		load_bases(to);
+		return;
+	}
+	asm volatile("rdfsbase %0; wrfsbase %1" : "=&r"(from->fs_base) : "r"(to->fs_base));
+	asm volatile("swapgs; rdgsbase %0; wrgsbase %1; swapgs" : "=&r"(from->gs_base) : "r"(to->gs_base) : "memory");
 }
 
 void arch_leave_vmem(struct vmem *vm)
 {
 	struct percpu *c = this_cpu();
-	if (c->vmem != vm)
-		return;
-	c->vmem = NULL;
-	write_cr3(paging_kernel_root());
+	if (c->vmem == vm) {
+		c->vmem = NULL;
+		write_cr3(paging_kernel_root());
+	}
 	__atomic_fetch_and(&vm->cpus, ~(1ull << c->cpu), __ATOMIC_SEQ_CST);
 }
 
@@ -264,11 +335,9 @@ static void idle_loop(void)
 {
 	struct percpu *c = this_cpu();
 	for (;;) {
-		if (c->run_mask || c->next)
-			user_restore(kernel_leave());
-		if (reap_pending()) {
-			c->epoch++;
-			reap_some();
+		sched_idle(false);
+		cpu_left();
+		if (reap_pending() && reap_some()) {
 			interrupts_on_once();
 			continue;
 		}
@@ -276,9 +345,12 @@ static void idle_loop(void)
 			interrupts_on_once();
 			continue;
 		}
+		sched_idle(true);
 		sched_idle_timer();
 		c->idle_since_tsc = rdtsc();
+		cpu_out(true);
 		asm volatile("sti; hlt; cli" ::: "memory");
+		cpu_out(false);
 		c->idle_tsc += rdtsc() - c->idle_since_tsc;
 	}
 }

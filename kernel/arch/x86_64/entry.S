@@ -137,6 +137,17 @@ entry_yield:
 	mov %rax, %rdi
 	jmp user_restore
 
+/* upcall_return: no arguments; on success nothing of these registers is left. */
+	.globl entry_upcall_return
+	.p2align 4
+entry_upcall_return:
+	save_kept
+	mov %rsp, %rdi
+	mov %gs:PC_KSTACK, %rsp
+	call upcall_return              /* returns the registers to continue with */
+	mov %rax, %rdi
+	jmp user_restore
+
 /* All others: everything is saved before C runs, so that the thread can be left at any point. */
 .macro save_rest
 	save_kept
@@ -166,8 +177,26 @@ syscall_slow:
 	mov %rax, %rdi
 	jmp user_restore
 
+/* Perhaps another system's: its handler gets all registers but RCX and R11 as they are (docs/upcall.md). */
 syscall_unknown:
-	save_rest
+	mov T_UPCALL(%rsp), %rcx
+	test %rcx, %rcx
+	jz 1f
+	cmpl $0, U_DEPTH(%rcx)
+	jne 1f
+	movl $1, U_DEPTH(%rcx)
+	mov R_RIP(%rsp), %r11
+	mov %r11, U_RIP(%rcx)
+	mov R_RFLAGS(%rsp), %r11
+	mov %r11, U_RFLAGS(%rcx)
+	mov R_RSP(%rsp), %r11
+	mov %r11, U_RSP(%rcx)
+	mov T_UPCALL_ENTRY(%rsp), %rcx  /* checked when it was set */
+	mov T_UPCALL_STACK(%rsp), %rsp
+	mov $0x202, %r11d
+	swapgs
+	sysretq
+1:	save_rest
 	mov %rsp, %rdi
 	mov %gs:PC_KSTACK, %rsp
 	call syscall_foreign
@@ -198,6 +227,7 @@ user_restore:
 	swapgs
 	sysretq
 1:
+	movq $REGS_VECTOR_SYSCALL, R_VECTOR(%rsp)
 	pop_all
 	swapgs
 	iretq

@@ -20,16 +20,18 @@
 #define CMD_ACCEPTED_PLAIN    2                 /* state ACCEPTED, extra 0 */
 #define CMD_ACCEPTED_BRIEF    (2 | 2 << 8)      /* state ACCEPTED, extra COMMAND_BRIEF */
 #define CMD_ACCEPTED_SUBMITTED (2 | 4 << 8)     /* state ACCEPTED, extra COMMAND_SUBMITTED */
+#define SPECIAL_FINE          (SPECIAL_FPU_BIT | SPECIAL_PINNED_BIT)
 #define RIGHT_CALL            64
 #define RIGHT_SERVE           128
 
 	.text
 
 /*
- * Finds the entry of handle \h (32-bit register, destroyed) in the current thread's table: RCX = entry.
- * Uses RBX, R11. The mask keeps a mispredicted bounds check from reading beyond (Spectre v1).
+ * Finds handle \h (32-bit register, destroyed) in the current thread's table: \object, and its rights in \has (32-bit).
+ * Uses RBX, RCX, R11. The mask keeps a mispredicted bounds check from reading beyond (Spectre v1). The key is looked
+ * at before and after, for another CPU may close the handle meanwhile (handle.h).
  */
-.macro find_handle h, type, right, slow
+.macro find_handle h, type, right, object, has, slow
 	mov T_TABLE(%rsp), %rbx
 	mov \h, %ecx
 	and $0x3fff, %ecx
@@ -47,7 +49,11 @@
 	or $(\type << 24), \h           /* generation and type in one comparison */
 	cmp \h, E_KEY(%rcx)
 	jne \slow
-	testb $\right, E_RIGHTS(%rcx)
+	mov E_RIGHTS(%rcx), \has
+	mov E_OBJECT(%rcx), \object
+	cmp \h, E_KEY(%rcx)
+	jne \slow
+	test $\right, \has
 	jz \slow
 .endm
 
@@ -66,8 +72,11 @@
 	jnz \slow
 .endm
 
-/* From thread RSP to thread RCX: all but its registers. Uses RAX, RBX, R11; leaves with the user's GS. */
-.macro switch_threads
+/*
+ * From thread RSP to thread RCX: all but its registers. Uses RAX, RBX, R11; leaves with the user's GS. The Port RBP is unlocked when all
+ * of the one is saved and its state says what it waits for: then any CPU may go on with it.
+ */
+.macro switch_threads state
 	mov %rcx, %gs:PC_CURRENT
 	lea R_SIZE(%rcx), %r11
 	mov %r11, %gs:PC_RSP0
@@ -80,12 +89,17 @@
 	lock bts %rax, V_CPUS(%rbx)
 	mov V_ROOT(%rbx), %rbx
 	mov %rbx, %cr3
-	lock btr %rax, V_CPUS(%r11)
 7:	swapgs
 	rdfsbase %rax
 	mov %rax, T_FS(%rsp)
 	rdgsbase %rax
 	mov %rax, T_GS(%rsp)
+	.ifc \state, BLOCKED_CALL
+	movl $STATE_BLOCKED_CALL, T_STATE(%rsp)         /* not `on_cpu` */
+	.else
+	movl $STATE_BLOCKED_ACCEPT, T_STATE(%rsp)
+	.endif
+	movb $0, P_LOCK(%rbp)
 	mov T_FS(%rcx), %rax
 	wrfsbase %rax
 	mov T_GS(%rcx), %rax
@@ -94,24 +108,40 @@
 
 /*
  * One of two threads, or both, own vector state. The one at \to goes on with the initial state if it owns any, and the other's
- * registers are out of its reach (CVE-2018-3665). RDX is kept in \keep; destroys RAX.
+ * registers are out of its reach (CVE-2018-3665). Destroys RAX. What RDX asks for is in no XCR0.
  */
-.macro switch_vectors to, keep, done
+.macro switch_vectors to, done
 	testb $SPECIAL_FPU_BIT, \to
 	jz 7f
 	clts
 	movb $1, %gs:PC_FPU_ON
-	mov %rdx, \keep
 	mov $-1, %eax
-	mov $-1, %edx
 	xrstor64 fpu_initial(%rip)
-	mov \keep, %rdx
 	jmp \done
 7:	mov %cr0, %rax
 	or $CR0_TS_BIT, %rax
 	mov %rax, %cr0
 	movb $0, %gs:PC_FPU_ON
 	jmp \done
+.endm
+
+/*
+ * \bits: a thread's on_cpu and `special`, this one's `special` and the Session's `closing`. Vector state does not matter, nor that a thread is
+ * bound to CPUs, if this is one of those where \to may run.
+ */
+.macro special to, affinity, bits, half, wide, on, slow
+	test $(~(SPECIAL_FPU_BIT << 8 | SPECIAL_FPU_BIT) & 0xffff), \bits
+	jz 6f
+	test $(~(SPECIAL_FINE << 8 | SPECIAL_FINE) & 0xffff), \bits
+	jnz \slow
+	mov %gs:PC_CPU, \half
+	bt \wide, \affinity
+	jnc \slow
+	testb $SPECIAL_FPU_BIT, T_SPECIAL(%rsp)
+	jnz 6f
+	testb $SPECIAL_FPU_BIT, \to
+	jz \on
+6:	switch_vectors \to, \on
 .endm
 
 /*
@@ -135,9 +165,9 @@
 	je \slow_unlock
 	cmpl $0, P_PENDING(%rbp)
 	jne \slow_unlock
-	movzbl T_SPECIAL(%rsp), %r11d
-	or T_SPECIAL - T_RUN(%rcx), %r11b
-	or S_CLOSING(%r13), %r11b
+	movzwl T_ON_CPU - T_RUN(%rcx), %r11d    /* and its `special` */
+	or T_SPECIAL(%rsp), %r11b
+	or S_CLOSING(%r13), %r11w               /* and a byte of nothing */
 	jnz 8f
 	/* commit: take the server thread off the Port */
 9:
@@ -147,6 +177,7 @@
 	mov 8(%rcx), %rax
 	mov %rax, 8(%r11)
 	sub $T_RUN, %rcx                /* RCX = the server thread */
+	mov %r13, C_SESSION(%rbx)       /* before the state says that there is one (command_port) */
 	.if \path
 	movq $CMD_ACCEPTED_BRIEF, C_STATE(%rbx)
 	lea T_SHORT_PATH(%rsp), %rax
@@ -163,12 +194,10 @@
 	mov %r15, R_R15(%rsp)
 	movq $CMD_ACCEPTED_PLAIN, C_STATE(%rbx)         /* and nothing else about it */
 	.endif
-	movq $REGS_VECTOR_SYSCALL, R_VECTOR(%rsp)
 	/* the command: accepted by this server, under a fresh id */
 	movq $0, C_OP_ID(%rbx)
 	incl T_STEPS(%rsp)
 	movl $0, T_STEPS(%rcx)
-	mov %r13, C_SESSION(%rbx)
 	mov %rsp, C_CALLER(%rbx)
 	mov T_PROCESS(%rcx), %rax
 	mov %rax, C_SERVER(%rbx)
@@ -188,24 +217,18 @@
 	cmp T_PRIORITY(%rcx), %r11b
 	jbe 1f
 	mov %r11b, T_PRIORITY(%rcx)
-1:	movb $0, P_LOCK(%rbp)
-	movw $STATE_BLOCKED_CALL, T_STATE(%rsp)
-	movw $STATE_RUNNING, T_STATE(%rcx)
-	switch_threads
+1:	movl $(STATE_RUNNING | 1 << 24), T_STATE(%rcx)         /* and `on_cpu` */
+	switch_threads BLOCKED_CALL
 	xor %eax, %eax                  /* ACCEPT_COMMAND */
 	xor %ebx, %ebx
 	xor %ebp, %ebp
 	jmp fast_leave
-8:	cmp $SPECIAL_FPU_BIT, %r11b
-	jne \slow_unlock
-	switch_vectors T_SPECIAL - T_RUN(%rcx), %r11, 9b
+8:	special T_SPECIAL - T_RUN(%rcx), T_AFFINITY - T_RUN(%rcx), %r11w, %r11d, %r11, 9b, \slow_unlock
 .endm
 
 /* The Session of the handle in EBP, for send_command. */
 .macro find_session slow
-	find_handle %ebp, TYPE_SESSION, RIGHT_CALL, \slow
-	mov E_RIGHTS(%rcx), %r14d
-	mov E_OBJECT(%rcx), %r13
+	find_handle %ebp, TYPE_SESSION, RIGHT_CALL, %r13, %r14d, \slow
 .endm
 
 /* RCX = the words' owner; all six, from its saved registers. */
@@ -333,16 +356,13 @@ slow_call:
 	mov %r11, 8(\node)
 .endm
 
-/* This thread waits at the Port RBP, which is locked, first in the row. Uses RBX, R11. */
+/* This thread waits at the Port RBP, which is locked and its `wait_port`, first in the row. Uses RBX, R11. */
 .macro wait_in_accept
 	lea T_RUN(%rsp), %rbx
 	push_front %rbx, P_WAITERS, %rbp
-	mov %rbp, T_WAIT_PORT(%rsp)
 	movzbl T_BASE_PRIORITY(%rsp), %r11d
 	mov %r11b, T_PRIORITY(%rsp)
-	movq $REGS_VECTOR_SYSCALL, R_VECTOR(%rsp)
-	movb $0, P_LOCK(%rbp)
-	movl $(STATE_BLOCKED_ACCEPT | 1 << 16), T_STATE(%rsp)  /* and `waited` */
+	movb $1, T_WAITED(%rsp)
 .endm
 
 /*
@@ -362,8 +382,8 @@ slow_call:
 	decq %gs:PC_ACCEPTED
 	mov %r11, %rcx                  /* RCX = the caller */
 	wait_in_accept
-	movw $STATE_RUNNING, T_STATE(%rcx)
-	switch_threads
+	movl $(STATE_RUNNING | 1 << 24), T_STATE(%rcx)
+	switch_threads BLOCKED_ACCEPT
 	mov %r13, %rax                  /* the status */
 	.if \brief
 	mov %r14, %rdi
@@ -389,10 +409,9 @@ fast_return_accept:
 	jnz slow_return
 	bt $32, %r15                    /* RETURN_MINT */
 	jc fast_return_brief
-	mov %rax, %rbp
-	shr $32, %rbp
-	find_handle %ebp, TYPE_PORT, RIGHT_SERVE, slow_return_clean
-	mov E_OBJECT(%rcx), %rbp
+	mov %rax, %r14
+	shr $32, %r14
+	find_handle %r14d, TYPE_PORT, RIGHT_SERVE, %rbp, %r11d, slow_return_clean
 	/* the command this thread accepted last, if that is the one meant, and if it came through this Port */
 	mov T_SERVING(%rsp), %rcx
 	try_lock %rbp, slow_return_clean
@@ -400,9 +419,9 @@ fast_return_accept:
 	jne slow_return_unlock
 	cmpw $CMD_ACCEPTED_PLAIN, C_STATE(%rcx)
 	jne fast_return_other
-	mov C_SESSION(%rcx), %rbx
-	cmp S_PORT(%rbx), %rbp
+	cmp T_WAIT_PORT(%rsp), %rbp     /* else another lock covers the command */
 	jne slow_return_unlock
+	mov C_SESSION(%rcx), %rbx
 	cmpl $0, P_PENDING(%rbp)
 	jne slow_return_unlock
 	mov C_CALLER(%rcx), %r11
@@ -412,9 +431,9 @@ fast_return_accept:
 	mov %gs:PC_RUN_TOP, %r14b
 	cmp T_PRIORITY(%r11), %r14b
 	ja slow_return_unlock
-	movzbl T_SPECIAL(%r11), %r14d
+	movzwl T_ON_CPU(%r11), %r14d    /* and its `special` */
 	or T_SPECIAL(%rsp), %r14b
-	or S_CLOSING(%rbx), %r14b
+	or S_CLOSING(%rbx), %r14w       /* and a byte of nothing */
 	jnz fast_return_special
 fast_answer:
 	answer_command 0
@@ -428,9 +447,7 @@ fast_leave:
 	sysretq
 
 fast_return_special:
-	cmp $SPECIAL_FPU_BIT, %r14b
-	jne slow_return_unlock
-	switch_vectors T_SPECIAL(%r11), %rdi, fast_answer
+	special T_SPECIAL(%r11), T_AFFINITY(%r11), %r14w, %r14d, %r14, fast_answer, slow_return_unlock
 
 fast_return_other:
 	cmpw $CMD_ACCEPTED_SUBMITTED, C_STATE(%rcx)
@@ -466,7 +483,7 @@ fast_brief_answer:
 	jmp fast_leave
 
 fast_brief_vectors:
-	switch_vectors T_SPECIAL(%r11), %rdi, fast_brief_answer
+	switch_vectors T_SPECIAL(%r11), fast_brief_answer
 
 slow_brief:                             /* the registers as they came */
 	mov R_RDI(%rsp), %rdi
@@ -492,9 +509,8 @@ fast_complete:
 	mov C_SESSION(%rcx), %rbx
 	cmp S_PORT(%rbx), %rbp
 	jne slow_return_unlock
-	movzbl S_CLOSING(%rbx), %r11d
-	or P_PENDING(%rbp), %r11d
-	jnz slow_return_unlock
+	cmpl $0, P_PENDING(%rbp)
+	jne slow_return_unlock
 	mov C_COMPLETION(%rcx), %r14
 	try_lock %r14, slow_return_unlock
 	mov P_WAITERS(%r14), %rdi
@@ -510,8 +526,9 @@ fast_complete:
 	mov %gs:PC_RUN_TOP, %r11b
 	cmp T_PRIORITY - T_RUN(%rdi), %r11b
 	ja slow_complete
-	movzbl T_SPECIAL - T_RUN(%rdi), %r11d
+	movzwl T_ON_CPU - T_RUN(%rdi), %r11d    /* and its `special` */
 	or T_SPECIAL(%rsp), %r11b
+	or S_CLOSING(%rbx), %r11w               /* and a byte of nothing */
 	jnz fast_complete_special
 fast_complete_commit:
 	count PC_RETURNS
@@ -519,6 +536,7 @@ fast_complete_commit:
 	lea P_WAITERS(%r14), %rax
 	mov %r11, (%rax)
 	mov %rax, 8(%r11)
+	movl $(STATE_RUNNING | 1 << 24), T_STATE - T_RUN(%rdi)
 	movb $0, C_STATE(%rcx)          /* the command back to those for submit */
 	lea C_NODE(%rcx), %rax
 	push_front %rax, P_RESERVE, %r14
@@ -529,9 +547,9 @@ fast_complete_commit:
 	movb $0, P_LOCK(%r14)
 	decl S_IN_FLIGHT(%rbx)
 	decq %gs:PC_ACCEPTED
+	mov %rbp, T_WAIT_PORT(%rsp)
 	wait_in_accept
-	movw $STATE_RUNNING, T_STATE(%rcx)
-	switch_threads
+	switch_threads BLOCKED_ACCEPT
 	mov $3, %eax                    /* ACCEPT_COMPLETION */
 	xor %ebx, %ebx
 	xor %ebp, %ebp
@@ -540,9 +558,7 @@ fast_complete_commit:
 	jmp fast_leave
 
 fast_complete_special:
-	cmp $SPECIAL_FPU_BIT, %r11b
-	jne slow_complete
-	switch_vectors T_SPECIAL - T_RUN(%rdi), %r11, fast_complete_commit
+	special T_SPECIAL - T_RUN(%rdi), T_AFFINITY - T_RUN(%rdi), %r11w, %r11d, %r11, fast_complete_commit, slow_complete
 
 slow_complete:
 	movb $0, P_LOCK(%r14)
@@ -586,8 +602,7 @@ fast_accept:
 	cmp $-1, %rbp
 	jne slow_accept
 	mov %edi, %r8d
-	find_handle %r8d, TYPE_PORT, RIGHT_SERVE, slow_accept_clean
-	mov E_OBJECT(%rcx), %rbp
+	find_handle %r8d, TYPE_PORT, RIGHT_SERVE, %rbp, %r11d, slow_accept_clean
 	try_lock %rbp, slow_accept_clean
 	mov T_PROCESS(%rsp), %rcx
 	movzbl P_DEAD(%rbp), %r11d
@@ -596,7 +611,7 @@ fast_accept:
 	mov PR_PID(%rcx), %r11
 	cmp %r11, P_ACCEPTOR(%rbp)
 	jne slow_accept_unlock
-	testb $0xff - SPECIAL_FPU_BIT, T_SPECIAL(%rsp)
+	testb $(~SPECIAL_FINE & 0xff), T_SPECIAL(%rsp)
 	jnz slow_accept_unlock
 	mov T_PRIORITY(%rsp), %r11b
 	cmp %r11b, T_BASE_PRIORITY(%rsp)
@@ -605,7 +620,10 @@ fast_accept:
 	jnz fast_accept_exclusive
 fast_accept_commit:
 	incq PR_ACCEPTS(%rcx)
+	mov %rbp, T_WAIT_PORT(%rsp)
 	wait_in_accept
+	movl $(STATE_BLOCKED_ACCEPT | 1 << 24), T_STATE(%rsp)  /* until it is put down, `on_cpu` */
+	movb $0, P_LOCK(%rbp)
 	mov %rsp, %rdi
 	mov %gs:PC_KSTACK, %rsp
 	call sched_next                 /* returns the registers to continue with */

@@ -33,7 +33,7 @@ void fpu_init(void)
 	f->xsave_size = cpuid(0xd, 0).b;        /* size for the features now in XCR0 */
 }
 
-static void fpu_load(void *area)
+static void load(void *area)
 {
 	if (cpu_features.xsave)
 		asm volatile("xrstor64 (%0)" :: "r"(area), "a"(-1), "d"(-1) : "memory");
@@ -41,7 +41,7 @@ static void fpu_load(void *area)
 		asm volatile("fxrstor64 (%0)" :: "r"(area) : "memory");
 }
 
-static void fpu_save(void *area)
+static void save(void *area)
 {
 	if (cpu_features.xsave)
 		asm volatile("xsave64 (%0)" :: "r"(area), "a"(-1), "d"(-1) : "memory");
@@ -69,7 +69,7 @@ status_t fpu_first_use(struct thread *t)
 		budget_release(t->process->budget, CHARGE_KERNEL, area_size());
 		return ERR_NO_MEMORY;
 	}
-	t->special |= SPECIAL_FPU;
+	thread_special_on(t, t->upcall ? SPECIAL_FPU | SPECIAL_KEEP : SPECIAL_FPU);
 	uint8_t *area = area_of(t);
 	*(uint16_t *)area = 0x37f;              /* FCW: all exceptions masked, 64-bit precision */
 	*(uint32_t *)(area + 24) = 0x1f80;      /* MXCSR at reset (SDM 1 10.2.3) */
@@ -77,21 +77,25 @@ status_t fpu_first_use(struct thread *t)
 		*(uint64_t *)(area + 512) = 3;  /* XSTATE_BV: x87 and SSE come from the area, the rest initial */
 	asm volatile("clts");
 	this_cpu()->fpu_on = true;
-	fpu_load(area);
+	load(area);
 	return OK;
 }
 
-void fpu_switch(struct thread *from, struct thread *to)
+noinline void fpu_save(struct thread *t)
+{
+	if (!PLANTED(no_fpu_save))
+		save(area_of(t));
+}
+
+noinline void fpu_load(struct thread *t)
 {
 	struct percpu *c = this_cpu();
-	if (from && from->fpu && !PLANTED(no_fpu_save))
-		fpu_save(area_of(from));
-	if (to->fpu) {
+	if (t->fpu) {
 		if (!c->fpu_on) {
 			asm volatile("clts");
 			c->fpu_on = true;
 		}
-		fpu_load(area_of(to));
+		load(area_of(t));
 	} else if (c->fpu_on) {
 		write_cr0(read_cr0() | CR0_TS);
 		c->fpu_on = false;

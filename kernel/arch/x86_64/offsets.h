@@ -53,12 +53,24 @@
 #define T_GS         224
 #define T_WAIT_PORT  232
 #define T_RUN        240
-#define T_STATE      256    /* and wait, waited, spare in the next bytes */
-#define T_PRIORITY   260
-#define T_BASE_PRIORITY 261
-#define T_SPECIAL    262
+#define T_STATE      256    /* and wait, stranger, on_cpu in the next bytes */
+#define T_ON_CPU     259    /* and special in the next byte */
+#define T_SPECIAL    260
+#define T_PRIORITY   262
+#define T_BASE_PRIORITY 263
+#define T_WAITED     264
 #define T_STEPS      268
-#define T_SHORT_PATH 488
+#define T_AFFINITY   512
+#define T_SHORT_PATH 520
+#define T_UPCALL     616
+#define T_UPCALL_ENTRY 624
+#define T_UPCALL_STACK 632
+
+/* struct upcall_record */
+#define U_RIP        0
+#define U_RFLAGS     8
+#define U_RSP        16
+#define U_DEPTH      24
 
 /* struct table, struct handle_entry (24 bytes, 64 in a chunk) */
 #define TB_SLOTS     44
@@ -90,7 +102,8 @@
 #define PR_PID       40
 #define PR_LEVEL     48
 #define PR_ACCEPTS   360
-#define SPECIAL_FPU_BIT 1
+#define SPECIAL_FPU_BIT 64       /* neither is a value of on_cpu or session.closing */
+#define SPECIAL_PINNED_BIT 128
 #define CR0_TS_BIT   8
 #define C_ID         0
 #define C_STATE      8      /* and C_EXTRA in the next byte */

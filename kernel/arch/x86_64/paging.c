@@ -232,11 +232,11 @@ uint64_t pt_unmap(struct vmem *vm, uint64_t va)
 	return old;
 }
 
-void pt_protect(struct vmem *vm, uint64_t va, uint32_t prot)
+void pt_write_protect(struct vmem *vm, uint64_t va)
 {
 	uint64_t *e = user_entry(vm, va, false);
-	if (e && (*e & PTE_P))
-		*e = (*e & ~(uint64_t)(PTE_W) & ~(1ull << 63)) | prot_bits(prot);
+	if (e)
+		*e &= ~(uint64_t)PTE_W;
 }
 
 uint64_t pt_lookup(struct vmem *vm, uint64_t va)
@@ -328,20 +328,4 @@ bool pt_destroy_some(struct vmem *vm)
 	table_free(vm, vm->root);
 	vm->root = 0;
 	return true;
-}
-
-/*
- * Only CPUs in vm->cpus can hold translations of vm: a CPU leaves the mask when it loads another
- * root, which without PCID drops all of them. They are told by IPI; with one CPU there is nobody else.
- */
-void tlb_flush(struct vmem *vm, uint64_t va, uint64_t size)
-{
-	if (!(vm->cpus & 1ull << this_cpu()->cpu))
-		return;
-	if (size > 32 * PAGE_SIZE) {
-		write_cr3(read_cr3());
-		return;
-	}
-	for (uint64_t at = va; at < va + size; at += PAGE_SIZE)
-		asm volatile("invlpg (%0)" :: "r"(at) : "memory");
 }

@@ -1,13 +1,13 @@
 /*
- * spinlock: waiting for another CPU.
+ * spinlock: waiting for another CPU, and answering those that wait for us.
  */
 #include <kernel/spinlock.h>
-#include <kernel/x86.h>
+#include <kernel/smp.h>
 
 void spin_wait(struct spinlock *l)
 {
 	do {
 		while (l->held)
-			cpu_pause();
+			cpu_relax();
 	} while (__atomic_exchange_n(&l->held, 1, __ATOMIC_ACQUIRE));
 }

@@ -11,6 +11,8 @@
 #include <kernel/plant.h>
 #include <kernel/process.h>
 #include <kernel/sched.h>
+#include <kernel/smp.h>
+#include <kernel/upcall.h>
 #include <kernel/usercopy.h>
 #include <kernel/x86.h>
 
@@ -56,6 +58,8 @@ static void user_exception(struct thread *t, uint64_t address)
 {
 	struct regs *r = &t->regs;
 	struct process *p = t->process;
+	if (upcall_event(t, UPCALL_EXCEPTION, address))
+		return;
 	klog("%s (pid %llu): %s, error 0x%llx, rip 0x%llx, address 0x%llx, rsp 0x%llx", p->name, (unsigned long long)p->pid,
 		exception_name(r->vector), (unsigned long long)r->error, (unsigned long long)r->rip,
 		(unsigned long long)address, (unsigned long long)r->rsp);
@@ -73,9 +77,27 @@ static void interrupt(uint64_t vector)
 	} else if (vector == VECTOR_RESCHED) {
 		apic_eoi();
 		cpu_work(WORK_RESCHED);
+	} else if (vector == VECTOR_SHOOTDOWN) {
+		apic_eoi();
+		cpu_answer();
 	} else if (vector != VECTOR_SPURIOUS) {
 		apic_eoi();
 	}
+}
+
+#define STARVED_MAX 200
+
+/*
+ * There is no memory for the page, but something to reap, which may give some back: the thread tries again when a piece of that
+ * is done. Not for ever, for others may go on making things to reap.
+ */
+static bool try_again(struct thread *t, status_t why)
+{
+	if (why != ERR_NO_MEMORY || !reap_pending() || t->starved == STARVED_MAX)
+		return false;
+	t->starved++;
+	cpu_work(WORK_REAP | WORK_RESCHED);
+	return true;
 }
 
 static noinline struct regs *exception(struct regs *r)
@@ -86,10 +108,14 @@ static noinline struct regs *exception(struct regs *r)
 		this_cpu()->page_faults++;
 		/* Without PF_USER the processor itself reached for something (a descriptor; under QEMU's TCG also the stack of
 		   an IRET, against SMAP): mapping the page would not help, the fault would come again for ever. */
-		if ((r->error & PF_RESERVED) || !(r->error & PF_USER) || vmem_fault(t->process->vmem, address, fault_access(r->error)) < 0)
-			user_exception(t, address);
-		else if (likely(!this_cpu()->work))
+		status_t st = (r->error & PF_RESERVED) || !(r->error & PF_USER) ? ERR_FAULT : vmem_fault(t->process->vmem, address, fault_access(r->error));
+		if (unlikely(st < 0)) {
+			if (!try_again(t, st))
+				user_exception(t, address);
+		} else if (likely(!this_cpu()->work)) {
+			t->starved = 0;
 			return r;
+		}
 	} else if (r->vector == EXC_NM && !t->fpu && fpu_first_use(t) == OK) {
 		;
 	} else {
@@ -103,12 +129,16 @@ struct regs *trap_user(struct regs *r)
 	if (unlikely(r->vector < 32))
 		return exception(r);
 	interrupt(r->vector);
+	if (unlikely(r->vector == VECTOR_RESCHED) && (current_thread()->special & SPECIAL_ATTEND))
+		thread_attend(current_thread());
 	return kernel_leave();
 }
 
 void trap_kernel(struct regs *r)
 {
 	if (r->vector >= 32) {
+		if (this_cpu()->out)
+			cpu_out(false);         /* it was idle; the idle loop says so again */
 		interrupt(r->vector);
 		return;
 	}
@@ -159,7 +189,7 @@ struct regs *trap_paranoid(struct regs *r, uint64_t interrupted_gs)
 	return kernel_leave();
 }
 
-/* No native call has this number: with an upcall it would be the personality's; now it is an error. */
+/* No native call has this number, and the thread has no upcall, or is in its handler. */
 status_t syscall_foreign(struct thread *t)
 {
 	(void)t;

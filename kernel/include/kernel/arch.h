@@ -42,10 +42,13 @@ enum {
 /* This CPU's local APIC, xAPIC or x2APIC (x2APIC if firmware left it on or CPUID has it and the machine has IDs > 254). Masks the 8259s. Calibrates the timer. */
 void apic_init(void);
 uint32_t apic_id(void);
+bool apic_reaches(uint32_t id);             /* xAPIC has no way to IDs above 254 */
 void apic_eoi(void);
 /* One-shot: VECTOR_TIMER at clock_ns() >= deadline_ns (TSC-deadline where CPUID has it); FOREVER stops it. In the past: at once. */
 void apic_timer(uint64_t deadline_ns);
 void apic_ipi(uint32_t target_apic_id, uint8_t vector);
+void apic_init_cpu(uint32_t target_apic_id);    /* INIT: it stops and waits for STARTUP, at 4 KiB * page */
+void apic_startup_cpu(uint32_t target_apic_id, uint8_t page);
 void apic_broadcast_nmi(void);              /* panic: stop the others */
 
 struct irq_pin { uint32_t gsi; bool level, active_low; };

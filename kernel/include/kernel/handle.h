@@ -42,7 +42,8 @@ bool table_close_some(struct table *t);     /* closes up to 32 handles; true: no
 
 /* Takes a reference of its own. ERR_LIMIT, ERR_NO_MEMORY. */
 must_use status_t handle_install(struct table *t, struct object *o, uint32_t rights, uint32_t tag, handle_t *h);
-must_use status_t handle_install_at(struct table *t, uint32_t slot, struct object *o, uint32_t rights, uint32_t tag);
+/* generation 0: the slot's next one; else a fresh table's. ERR_EXISTS. */
+must_use status_t handle_install_at(struct table *t, uint32_t slot, uint32_t generation, struct object *o, uint32_t rights, uint32_t tag);
 must_use status_t handle_close(struct table *t, handle_t h);
 struct handle_entry *handle_slot(struct table *t, uint32_t slot);   /* NULL: beyond the chunks */
 /* Keeps a mispredicted bounds check from reading beyond the table (Spectre v1). */

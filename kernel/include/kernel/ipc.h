@@ -23,7 +23,8 @@ struct port;
 struct session;
 struct vmem;
 
-enum command_state { CMD_IDLE, CMD_QUEUED, CMD_ACCEPTED, CMD_DONE /* submitted, answered, not yet told */ };
+enum command_state { CMD_IDLE, CMD_QUEUED, CMD_ACCEPTED, CMD_DONE /* submitted, answered, not yet told */,
+	CMD_MOVING /* between two Ports, by forward */ };
 #define BEFORE_MAX 4
 enum command_cancel { CANCEL_NONE, CANCEL_QUEUED /* in port->cancels */, CANCEL_TOLD };
 
@@ -158,9 +159,9 @@ struct command *command_none(void);     /* one that never is anybody's */
 /* The accepted command of this id, if the current process serves it, with its Port locked; NULL: no such. */
 struct command *command_lock(cmd_id_t id);
 /* The caller stops waiting (deadline, death): a queued command is withdrawn, an accepted one detached. */
-void command_withdraw(struct thread *caller, status_t why);
+bool command_withdraw(struct thread *caller, status_t why);     /* false: it was answered meanwhile */
 /* The same on purpose, but an accepted one is only asked for: its server answers. */
-void command_interrupt(struct thread *caller);
+bool command_interrupt(struct thread *caller);
 /* The process is dead: what it had accepted goes back to be delivered again, what it had submitted is withdrawn. A
    bounded piece; true: none left. */
 bool command_bury_some(struct process *dead);
@@ -195,7 +196,7 @@ must_use status_t port_send(struct port *p, struct command *c, bool direct);
 struct port *port_create(uint32_t flags, struct budget *payer, status_t *why);
 void port_last_handle(struct object *o);
 bool port_destroy(struct object *o);
-void port_waiter_remove(struct thread *t, status_t why);    /* accept broken off: deadline, death */
+bool port_waiter_remove(struct thread *t, status_t why);    /* accept broken off: deadline, death. False: it was given something */
 unsigned port_requeue_locked(struct port *p, struct command *c); /* redelivery: before all that was never accepted; steps taken */
 void port_suspect_locked(struct port *p, struct command *c);  /* NULL: none any more */
 /* The first to accept after another process did will hear RECOVERED. */

@@ -11,12 +11,26 @@
 /* One per usable page frame, in a sparse array indexed by frame number. 16 bytes. */
 struct page {
 	uint32_t next, prev;            /* free lists, in frame numbers */
-	uint32_t refs;                  /* used pages: sharers (copy-on-write) */
+	uint32_t refs;                  /* used pages: Frames that hold it beside the first (copy-on-write); atomic */
 	uint8_t  order;                 /* head of a free block: its order */
 	uint8_t  free;                  /* 1: head of a free block */
 	uint16_t reserved;
 };
 #define PAGE_ARRAY ((struct page *)0xffffc00000000000ull)
+
+/* Who holds a page alone may write to it. */
+always_inline bool page_shared(uint64_t phys) { return __atomic_load_n(&PAGE_ARRAY[phys / PAGE_SIZE].refs, __ATOMIC_ACQUIRE); }
+always_inline void page_share(uint64_t phys)  { __atomic_fetch_add(&PAGE_ARRAY[phys / PAGE_SIZE].refs, 1, __ATOMIC_ACQ_REL); }
+/* One that holds it less. True: that was the last, and has to free it. */
+always_inline bool page_unshare(uint64_t phys)
+{
+	uint32_t *refs = &PAGE_ARRAY[phys / PAGE_SIZE].refs;
+	if (!page_shared(phys) || __atomic_fetch_sub(refs, 1, __ATOMIC_ACQ_REL) == 0) {
+		*refs = 0;
+		return true;
+	}
+	return false;
+}
 
 struct budget;
 

@@ -19,6 +19,7 @@ struct notify {
 	bool            queued;         /* in port->events (port.lock) */
 	struct list     in_port;
 	struct list     bindings;       /* of struct binding */
+	struct spinlock bind_lock;      /* making and unmaking bindings; before all others */
 };
 
 struct binding {
@@ -26,6 +27,7 @@ struct binding {
 	struct object  *source;         /* counted; NULL: a timer */
 	struct watchers *watchers;      /* the source's list that we are in */
 	uint8_t         bit;
+	uint32_t        seq;            /* of the source's event that it heard of last; watchers->lock */
 	struct list     in_notify, in_source;
 	struct timer    timer;
 	uint64_t        period;
@@ -33,7 +35,7 @@ struct binding {
 };
 
 /* A list of bindings at a source, e.g. those who wait for a process's end. */
-struct watchers { struct spinlock lock; struct list list; bool fired; };
+struct watchers { struct spinlock lock; struct list list; bool fired; uint32_t seq; };
 void watchers_init(struct watchers *w);
 void watchers_fire(struct watchers *w, bool last);  /* last: stays fired; late binders are signalled at once */
 

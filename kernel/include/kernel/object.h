@@ -18,6 +18,8 @@ struct budget;
 struct object {
 	uint32_t       magic;       /* OBJECT_MAGIC ^ type */
 	uint8_t        type;        /* enum object_type; fixed */
+	bool           dropped;     /* in the reaper's list (its lock) */
+	bool           revived;     /* counted again since it came there */
 	uint32_t       refs;        /* (f) atomic */
 	uint32_t       handles;     /* atomic */
 	uint64_t       id;          /* unique for ever; fixed */
@@ -31,7 +33,11 @@ struct object {
 struct object *object_create(enum object_type type, size_t size, struct budget *payer, status_t *why);
 void object_put_slow(struct object *o);
 
-always_inline void object_get(struct object *o) { __atomic_fetch_add(&o->refs, 1, __ATOMIC_RELAXED); }
+always_inline void object_get(struct object *o)
+{
+	if (unlikely(__atomic_fetch_add(&o->refs, 1, __ATOMIC_RELAXED) == 0))
+		o->revived = true;      /* found in a table while its last handle went */
+}
 /* For lists that count nothing: false when the object is already on its way out. */
 always_inline bool object_try_get(struct object *o)
 {
@@ -61,7 +67,7 @@ struct object_ops {
 extern const struct object_ops object_ops[OBJ_TYPES];
 
 /* ---- reaper: destroys what nobody refers to any more, piece by piece ---- */
-void reap_some(void);           /* one bounded piece; called when leaving the kernel and when idle */
+bool reap_some(void);           /* one bounded piece; called when leaving the kernel and when idle. False: another CPU is at it */
 /*
  * Objects, dying processes and dead Ports that wait for it, by weight; atomic. What holds next to nothing, a Session, waits until
  * there are many, or nothing else is to be done.

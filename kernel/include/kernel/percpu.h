@@ -52,8 +52,10 @@ struct percpu {
 	struct spinlock timer_lock;
 	struct timer  *timers;
 	uint64_t       timer_set, timer_set_tsc;        /* deadline the hardware is armed for, in ns and as the TSC will be then */
-	/* quiescence: counts kernel exits; object.h */
+	struct timer  *firing;          /* under timer_lock: its function runs */
+	/* quiescence (smp.h): exits from the kernel counted */
 	uint64_t       epoch;
+	bool           out;
 	/* page cache */
 	uint32_t       n_cached;
 	uint64_t       cached[64];
@@ -85,6 +87,10 @@ always_inline void way_taken(enum way way)
 #else
 	(void)way;
 #endif
+}
+always_inline void cpu_left(void)
+{
+	__atomic_fetch_add(&this_cpu()->epoch, 1, __ATOMIC_SEQ_CST);
 }
 always_inline void cpu_work(uint32_t bits)
 {

@@ -17,11 +17,14 @@
 #include <kernel/vmem.h>
 
 enum thread_state { THREAD_READY, THREAD_RUNNING, THREAD_BLOCKED, THREAD_DEAD };
-enum wait_kind { WAIT_NONE, WAIT_SLEEP, WAIT_CALL, WAIT_ACCEPT, WAIT_SOCKET };
+enum wait_kind { WAIT_NONE, WAIT_SLEEP, WAIT_CALL, WAIT_ACCEPT, WAIT_SOCKET, WAIT_START, WAIT_SUSPENDED, WAIT_FUTEX };
 
-#define REGS_SYSCALL 0x100          /* regs.vector: entered by SYSCALL, leave by SYSRET */
+#define REGS_SYSCALL 0x100          /* regs.vector: leave by SYSRET; so always, but after an exception or interrupt until IRET */
+#define QUEUE_NONE   0xff
 
 #define THREAD_PATH 96
+
+struct futex_key { uint64_t object, offset; };      /* id of a Vmem or Frame, bytes */
 
 /* entry.S and fastpath.S know the fields marked (f). */
 struct thread {
@@ -34,17 +37,18 @@ struct thread {
 	uint64_t        fs_base, gs_base;       /* (f) */
 	struct port    *wait_port;      /* (f) where it accepts, or did last; borrowed only while WAIT_ACCEPT, as the Port lists it */
 	struct list     run;            /* (f) run queue; while in accept: port->waiters */
-	uint8_t         state;          /* (f) run queue lock */
-	uint8_t         wait;           /* (f) enum wait_kind; lock of what it waits in */
-	bool            waited;         /* (f) ever, in accept with nothing to accept; written by one store with the two before it */
-	uint8_t         spare;          /* (f) */
+	uint8_t         state;          /* (f) see docs/smp.md for who may change it */
+	uint8_t         wait;           /* (f) enum wait_kind; lock of what it waits in; SLEEP, START, SUSPENDED: thread_claim */
+	bool            stranger;       /* (f) WAIT_ACCEPT: in port->strangers; port.lock */
+	bool            on_cpu;         /* (f) a CPU has it as current, or has not saved all of it yet */
+	uint8_t         special;        /* (f) enum thread_special: not for the short path; atomic */
+	bool            dying;
 	uint8_t         priority;       /* (f) effective */
 	uint8_t         base_priority;  /* (f) */
-	uint8_t         special;        /* (f) enum thread_special: not for the short path */
-	bool            dying;
-	bool            stranger;       /* WAIT_ACCEPT: in port->strangers; port.lock */
+	bool            waited;         /* (f) ever, in accept with nothing to accept */
+	uint8_t         queue;          /* in the run queue of `cpu`, under this priority; else QUEUE_NONE; its lock */
 	uint32_t        steps;          /* (f) calls since it accepted last */
-	uint32_t        cpu;            /* whose run queue */
+	uint32_t        cpu;            /* whose run queue; else where it ran last */
 	void           *fpu;            /* XSAVE area, NULL until first use; owned */
 	struct object   obj;
 	struct list     in_process;     /* process->threads */
@@ -55,9 +59,25 @@ struct thread {
 	struct watchers watchers;
 	struct socket  *wait_socket;    /* counted; waits in it, or was woken and has not begun its call again (socket.h) */
 	struct list     wait_node;      /* its place there */
+	struct futex_key futex;         /* WAIT_FUTEX: where; lock of the bucket */
+	uint16_t        futex_bucket;
+	bool            futex_lead;     /* wait_node is the head of those who wait there, too */
+	uint64_t        affinity;       /* bit per CPU that it may run on */
 	char            short_path[THREAD_PATH];        /* of its call under way; longer ones are allocated */
+	struct upcall_record *upcall;   /* (f) in upcall_frame, through the kernel's mapping; NULL: none */
+	uint64_t        upcall_entry, upcall_stack;     /* (f) the latter is also the record's address in the process */
+	struct vmem    *building;       /* vmem_clone: counted; the copy, so far */
+	uint64_t        upcall_event;
+	struct frame   *upcall_frame;   /* counted */
+	uint32_t        suspends;       /* it may not run while this is not 0; atomic */
+	uint32_t        starved;        /* page faults in a row for which there was no memory yet (trap.c) */
+	bool            told;           /* thread_interrupt: its upcall is to hear of it; atomic */
 };
-enum thread_special { SPECIAL_FPU = 1, SPECIAL_DEADLINE = 2, SPECIAL_NO_COMMAND = 4, SPECIAL_INTERRUPTED = 8 };
+enum thread_special { SPECIAL_ATTEND = 1 /* upcall.h */, SPECIAL_KEEP = 16 /* its vector state outlives native calls */, SPECIAL_FPU = 64, SPECIAL_DEADLINE = 2, SPECIAL_NO_COMMAND = 4, SPECIAL_INTERRUPTED = 8, SPECIAL_PINNED = 128,
+	SPECIAL_FINE = SPECIAL_FPU | SPECIAL_PINNED /* not for all of it */ };
+always_inline void thread_special_on(struct thread *t, uint8_t bit)  { __atomic_fetch_or(&t->special, bit, __ATOMIC_SEQ_CST); }
+/* True: it was on. */
+always_inline bool thread_special_off(struct thread *t, uint8_t bit) { return __atomic_fetch_and(&t->special, (uint8_t)~bit, __ATOMIC_SEQ_CST) & bit; }
 
 struct process {
 	struct object     obj;
@@ -95,11 +115,12 @@ struct process {
 	bool              buried;       /* all it had accepted is queued again, all it sent withdrawn or late */
 	struct list       all;          /* list of processes */
 	struct process   *reap_next;    /* dying list */
+	bool              building, early;      /* who makes it is at it; to be torn down after that: it was asked for meanwhile */
 	struct watchers   watchers;
 };
 
-/* table: NULL for a fresh one. */
-struct process *process_create(const char *name, struct budget *b, struct namespace *ns, struct table *table, uint32_t priority, uint32_t level, status_t *why);
+/* table, vm: NULL for a fresh one. */
+struct process *process_create(const char *name, struct budget *b, struct namespace *ns, struct table *table, struct vmem *vm, uint32_t priority, uint32_t level, status_t *why);
 bool process_destroy(struct object *o);
 bool process_uses_table(const struct table *table);
 /* Starts the end of a process; the reaper finishes it. Idempotent. */
@@ -114,11 +135,25 @@ always_inline struct command *thread_in_hand(const struct thread *t)
 	struct command *c = t->serving;
 	return c->state == CMD_ACCEPTED && c->server == t->process ? c : NULL;
 }
+/* t leaves the waiters of a Port, which is locked; who does that wakes it. */
+always_inline void waiter_off_locked(struct thread *t)
+{
+	list_remove(&t->run);
+	t->wait = WAIT_NONE;
+}
+status_t thread_find(handle_t h, struct thread **t);        /* by a handle of the current process with RIGHT_MANAGE */
 struct thread *thread_create(struct process *p, uint64_t entry, uint64_t stack, uint64_t arg, uint32_t priority, status_t *why);
 bool thread_destroy(struct object *o);
 void thread_start(struct thread *t);
-void thread_die(struct thread *t);          /* leaves whatever it waits in; never runs again */
+/* Reaper: it leaves whatever it waits in and never runs again. False: a CPU still has it, or is waking it; once more later. */
+must_use bool thread_die(struct thread *t);
 void thread_timeout(struct timer *t);
+/* A wait with no list: whoever claims it wakes. */
+bool thread_claim(struct thread *t, enum wait_kind wait);
+/* A reason to end its wait still holds: ERR_TIMED_OUT only if its present deadline has come. */
+bool thread_wait_over(const struct thread *t, status_t why);
+/* SPECIAL_INTERRUPTED is on: if it waits, and no CPU has it any more, its wait ends. */
+void thread_interrupt(struct thread *t);
 
 extern struct list process_list;            /* by pid; process_list_lock */
 extern struct spinlock process_list_lock;
@@ -128,3 +163,4 @@ struct process *process_find(uint64_t pid); /* counted, or NULL */
 void first_process_start(const struct boot_info *boot);
 void first_process_again(struct process *ended);
 void process_teardown_queue(struct process *p);
+void process_built(struct process *p);      /* by who created it, when that is through with it */

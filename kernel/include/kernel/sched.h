@@ -17,15 +17,19 @@ void sched_unblock_current(void);       /* it was not sent after all */
 void sched_wake(struct thread *t);
 /* The same, and it runs next on this CPU if the current thread blocks (direct switch of a call). */
 void sched_wake_direct(struct thread *t);
-void sched_remove(struct thread *t);     /* a ready thread leaves its run queue for good */
+must_use bool sched_remove(struct thread *t);    /* a ready thread leaves its run queue for good. False: it is in none */
+void sched_replace(struct thread *t);    /* its affinity has changed */
 void sched_set_priority(struct thread *t, uint32_t priority);
 void sched_drop_priority(void);         /* the current thread falls back to its own */
 void sched_yield_current(void);
+void sched_charge_all(void);            /* who runs for long on other CPUs is charged now. No borrowed pointer is held, no lock */
 /* The current thread t has just been put where it waits: the registers to continue with. */
 struct regs *sched_next(struct thread *t);
 void sched_timer_interrupt(void);
+struct regs *syscall_finish(status_t status);      /* the end of a system call; as kernel_leave */
 struct regs *kernel_leave(void);          /* the registers to continue with, of whoever runs next */
 void sched_timer_at_latest(uint64_t ns);  /* the hardware timer fires by then */
+void sched_idle(bool about_to_halt);     /* runs what there is to run, and returns if there is nothing */
 void sched_idle_timer(void);            /* nobody runs: the hardware timer is set for the next deadline */
 /* Long kernel work asks here between pieces, holding no lock: true = stop, keep progress, restart. */
 bool sched_preempt_point(void);

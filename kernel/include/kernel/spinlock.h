@@ -1,6 +1,6 @@
 /*
  * spinlock: short exclusion between CPUs. Interrupts are off in the whole kernel, so a lock
- * only ever waits for another CPU; while it waits it answers TLB shootdowns (cpu_relax_shootdown).
+ * only ever waits for another CPU; while it waits it answers TLB shootdowns (cpu_relax).
  * The order of locks is in docs/invariants.md.
  */
 #pragma once

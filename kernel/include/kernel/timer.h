@@ -15,6 +15,7 @@ struct timer {
 };
 
 void timer_arm(struct timer *t, uint64_t deadline);     /* re-arms; FOREVER disarms */
-void timer_disarm(struct timer *t);
+void timer_disarm(struct timer *t);                     /* it may just be firing on another CPU */
+void timer_cancel(struct timer *t);                     /* when this returns it is not. No lock held that its function takes */
 void timer_expire(uint64_t now);                        /* fires what is due on this CPU */
 uint64_t timer_next(void);                              /* this CPU's earliest deadline, or FOREVER */

@@ -22,6 +22,8 @@ struct frame {
 	uint64_t       *root;
 	uint32_t        array_len;
 	uint8_t         height;
+	bool            shared;         /* some of its pages are, or were, another Frame's too */
+	bool            resizing;       /* one CPU at a time; atomic */
 	uint64_t        cut_end;        /* a shrink under way: pages from n_pages up to here may still be present */
 	uint64_t        destroy_next;   /* progress of teardown */
 	struct spinlock maps_lock;      /* covers maps */
@@ -34,7 +36,8 @@ struct mapping {
 	struct frame *frame;            /* counted */
 	uint64_t      offset;           /* bytes into frame */
 	uint32_t      prot;             /* PROT_* */
-	uint32_t      max_prot;         /* what the handle allowed: vmem_protect stays within */
+	uint16_t      max_prot;         /* what the handle allowed: vmem_protect stays within */
+	uint16_t      inherit;          /* MAP_SHARE, MAP_DROP: what a clone of the Vmem has here; 0: a copy */
 	struct vmem  *vmem;             /* borrowed: the owner */
 	struct list   in_frame;         /* frame->maps */
 };
@@ -57,7 +60,15 @@ struct vmem {
 struct frame *frame_create(uint64_t size, uint32_t flags, struct budget *payer, status_t *why);
 struct frame *frame_create_phys(uint64_t phys, uint64_t size, int cache, struct budget *payer, status_t *why);
 /* The page at `index`, allocated and zeroed if need be. ERR_FAULT: beyond the end. frame.lock not held. */
-must_use status_t frame_page(struct frame *f, uint64_t index, uint64_t *phys);
+must_use status_t frame_page(struct frame *f, uint64_t index, bool write, uint64_t *phys);
+#define STATUS_SHARED (INT64_MIN + 4)   /* frame_page, to write: frame_break first, with no Vmem locked */
+/* The page becomes the Frame's own. ERR_NO_MEMORY. */
+must_use status_t frame_break(struct frame *f, uint64_t index);
+/*
+ * Pages [at, at + n) of `to`, which has none there, become those of `from`, to be copied when either is written to; at most 64 in one
+ * go: *done says how many were seen to.
+ */
+must_use status_t frame_share(struct frame *from, uint64_t first, struct frame *to, uint64_t at, uint64_t n, uint64_t *done);
 uint64_t frame_peek(struct frame *f, uint64_t index);       /* 0: not present */
 /* Gives back pages [first, first + n); bounded: *done says how many indexes were handled. */
 void frame_drop_pages(struct frame *f, uint64_t first, uint64_t n, uint64_t *done);
@@ -77,18 +88,20 @@ must_use status_t vmem_fault(struct vmem *vm, uint64_t va, uint32_t access);
 must_use status_t vmem_resolve(struct vmem *vm, uint64_t va, uint32_t access, uint64_t *phys);
 uint32_t prot_of_rights(uint32_t rights);     /* RIGHT_READ... -> PROT_READ... */
 bool vmem_destroy(struct object *o);
+struct thread;
+void vmem_building_drop(struct thread *t);      /* a clone that it has not finished */
 /* Frees page tables that unmapping left empty. Not urgent: while idle, and before kstat counts. False: none to do. */
 bool vmem_trim_some(void);
 void vmem_trim_cancel(struct vmem *vm);         /* it is about to go as a whole */
-/* Called by frame code: takes the translation of `index` of f away where it points at phys. */
-void vmem_zap(struct frame *f, uint64_t index, uint64_t phys);
+/* Called by frame code: the translations of n pages of f from `index` on, where they point at phys[], go, or cannot be written through. */
+void vmem_zap(struct frame *f, uint64_t index, const uint64_t *phys, uint64_t n, bool gone);
 
-/* ---- arch/x86_64/paging.c ---- */
+/* ---- arch/x86_64/paging.c, smp.c ---- */
 uint64_t paging_kernel_root(void);           /* tables without a user half */
 must_use status_t pt_create(struct vmem *vm);
 must_use status_t pt_map(struct vmem *vm, uint64_t va, uint64_t phys, uint32_t prot, int cache);
 uint64_t pt_unmap(struct vmem *vm, uint64_t va);            /* physical address it had, or 0; caller flushes */
-void pt_protect(struct vmem *vm, uint64_t va, uint32_t prot);
+void pt_write_protect(struct vmem *vm, uint64_t va);
 /* Ordinary memory that is entered with that access: its page's address; else 0. va below USER_TOP. */
 uint64_t pt_peek(struct vmem *vm, uint64_t va, uint32_t access);
 uint64_t pt_lookup(struct vmem *vm, uint64_t va);           /* physical address or 0 */
@@ -97,3 +110,4 @@ void pt_trim(struct vmem *vm, bool (*wanted)(struct vmem *vm, uint64_t va, uint6
 bool pt_destroy_some(struct vmem *vm);                      /* frees tables; true: all gone */
 /* Every CPU that may hold [va, va + size) of vm forgets it before this returns. vm.lock held. */
 void tlb_flush(struct vmem *vm, uint64_t va, uint64_t size);
+void tlb_leave(struct vmem *vm);        /* nobody runs in it any more, and no CPU has its tables loaded when this returns */

@@ -27,6 +27,8 @@ enum { BIT_WAKE = 0 };
 status_t raw_calls0(handle_t session, uint64_t n, uint32_t op);
 status_t raw_calls6(handle_t session, uint64_t n, uint32_t op, uint64_t w[6]);
 status_t raw_calls_zero(handle_t session, uint64_t n, uint32_t op);
+void raw_foreign(uint64_t n);
+void raw_handler(void);
 status_t raw_submits(handle_t session, uint64_t n, uint32_t op, handle_t port);
 status_t raw_wait(handle_t port, const bool *stop);
 status_t raw_serve(handle_t port, cmd_id_t first);
@@ -245,6 +247,63 @@ static void run_calls6(struct ctx *c, uint64_t n)
 }
 
 /* Sent from a Port of one's own, where the completion arrives. */
+static volatile uint32_t turn;
+
+/* Waits until it is `mine`, and passes it on; n times. */
+static void pass(uint32_t mine, uint64_t n)
+{
+	uint32_t woken;
+	for (uint64_t i = 0; i < n && !threads_stop; i++) {
+		while (turn != mine && !threads_stop)
+			(void)futex_wait((uint64_t)&turn, 1 - mine, 0, FOREVER);
+		turn = 1 - mine;
+		(void)futex_wake((uint64_t)&turn, 1, 0, &woken);
+	}
+}
+
+static void pass_back(struct ctx *c)
+{
+	(void)c;
+	pass(1, UINT64_MAX);
+	thread_exit();
+}
+
+static void run_futex(struct ctx *c, uint64_t n)
+{
+	(void)c;
+	pass(0, n);
+}
+
+static uint8_t clone_stack[4096] aligned(16);
+
+static void clone_main(void)
+{
+	process_exit(0);
+}
+
+static void run_clone(struct ctx *c, uint64_t n)
+{
+	(void)c;
+	for (uint64_t i = 0; i < n; i++) {
+		struct exec_args a = { .name = "clone", .entry = (uint64_t)clone_main, .stack = (uint64_t)clone_stack + sizeof(clone_stack) - 16,
+			.priority = PRIORITY_NORMAL, .level = 100 };
+		handle_t process;
+		uint64_t pid;
+		struct process_info info;
+		MUST(vmem_clone(0, &a.vmem));
+		MUST(process_exec(&a, &process, &pid));
+		MUST(process_wait(process, FOREVER, &info));
+		handle_close(process);
+		handle_close(a.vmem);
+	}
+}
+
+static void run_foreign(struct ctx *c, uint64_t n)
+{
+	(void)c;
+	raw_foreign(n);
+}
+
 static void run_submit(struct ctx *c, uint64_t n)
 {
 	MUST(raw_submits(c->session, n, 1, c->own_port));
@@ -534,6 +593,35 @@ static void scheduling(void)
 	other_side_end(&c);
 }
 
+static void futexes(void)
+{
+	uint32_t woken;
+	threads_stop = false;
+	turn = 0;
+	handle_t other = thread_start(pass_back, NULL, PRIORITY_NORMAL);
+	measure("futex", run_futex, NULL);
+	threads_stop = true;
+	(void)futex_wake((uint64_t)&turn, 1, 0, &woken);
+	thread_yield();
+	handle_close(other);
+}
+
+static void foreign(void)
+{
+	handle_t frame;
+	uint64_t va = 0;
+
+	MUST(frame_create(2 * PAGE_SIZE, FRAME_CONTIGUOUS, &frame));
+	MUST(vmem_map(0, frame, 0, 0, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE, &va));
+	struct upcall u = { .frame = frame, .offset = PAGE_SIZE, .record = va + PAGE_SIZE, .entry = (uint64_t)raw_handler, .event = (uint64_t)raw_handler };
+	MUST(thread_upcall(&u));
+	measure("foreign", run_foreign, NULL);
+	u = (struct upcall){ 0 };
+	MUST(thread_upcall(&u));
+	MUST(vmem_unmap(0, va, 2 * PAGE_SIZE));
+	handle_close(frame);
+}
+
 static void memory_and_programs(void)
 {
 	struct ctx c = { 0 };
@@ -544,6 +632,11 @@ static void memory_and_programs(void)
 	MUST(file_open(NOTHING_URI, OPEN_READ, &file));
 	MUST(file_map(file, &c.image, &c.image_size));
 	file_close(file);
+	uint64_t va = 0;
+	MUST(vmem_map(0, 0, 0, 0, 1 * MiB, PROT_READ | PROT_WRITE, &va));
+	memset((void *)va, 1, 1 * MiB);
+	measure_rounds("clone", run_clone, &c, ROUNDS / 10);
+	MUST(vmem_unmap(0, va, 1 * MiB));
 	measure_rounds("execute", run_spawn, &c, ROUNDS / 10);
 	measure_rounds("execute-uri", run_spawn_uri, &c, ROUNDS / 10);
 	handle_close(c.image);
@@ -608,6 +701,8 @@ int main(int argc, char **argv)
 	forwarding();
 	scheduling();
 	interrupts();
+	futexes();
+	foreign();
 	memory_and_programs();
 	files();
 	vector_calls();

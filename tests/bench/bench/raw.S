@@ -103,6 +103,48 @@ raw_calls6:
 2:	add	$32, %rsp
 	restore
 
+/* void raw_foreign(uint64_t n): n system calls of another system. */
+	.section .text.raw_foreign, "ax"
+	.globl	raw_foreign
+	.hidden	raw_foreign
+raw_foreign:
+1:	mov	$39, %eax
+	syscall
+	dec	%rdi
+	jnz	1b
+	ret
+
+/* Their handler: what a C one must have kept for it, and nothing to do. RSP = the record (abi/upcall.h). */
+	.section .text.raw_handler, "ax"
+	.globl	raw_handler
+	.hidden	raw_handler
+raw_handler:
+	push	%r9
+	push	%r8
+	push	%r10
+	push	%rdx
+	push	%rsi
+	push	%rdi
+	mov	%rax, %rdi
+	mov	%rsp, %rsi
+	call	2f
+	pop	%rdi
+	pop	%rsi
+	pop	%rdx
+	pop	%r10
+	pop	%r8
+	pop	%r9
+	mov	%rsp, %r11
+	mov	(%r11), %rcx
+	mov	16(%r11), %rsp
+	movl	$0, 24(%r11)
+	cmpl	$0, 28(%r11)
+	jne	3f
+	jmp	*%rcx
+2:	mov	$1, %eax
+	ret
+3:	ud2
+
 /* status_t raw_submits(handle_t session, uint64_t n, uint32_t op, handle_t port): n times submit, and accept at `port`. */
 	.section .text.raw_submits, "ax"
 	.globl	raw_submits

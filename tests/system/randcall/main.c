@@ -29,7 +29,7 @@ void ipc_raw(struct ipc_regs *r);
 
 /* Types of handles, as the table's names of arguments and results tell. 0: any. */
 static const struct { const char *name; uint8_t type; } handle_names[] = {
-	{ "process", 1 }, { "thread", 2 }, { "vmem", 3 }, { "frame", 4 }, { "port", 5 }, { "session", 6 }, { "ns", 7 }, { "notify", 8 }, { "irq", 9 }, { "object", 9 },
+	{ "process", 1 }, { "thread", 2 }, { "vmem", 3 }, { "clone", 3 }, { "frame", 4 }, { "port", 5 }, { "session", 6 }, { "ns", 7 }, { "notify", 8 }, { "irq", 9 }, { "object", 9 },
 	{ "ports", 10 }, { "resource", 11 }, { "slice", 11 }, { "budget", 12 }, { "parent", 12 }, { "table", 13 }, { "shelf", 14 }, { "socket", 15 },
 	{ "connection", 15 }, { "a", 15 }, { "b", 15 },
 };
@@ -37,7 +37,7 @@ enum { TYPES = 16 };
 
 /*
  * What the other arguments are, by their names: l length, a address in the arena, s size in pages, f small flags, d deadline, t entry of
- * a thread, k its stack. u text of a URI or a name, L its length, p pointer, H pointer to handles, e struct exec_args, c command, n number.
+ * a thread, k its stack, U struct upcall. u text of a URI or a name, L its length, p pointer, H pointer to handles, e struct exec_args, c command, n number.
  */
 static const struct { const char *name; char kind; } value_names[] = {
 	{ "len", 'l' }, { "deadline", 'd' }, { "va", 'a' }, { "value", 'a' }, { "sum", 'p' }, { "size", 's' }, { "entry", 't' }, { "stack", 'k' }, { "prot", 'f' }, { "flags", 'f' },
@@ -55,7 +55,8 @@ static volatile uint64_t commands[4];               /* ids of accepted commands 
 static volatile uint64_t *done;                     /* calls so far: the parent's page */
 static uint64_t edge, read_only;
 static bool traced;
-static handle_t port, code;
+static handle_t port, code, record_frame;
+static uint64_t record;                             /* of upcalls */
 
 static uint64_t clock_value(void)
 {
@@ -87,6 +88,8 @@ static struct argument argument_of(const char *name, size_t n, const char *type,
 		return (struct argument){ 'u', 0 };
 	if (array && word_is(name, n, "handles"))
 		return (struct argument){ 'H', 0 };
+	if (word_is(type, type_n, "upcall"))
+		return (struct argument){ 'U', 0 };
 	if (word_is(type, type_n, "exec_args"))
 		return (struct argument){ 'e', 0 };
 	if (array || !(word_is(type, type_n, "u32") || word_is(type, type_n, "u64") || word_is(type, type_n, "i64")))
@@ -147,6 +150,23 @@ static uint64_t pointer(struct random *r)
 	}
 }
 
+static void end_at_once(void)
+{
+	process_exit(0);
+}
+
+/* The way back from a foreign call, abi/upcall.h. */
+asm(".pushsection .text.foreign_entry, \"ax\"\nforeign_entry:\n\tmov %rsp, %r11\n\tmov (%r11), %rcx\n\tmov 16(%r11), %rsp\n"
+	"\tmovl $0, 24(%r11)\n\tmovl $0, 28(%r11)\n\tjmp *%rcx\n\t.popsection");
+void foreign_entry(void);
+
+/* An exception is the end; what was interrupted goes on. RDI = the record; its first frame's reason. */
+__attribute__((naked)) static void foreign_event(void)
+{
+	asm volatile("cmpq %0, %c1(%%rdi)\n\tje 1f\n\tmov %2, %%eax\n\tsyscall\n1:\txor %%edi, %%edi\n\tmov %3, %%eax\n\tsyscall\n\tud2"
+		:: "i"(UPCALL_EXCEPTION), "i"(offsetof(struct upcall_record, frame[0].reason)), "i"(SYS_upcall_return), "i"(SYS_process_exit));
+}
+
 /* A process that does nothing but end, or is refused: nothing that could run on. */
 static uint64_t exec_arguments(struct random *r)
 {
@@ -160,9 +180,26 @@ static uint64_t exec_arguments(struct random *r)
 		h[i] = (struct exec_handle){ .handle = pool[below(r, POOL)], .rights = (uint32_t)draw(r) };
 	*a = (struct exec_args){ .name = "random", .segments = (uint64_t)s, .n_segments = 2, .handles = (uint64_t)h, .n_handles = (uint32_t)below(r, 5),
 		.entry = ARENA, .stack = s[1].va + PAGE_SIZE, .priority = (uint32_t)below(r, CHILD_PRIORITY + 1) };
+	if (below(r, 4) == 0) {                 /* in a copy of somebody's memory: this program's, as a rule */
+		a->vmem = typed[3][below(r, 4)];
+		a->n_segments = 0;
+		a->entry = (uint64_t)end_at_once;
+		a->stack = (uint64_t)small_stacks[0] + sizeof(small_stacks[0]) - 16;
+		a->flags = (uint32_t)below(r, 2);
+	}
 	if (below(r, 2))
 		scratch[below(r, sizeof(*a))] = (uint8_t)draw(r);
 	return (uint64_t)a;
+}
+
+static uint64_t upcall_arguments(struct random *r)
+{
+	struct upcall *u = (void *)(scratch + 1536);
+	*u = (struct upcall){ .frame = record_frame, .offset = below(r, 4) ? 0 : below(r, 80) * 64, .record = record, .entry = (uint64_t)foreign_entry,
+		.event = (uint64_t)foreign_event };
+	if (below(r, 4) == 0)
+		((uint8_t *)u)[below(r, sizeof(*u))] = (uint8_t)draw(r);
+	return (uint64_t)u;
 }
 
 static size_t text_len;
@@ -219,6 +256,7 @@ static uint64_t argument(struct random *r, char kind, unsigned type)
 	case 'd': return below(r, 2) ? 0 : clock_value() + below(r, 100000);
 	case 'n': return below(r, 4) ? below(r, 70) : draw_awkward(r);
 	case 'e': return exec_arguments(r);
+	case 'U': return upcall_arguments(r);
 	case 'u': return text(r);
 	case 'H': return handles(r);
 	case 't': return (uint64_t)thread_body;
@@ -230,6 +268,7 @@ static uint64_t argument(struct random *r, char kind, unsigned type)
 static bool skip(struct random *r, uint32_t number)
 {
 	switch (number) {
+	case SYS_thread_exit_clear:
 	case SYS_thread_exit:           /* nobody goes on calling: the parent finds out by and by */
 		return below(r, 1000);
 	case SYS_process_exit:
@@ -237,6 +276,8 @@ static bool skip(struct random *r, uint32_t number)
 	case SYS_call_words:
 	case SYS_budget_end:            /* an end, too */
 		return below(r, 200);
+	case SYS_thread_set_regs:
+	case SYS_thread_suspend:        /* it may be the only one that would have gone on */
 	case SYS_process_kill:
 	case SYS_port_attach:           /* whoever serves there now is killed */
 	case SYS_log_write:             /* the log has other readers */
@@ -290,6 +331,8 @@ static bool ipc_arguments(struct random *r, struct ipc_regs *q, uint32_t number)
 		if (number == SYS_return_accept)
 			q->rax |= (uint64_t)any_handle(r, 5) << 32;
 		break;
+	case SYS_upcall_return:
+		return true;
 	default:
 		return false;
 	}
@@ -473,6 +516,8 @@ static int child(uint64_t seed)
 	MUST(notify_port(h, port, 9));
 	MUST(frame_create(8 * PAGE_SIZE, 0, &h));
 	pool[12] = h;
+	MUST(frame_create(PAGE_SIZE, FRAME_CONTIGUOUS, &record_frame));
+	MUST(vmem_map(0, record_frame, 0, 0, PAGE_SIZE, PROT_READ | PROT_WRITE, &record));
 	MUST(thread_create((uint64_t)serve, (uint64_t)stacks[0] + STACK - 8, draw(&r) | 1, CHILD_PRIORITY, &h));
 	pool[13] = h;
 	if (below(&r, 2) && !traced) {

@@ -145,7 +145,7 @@ static void wrong_types(void)
 	static const struct { uint32_t number; enum object_type type; } calls[] = {
 		{ SYS_call_words, OBJ_SESSION }, { SYS_call, OBJ_SESSION }, { SYS_accept, OBJ_PORT }, { SYS_process_kill, OBJ_PROCESS },
 		{ SYS_process_info, OBJ_PROCESS }, { SYS_process_list, OBJ_RESOURCE }, { SYS_process_open, OBJ_RESOURCE },
-		{ SYS_process_namespace, OBJ_PROCESS }, { SYS_process_table, OBJ_PROCESS }, { SYS_thread_set_priority, OBJ_THREAD }, { SYS_vmem_map, OBJ_VMEM },
+		{ SYS_process_namespace, OBJ_PROCESS }, { SYS_process_table, OBJ_PROCESS }, { SYS_thread_set_priority, OBJ_THREAD }, { SYS_thread_set_affinity, OBJ_THREAD }, { SYS_vmem_map, OBJ_VMEM },
 		{ SYS_vmem_unmap, OBJ_VMEM }, { SYS_vmem_protect, OBJ_VMEM }, { SYS_vmem_query, OBJ_VMEM }, { SYS_frame_device, OBJ_RESOURCE },
 		{ SYS_frame_resize, OBJ_FRAME }, { SYS_frame_decommit, OBJ_FRAME }, { SYS_frame_read, OBJ_FRAME }, { SYS_frame_write, OBJ_FRAME },
 		{ SYS_frame_info, OBJ_FRAME }, { SYS_session_create, OBJ_PORT }, { SYS_ns_bind, OBJ_NAMESPACE }, { SYS_ns_unbind, OBJ_NAMESPACE },

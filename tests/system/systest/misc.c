@@ -122,7 +122,7 @@ static void namespaces(void)
 	DONE(handle_close(ns));                         /* its Sessions are still held here */
 	DONE(handle_close(session));
 	struct event ev;
-	DONE(ipc_accept(port, 1, &ev));
+	DONE(ipc_accept(port, now_ns() + 2 * NS_PER_SEC, &ev));
 	EQ(ev.kind, ACCEPT_CLOSE);
 	DONE(ipc_return(ev.cmd, &(struct reply){ .status = OK }));
 	/* A scheme made directly, and its Session closed by the Namespace's end. */

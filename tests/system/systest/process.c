@@ -121,7 +121,7 @@ static void exec_by_hand(void)
 	BAD(args.n_segments = EXEC_SEGMENTS_MAX + 1, ERR_INVALID);
 	BAD(args.n_handles = EXEC_HANDLES_MAX + 1, ERR_INVALID);
 	BAD(args.n_segments = UINT32_MAX, ERR_INVALID);
-	BAD(args.flags = 1, ERR_INVALID);
+	BAD(args.flags = 2, ERR_INVALID);
 	BAD(args.table = 0x7fff0000, ERR_BAD_HANDLE);
 	BAD(args.table = f, ERR_WRONG_TYPE);
 	BAD(args.table = f; args.n_handles = 1, ERR_INVALID);

@@ -6,7 +6,7 @@
 #include "test.h"
 
 enum { OP_HOLD = 1, OP_ECHO, OP_FAULT, OP_FAULT_LATER, OP_SUB, OP_FORWARD, OP_EXIT };
-enum { BADGE = 0xbeef, OTHER = 0xfeed, SHORT_MS = 3, LONG_MS = 2000, ASKS = 12, HOPS = 8, POISON = 3 };
+enum { BADGE = 0xbeef, OTHER = 0xfeed, SHORT_MS = 3, SOON_MS = 300, LONG_MS = 2000, ASKS = 12, HOPS = 8, POISON = 3 };
 
 struct place { handle_t port, session; };
 static struct place a, b;
@@ -475,7 +475,7 @@ static void caller_leaves(void)
 			struct spawn_handle give[] = { { .name = "session", .handle = a.session } };
 			DONE(child_start(&c, "call-and-wait", NULL, give, 1, 0, 0));
 		} else {
-			ask(0, a.session, &(struct msg){ .op = OP_HOLD, .in = "abc", .in_len = 3, .deadline = now_ns() + 20 * NS_PER_MS });
+			ask(0, a.session, &(struct msg){ .op = OP_HOLD, .in = "abc", .in_len = 3, .deadline = now_ns() + SOON_MS * NS_PER_MS });
 		}
 		DONE(next(a.port, &e));
 		cmd_id_t held = e.cmd;
@@ -805,7 +805,7 @@ static void forward_cancelled(void)
 		EQ(nothing(a.port), ERR_TIMED_OUT);
 	}
 	/* The same of a call whose caller has left. */
-	ask(0, a.session, &(struct msg){ .op = 1, .deadline = now_ns() + 15 * NS_PER_MS });
+	ask(0, a.session, &(struct msg){ .op = 1, .deadline = now_ns() + SOON_MS * NS_PER_MS });
 	DONE(next(a.port, &e));
 	held = e.cmd;
 	ask_end(0, ERR_TIMED_OUT);
@@ -910,7 +910,7 @@ static void left_meanwhile(void)
 	place_make(&a, 0, BADGE);
 	obey_start(&c);
 	STILL_FINE();
-	ask(0, a.session, &(struct msg){ .op = OP_HOLD, .deadline = now_ns() + 60 * NS_PER_MS });
+	ask(0, a.session, &(struct msg){ .op = OP_HOLD, .deadline = now_ns() + SOON_MS * NS_PER_MS });
 	ask_op(1, a.session, OP_HOLD, 1);
 	DONE(child_kill(&c));
 	ask_end(0, ERR_TIMED_OUT);

@@ -1,0 +1,308 @@
+/*
+ * smp: what goes wrong only when things happen at the same time: calls between threads on all CPUs, wakes that meet a thread on its
+ * way into a wait, pages that go while another CPU has them, the end of a process that runs everywhere.
+ */
+#include "test.h"
+
+enum { PAIRS = 4, CALLS = 1500, ROUNDS = 400, OP_DOUBLE = 1, OP_QUIT = 2, KILLS = 6, BUSY_MS = 4 };
+
+static uint32_t cpus(void)
+{
+	struct kstat k;
+	return kstat(res_info, &k) == OK ? k.cpus : 1;
+}
+
+/* ---- calls ---- */
+
+static handle_t ports[PAIRS], sessions[PAIRS];
+static uint32_t n_cpus;
+
+static void serve(struct worker *w)
+{
+	handle_t port = ports[(uint64_t)w->arg];
+	struct event e;
+	if (w->value[1])
+		w->result = thread_set_affinity(0, 1ull << w->value[0]);
+	status_t st = ipc_accept(port, FOREVER, &e);
+	while (st == OK && e.op == OP_DOUBLE) {
+		struct reply r = { .w = { 2 * e.w[0], e.w[1] + 1 } };
+		st = ipc_return_accept(e.cmd, &r, port, &e);
+	}
+	w->result = st == OK ? ipc_return(e.cmd, &(struct reply){ .status = OK }) : st;
+}
+
+static void call(struct worker *w)
+{
+	uint64_t pair = (uint64_t)w->arg, me = w->value[2];
+	if (w->value[1] && thread_set_affinity(0, 1ull << w->value[0]) < 0)
+		return;
+	for (uint64_t i = 0; i < CALLS; i++) {
+		uint64_t words[IPC_WORDS] = { i + me, i };
+		status_t st = ipc_call_words(sessions[pair], OP_DOUBLE, words);
+		if (st < 0 || words[0] != 2 * (i + me) || words[1] != i + 1) {
+			w->value[5] = words[0];
+			w->result = st < 0 ? st : 99;
+			return;
+		}
+	}
+	w->result = OK;
+}
+
+static void quit(handle_t session)
+{
+	uint64_t words[IPC_WORDS] = { 0 };
+	(void)ipc_call_words(session, OP_QUIT, words);
+}
+
+/* n clients of as many servers, or all of one Port; bound to CPUs so that some pairs share one and some do not, or free. */
+static void calls(bool one_port, bool bound)
+{
+	struct worker servers[PAIRS], clients[PAIRS];
+	n_cpus = cpus();
+	for (uint64_t i = 0; i < PAIRS; i++) {
+		DONE(port_create(0, &ports[i]));
+		DONE(session_create(ports[i], i, RIGHT_READ, &sessions[i]));
+	}
+	for (uint64_t i = 0; i < PAIRS; i++) {
+		DONE(worker_start(&servers[i], serve, (void *)(one_port ? 0 : i), PRIORITY_NORMAL));
+		servers[i].value[0] = i % n_cpus;
+		servers[i].value[1] = bound;
+	}
+	for (uint64_t i = 0; i < PAIRS; i++) {
+		DONE(worker_start(&clients[i], call, (void *)(one_port ? 0 : i), PRIORITY_NORMAL));
+		clients[i].value[0] = (i + i / 2) % n_cpus;
+		clients[i].value[1] = bound;
+		clients[i].value[2] = i * 1000000;
+	}
+	for (unsigned i = 0; i < PAIRS; i++) {
+		DONE(worker_join(&clients[i]));
+		DONE(clients[i].result);
+	}
+	for (unsigned i = 0; i < PAIRS; i++)
+		quit(sessions[one_port ? 0 : i]);
+	for (unsigned i = 0; i < PAIRS; i++) {
+		DONE(worker_join(&servers[i]));
+		DONE(servers[i].result);
+		DONE(handle_close(sessions[i]));
+		DONE(handle_close(ports[i]));
+	}
+}
+
+static void pairs(void)
+{
+	calls(false, true);
+	STILL_FINE();
+	calls(false, false);
+}
+
+static void crowd(void)
+{
+	calls(true, false);
+	STILL_FINE();
+	calls(true, true);
+}
+
+/* ---- wakes ---- */
+
+static handle_t bell, bell_port;
+static volatile uint64_t heard;
+
+/* Waits again and again, now for a time that is over at once, now for one that never is. */
+static void listen(struct worker *w)
+{
+	struct event e;
+	uint64_t bits = 0;
+	for (unsigned i = 0; heard < ROUNDS; i++) {
+		status_t st = ipc_accept(bell_port, i % 3 ? now_ns() + i % 7 * 5000 : FOREVER, &e);
+		if (st == OK && e.kind == ACCEPT_NOTIFY)
+			bits |= e.w[0];
+		else if (st != ERR_TIMED_OUT)
+			w->value[0] = (uint64_t)st;
+		if (bits == 3)
+			bits = 0, heard = heard + 1;
+	}
+	w->result = OK;
+}
+
+static bool wait_for(volatile uint64_t *count, uint64_t n)
+{
+	for (uint64_t end = now_ns() + 5 * NS_PER_SEC; *count < n;)
+		if (now_ns() > end)
+			return false;
+	return true;
+}
+
+/* No bit is lost, whatever the listener was doing. */
+static void wakes(void)
+{
+	struct worker w;
+	heard = 0;
+	DONE(notify_create(&bell));
+	DONE(port_create(0, &bell_port));
+	DONE(notify_port(bell, bell_port, 0));
+	DONE(worker_start(&w, listen, NULL, PRIORITY_NORMAL));
+	bool alone = cpus() == 1;
+	for (uint64_t i = 1; i <= ROUNDS; i++) {
+		DONE(notify_signal(bell, 1));
+		DONE(notify_signal(bell, 2));
+		while (alone && heard < i)
+			thread_yield();
+		CHECK(wait_for(&heard, i));
+	}
+	DONE(worker_join(&w));
+	EQ(w.value[0], 0);
+	DONE(handle_close(bell));
+	DONE(handle_close(bell_port));
+}
+
+static void sleep_for_ever(struct worker *w)
+{
+	while (w->value[0] < ROUNDS)
+		if (thread_sleep(FOREVER) == ERR_INTERRUPTED)
+			w->value[0]++;
+	w->result = OK;
+}
+
+/* Each interruption ends one sleep: that under way, or the next. */
+static void interrupts(void)
+{
+	struct worker w;
+	bool alone = cpus() == 1;
+	DONE(worker_start(&w, sleep_for_ever, NULL, PRIORITY_NORMAL));
+	for (uint64_t i = 1; i <= ROUNDS; i++) {
+		DONE(thread_interrupt(w.thread));
+		while (alone && w.value[0] < i)
+			thread_yield();
+		CHECK(wait_for(&w.value[0], i));
+	}
+	DONE(worker_join(&w));
+}
+
+/* ---- pages ---- */
+
+static struct { volatile uint64_t turn, seen; } page_turn;
+
+/* Looks at the page when told to, and has a translation of what was there before. */
+static void look(struct worker *w)
+{
+	volatile uint64_t *at = w->arg;
+	for (uint64_t turn = 1; turn <= ROUNDS; turn++) {
+		while (page_turn.turn < 2 * turn - 1)
+			thread_yield();
+		if (at[0] != turn)
+			w->value[0]++;
+		page_turn.seen = 2 * turn - 1;
+		while (page_turn.turn < 2 * turn)
+			thread_yield();
+		if (at[0] != (turn % 2 ? 0 : turn + ROUNDS))
+			w->value[1]++;
+		page_turn.seen = 2 * turn;
+	}
+	w->result = OK;
+}
+
+static void tell(uint64_t turn)
+{
+	page_turn.turn = turn;
+	while (page_turn.seen < turn)
+		thread_yield();
+}
+
+/* What another CPU had mapped is gone from it when decommit and unmap return. */
+static void pages(void)
+{
+	struct worker w;
+	handle_t frame, other;
+	uint64_t va = 0, window = 0, back;
+	page_turn.turn = page_turn.seen = 0;
+	DONE(frame_create(PAGE_SIZE, 0, &frame));
+	DONE(frame_create(PAGE_SIZE, 0, &other));
+	DONE(vmem_map(0, frame, 0, 0, PAGE_SIZE, PROT_READ | PROT_WRITE, &va));
+	DONE(vmem_map(0, other, 0, 0, PAGE_SIZE, PROT_READ | PROT_WRITE, &window));
+	DONE(worker_start(&w, look, (void *)va, PRIORITY_NORMAL));
+	for (uint64_t turn = 1; turn <= ROUNDS; turn++) {
+		*(volatile uint64_t *)va = turn;
+		tell(2 * turn - 1);
+		if (turn % 2) {
+			DONE(frame_decommit(frame, 0, PAGE_SIZE));
+		} else {
+			*(volatile uint64_t *)window = turn + ROUNDS;
+			DONE(vmem_unmap(0, va, PAGE_SIZE));
+			DONE(vmem_map(0, other, 0, va, PAGE_SIZE, PROT_READ | PROT_WRITE | MAP_FIXED, &back));
+		}
+		tell(2 * turn);
+		if (turn % 2 == 0) {
+			DONE(vmem_unmap(0, va, PAGE_SIZE));
+			DONE(vmem_map(0, frame, 0, va, PAGE_SIZE, PROT_READ | PROT_WRITE | MAP_FIXED, &back));
+		}
+	}
+	DONE(worker_join(&w));
+	EQ(w.value[0], 0);
+	EQ(w.value[1], 0);
+	DONE(vmem_unmap(0, va, PAGE_SIZE));
+	DONE(vmem_unmap(0, window, PAGE_SIZE));
+	DONE(handle_close(frame));
+	DONE(handle_close(other));
+}
+
+/* ---- ends ---- */
+
+static void map_and_unmap(struct worker *w)
+{
+	(void)w;
+	for (uint64_t va = 0;; va = 0) {
+		if (vmem_map(0, 0, 0, 0, 8 * PAGE_SIZE, PROT_READ | PROT_WRITE, &va) < 0)
+			continue;
+		memset((void *)va, 1, 8 * PAGE_SIZE);
+		MUST(vmem_unmap(0, va, 8 * PAGE_SIZE));
+	}
+}
+
+static void call_for_ever(struct worker *w)
+{
+	for (;;)
+		call(w);
+}
+
+static void spin(struct worker *w)
+{
+	for (;;)
+		w->value[0]++;
+}
+
+static int busy(int argc, char **argv)
+{
+	static struct worker w[6];
+	(void)argc, (void)argv;
+	if (port_create(0, &ports[0]) < 0 || session_create(ports[0], 0, RIGHT_READ, &sessions[0]) < 0)
+		return 2;
+	void (*const deeds[])(struct worker *) = { serve, call_for_ever, call_for_ever, map_and_unmap, map_and_unmap, spin };
+	for (unsigned i = 0; i < ARRAY_LEN(deeds); i++)
+		if (worker_start(&w[i], deeds[i], NULL, PRIORITY_NORMAL) < 0)
+			return 3;
+	for (;;)
+		thread_sleep(now_ns() + NS_PER_MS);
+}
+
+static void kills(void)
+{
+	struct child c[2];
+	struct process_info info;
+	for (unsigned i = 0; i < KILLS; i++) {
+		DONE(child_start(&c[0], "busy", NULL, NULL, 0, 0, 0));
+		DONE(child_start(&c[1], "busy", NULL, NULL, 0, 0, 0));
+		pause_ms(BUSY_MS * (i + 1));
+		DONE(process_kill(c[0].process, KILL_PLAIN));
+		DONE(process_kill(c[1].process, KILL_PLAIN));
+		for (unsigned k = 0; k < 2; k++) {
+			DONE(child_wait(&c[k], 5000, &info));
+			EQ(info.exit_kind, EXIT_KILLED);
+		}
+	}
+}
+
+const struct test smp_tests[] = {
+	{ "smp.pairs", pairs }, { "smp.crowd", crowd }, { "smp.wakes", wakes }, { "smp.interrupts", interrupts },
+	{ "smp.pages", pages }, { "smp.kills", kills }, { NULL, NULL },
+};
+const struct deed smp_deeds[] = { { "busy", busy }, { NULL, NULL } };
