@@ -18,8 +18,11 @@ struct session *session_create(struct port *p, uint64_t badge, uint32_t rights, 
 			command_free(close);
 		return NULL;
 	}
-	if (close)
+	if (close) {
 		close->is_close = true;
+		/* It lends its server no more than who makes the Session may have. */
+		close->priority = (uint8_t)MIN(CURRENT_PROCESS->priority, (uint32_t)PRIORITY_SERVICE);
+	}
 	s->close = close;
 	s->port = OBJ_GET(p);
 	__atomic_fetch_add(&p->n_sessions, 1, __ATOMIC_RELAXED);
@@ -35,7 +38,6 @@ void session_send_close(struct session *s)
 	s->closing = SESSION_CLOSE_SENT;
 	if (c) {
 		c->session = s;
-		c->priority = PRIORITY_SERVICE;
 		if (port_send(s->port, c, false) == OK)
 			return;
 		/* Nobody can ever serve there; what port_send dropped was the command only. */

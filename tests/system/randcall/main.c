@@ -160,11 +160,11 @@ asm(".pushsection .text.foreign_entry, \"ax\"\nforeign_entry:\n\tmov %rsp, %r11\
 	"\tmovl $0, 24(%r11)\n\tmovl $0, 28(%r11)\n\tjmp *%rcx\n\t.popsection");
 void foreign_entry(void);
 
-/* An exception is the end; what was interrupted goes on. RDI = the record; its first frame's reason. */
+/* An exception is the end; what was interrupted goes on. RDI = the record; RSI = the number of its frame. */
 __attribute__((naked)) static void foreign_event(void)
 {
-	asm volatile("cmpq %0, %c1(%%rdi)\n\tje 1f\n\tmov %2, %%eax\n\tsyscall\n1:\txor %%edi, %%edi\n\tmov %3, %%eax\n\tsyscall\n\tud2"
-		:: "i"(UPCALL_EXCEPTION), "i"(offsetof(struct upcall_record, frame[0].reason)), "i"(SYS_upcall_return), "i"(SYS_process_exit));
+	asm volatile("imul %4, %%rsi\n\tcmpq %0, %c1(%%rdi, %%rsi)\n\tje 1f\n\tmov %2, %%eax\n\tsyscall\n1:\txor %%edi, %%edi\n\tmov %3, %%eax\n\tsyscall\n\tud2"
+		:: "i"(UPCALL_EXCEPTION), "i"(offsetof(struct upcall_record, frame[0].reason)), "i"(SYS_upcall_return), "i"(SYS_process_exit), "i"(sizeof(struct upcall_frame)));
 }
 
 /* A process that does nothing but end, or is refused: nothing that could run on. */

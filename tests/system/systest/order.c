@@ -438,6 +438,44 @@ static void lend_inversion(void)
 }
 
 /* Its own priority, set while it is lent one, is what it has afterwards. */
+static volatile bool close_seen, close_over;
+
+static void take_close(struct worker *w)
+{
+	const struct server *s = w->arg;
+	struct event e;
+	w->result = ipc_accept(s->port, FOREVER, &e);
+	w->value[0] = e.kind;
+	close_seen = true;
+	while (!close_over)
+		pause_ms(1);
+	(void)ipc_return(e.cmd, &(struct reply){ .status = OK });
+}
+
+/* CLOSE comes from nobody: it lends what the maker of the Session could have given, and no more. */
+static void lend_close(void)
+{
+	struct process_info info;
+	struct server s = { 0 };
+	self_open();
+	DONE(process_info(0, &info));
+	CHECK(info.priority < PRIORITY_SERVICE);
+	close_seen = close_over = false;
+	DONE(port_create(0, &s.port));
+	DONE(session_create(s.port, 1, RIGHT_READ, &s.session));
+	DONE(worker_start(&s.w, take_close, &s, LOW));
+	DONE(handle_close(s.session));
+	while (!close_seen)
+		pause_ms(1);
+	EQ(priority_of(&s), info.priority);
+	close_over = true;
+	DONE(worker_join(&s.w));
+	EQ(s.w.result, OK);
+	EQ(s.w.value[0], ACCEPT_CLOSE);
+	DONE(handle_close(s.port));
+	DONE(handle_close(self));
+}
+
 static void lend_and_set(void)
 {
 	self_open();
@@ -589,6 +627,7 @@ const struct test order_tests[] = {
 	{ "lend-chain", lend_chain },
 	{ "lend-inversion", lend_inversion },
 	{ "lend-set", lend_and_set },
+	{ "lend-close", lend_close },
 	{ "levels", levels },
 	{ NULL, NULL },
 };
