@@ -232,13 +232,6 @@ uint64_t pt_unmap(struct vmem *vm, uint64_t va)
 	return old;
 }
 
-void pt_write_protect(struct vmem *vm, uint64_t va)
-{
-	uint64_t *e = user_entry(vm, va, false);
-	if (e)
-		*e &= ~(uint64_t)PTE_W;
-}
-
 uint64_t pt_lookup(struct vmem *vm, uint64_t va)
 {
 	uint64_t *e = user_entry(vm, va, false);
@@ -270,6 +263,16 @@ uint64_t pt_next_present(struct vmem *vm, uint64_t va, uint64_t end)
 		va = ALIGN_DOWN(va, span) + span;
 	}
 	return end;
+}
+
+void pt_write_protect(struct vmem *vm, uint64_t va, uint64_t end)
+{
+	while ((va = pt_next_present(vm, va, end)) < end) {
+		uint64_t *e = user_entry(vm, va, false);
+		do
+			*e++ &= ~(uint64_t)PTE_W;
+		while ((va += PAGE_SIZE) < end && index_at(va, 0));
+	}
 }
 
 /* Frees what is not wanted below `table` at `level`, whose first entry is for va. True: the table is empty now. */
