@@ -77,7 +77,7 @@ static void release_node(uint64_t *node, unsigned height)
 	kfree(node, PAGE_SIZE);
 }
 
-/* This node, or a copy of it that nobody else holds. NULL: no memory. */
+/* This node, or a copy of it that nobody else holds. NULL: no memory. The Frame is charged for it already. */
 static uint64_t *own_node(uint64_t *node, unsigned height)
 {
 	if (!page_shared(HHDM_PHYS(node)))
@@ -379,10 +379,12 @@ status_t frame_share(struct frame *from, uint64_t first, struct frame *to, uint6
 		vmem_zap(from, first, NULL, *done);
 		return OK;
 	}
-	n = *done = MIN(n, MIN(ARRAY_LEN(phys), ALIGN_DOWN(first, LEAF) + LEAF - first));
+	/* Within one leaf of either. */
+	n = *done = MIN(MIN(n, LEAF - first % LEAF), MIN(ARRAY_LEN(phys), LEAF - at % LEAF));
+	bool held;
+	const uint64_t *theirs = find_slot_locked(from, first, &held);
 	for (uint64_t i = 0; i < n; i++) {
-		bool shared;
-		phys[i] = first + i < from->n_pages ? *find_slot_locked(from, first + i, &shared) : 0;
+		phys[i] = first + i < from->n_pages ? theirs[i] : 0;
 		if (phys[i]) {
 			page_share(phys[i]);
 			taken++;
@@ -395,17 +397,15 @@ status_t frame_share(struct frame *from, uint64_t first, struct frame *to, uint6
 	st = budget_charge(to->obj.payer, CHARGE_PAGES, taken);
 	bool charged = st == OK;
 	spin_lock(&to->lock);
-	to->shared = true;
-	for (uint64_t i = 0; i < n && st == OK; i++) {
-		uint64_t *slot = phys[i] && at + i < to->n_pages ? own_slot_locked(to, at + i) : NULL;
-		if (slot && !*slot) {
-			*slot = phys[i];
+	uint64_t *slots = charged && at < to->n_pages ? own_slot_locked(to, at) : NULL;
+	if (charged && at < to->n_pages && !slots)
+		st = ERR_NO_MEMORY;
+	for (uint64_t i = 0; i < n && slots; i++)
+		if (phys[i] && at + i < to->n_pages && !slots[i]) {
+			slots[i] = phys[i];
 			phys[i] = 0;
 			given++;
-		} else if (phys[i] && !slot && at + i < to->n_pages) {
-			st = ERR_NO_MEMORY;
 		}
-	}
 	to->committed += given;
 	spin_unlock(&to->lock);
 	ACCOUNT_ADD(pages_frames, given);

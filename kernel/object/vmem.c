@@ -525,7 +525,7 @@ bool vmem_destroy(struct object *o)
 	}
 	budget_kfree(vm->obj.payer, vm->maps, vm->cap_maps * sizeof(void *));
 	vm->maps = NULL;
-	return !vm->root || pt_destroy_some(vm);
+	return pt_destroy_some(vm);
 }
 
 /* ---- clones ---- */

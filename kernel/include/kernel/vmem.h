@@ -52,7 +52,7 @@ struct vmem {
 	struct mapping **maps;          /* sorted by va */
 	uint32_t         n_maps, cap_maps;
 	uint64_t         hint;          /* where to look for room next */
-	uint64_t         table_pages;   /* page tables, charged */
+	uint32_t         tables, table_pages;   /* the first of its page tables, linked by struct page; how many. Charged */
 	uint64_t         mapped_pages;  /* sum of mapping sizes */
 	struct mapping  *last;          /* the last one a fault hit; NULL after changes */
 	struct list      trim;          /* in the list of those whose page tables may have become empty (its lock) */
