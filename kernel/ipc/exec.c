@@ -26,8 +26,8 @@ static status_t map_segment(struct process *p, const struct exec_segment *s)
 		if (!f)
 			return st;
 	}
-	uint32_t max = prot_of_rights(rights);
-	st = (s->prot & ~max) ? ERR_DENIED : vmem_map(p->vmem, f, s->offset, &va, s->size, s->prot | MAP_FIXED, max);
+	/* It stays within the access that it starts with: what is not written to need not be copied for a clone. */
+	st = (s->prot & ~prot_of_rights(rights)) ? ERR_DENIED : vmem_map(p->vmem, f, s->offset, &va, s->size, s->prot | MAP_FIXED, s->prot);
 	OBJ_PUT(f);
 	return st;
 }

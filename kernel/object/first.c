@@ -25,7 +25,7 @@ static struct frame *copied(const struct boot_segment *s)
 	struct frame *f = frame_create(s->size, 0, budget_root(), &why);
 	for (uint64_t at = 0; f && at < s->size; at += PAGE_SIZE) {
 		uint64_t phys;
-		if (frame_page(f, at >> PAGE_SHIFT, true, &phys) < 0)
+		if (frame_page(f, at >> PAGE_SHIFT, &phys) < 0)
 			panic("no memory for the first process");
 		memcpy(HHDM(phys), HHDM(s->phys + at), PAGE_SIZE);
 	}
@@ -91,7 +91,7 @@ static void start(void)
 
 	struct frame *page = frame_create(PAGE_SIZE, 0, budget_root(), &why);
 	uint64_t phys;
-	if (!page || frame_page(page, 0, true, &phys) < 0)
+	if (!page || frame_page(page, 0, &phys) < 0)
 		panic("no memory for the first process");
 	struct builder b = { .page = HHDM(phys), .used = sizeof(struct start_info), .s = HHDM(phys) };
 	*b.s = (struct start_info){ .magic = START_MAGIC, .argc = 1, .envc = 2, .image_base = image->virt_base,

@@ -2,6 +2,9 @@
  * frame: memory in pages. Anonymous pages appear zeroed when first touched. Their addresses are
  * kept in one array up to 512 pages, above that in a tree of 512-way nodes like a page table;
  * nodes appear with the pages below them, and all of it is charged to the Frame's payer.
+ *
+ * Copies share: pages, and whole nodes, which are pages, too. Each counts in its struct page how many more hold it, and stays as it
+ * is until only one does. Who wants to change what others hold takes a copy of the nodes on the way, and then of the page.
  */
 #include <kernel/account.h>
 #include <kernel/budget.h>
@@ -22,16 +25,21 @@ static uint64_t span(unsigned height)   /* pages under one node of this height *
 	return 1ull << (9 * (height + 1));
 }
 
+static uint64_t *new_node(struct frame *f)
+{
+	uint64_t *node = budget_kmalloc(f->obj.payer, PAGE_SIZE);
+	f->nodes += node != NULL;
+	return node;
+}
+
 /* Makes room for n pages; keeps what is there. */
 static status_t reserve_locked(struct frame *f, uint64_t n)
 {
 	if (n > FRAME_PAGES_MAX)
 		return ERR_INVALID;
-	if (f->height == 0 && n <= f->array_len)
-		return OK;
-	if (f->height == 0 && n <= LEAF) {
+	if (f->height == 0 && f->array_len < LEAF && n > f->array_len) {
 		uint32_t len = n <= 2 ? 2 : n <= 8 ? 8 : n <= 32 ? 32 : n <= 128 ? 128 : LEAF;
-		uint64_t *a = len > 2 ? budget_kmalloc(f->obj.payer, len * 8) : f->small;
+		uint64_t *a = len == 2 ? f->small : len == LEAF ? new_node(f) : budget_kmalloc(f->obj.payer, len * 8);
 		if (!a)
 			return ERR_NO_MEMORY;
 		if (f->root && f->root != a) {
@@ -41,15 +49,9 @@ static status_t reserve_locked(struct frame *f, uint64_t n)
 		}
 		f->root = a;
 		f->array_len = len;
-		return OK;
 	}
-	if (f->height == 0 && f->array_len != LEAF) {   /* the array becomes a full leaf */
-		status_t st = reserve_locked(f, LEAF);
-		if (st < 0)
-			return st;
-	}
-	while (span(f->height) < n) {
-		uint64_t *node = budget_kmalloc(f->obj.payer, PAGE_SIZE);
+	while (n > LEAF && span(f->height) < n) {
+		uint64_t *node = new_node(f);
 		if (!node)
 			return ERR_NO_MEMORY;
 		node[0] = (uint64_t)f->root;
@@ -59,19 +61,68 @@ static status_t reserve_locked(struct frame *f, uint64_t n)
 	return OK;
 }
 
-/* The slot of page `index`; make: creates nodes on the way. NULL: not there, or no memory. */
-static uint64_t *slot_locked(struct frame *f, uint64_t index, bool make)
+static uint64_t phys_of(uint64_t entry, unsigned height)        /* of a node, or of a page */
 {
-	if (likely(f->height == 0))
-		return &f->root[index];
+	return height ? HHDM_PHYS((void *)entry) : entry;
+}
+
+/* One holder of a node less; the last one takes it apart. Each entry of it has other holders. */
+static void release_node(uint64_t *node, unsigned height)
+{
+	if (!page_unshare(HHDM_PHYS(node)))
+		return;
+	for (unsigned i = 0; i < LEAF; i++)
+		if (node[i])
+			(void)page_unshare(phys_of(node[i], height));
+	kfree(node, PAGE_SIZE);
+}
+
+/* This node, or a copy of it that nobody else holds. NULL: no memory. The Frame is charged for it already. */
+static uint64_t *own_node(uint64_t *node, unsigned height)
+{
+	if (!page_shared(HHDM_PHYS(node)))
+		return node;
+	uint64_t *copy = kmalloc(PAGE_SIZE);
+	if (!copy)
+		return NULL;
+	for (unsigned i = 0; i < LEAF; i++)
+		if (node[i]) {
+			copy[i] = node[i];
+			page_share(phys_of(node[i], height));
+		}
+	release_node(node, height);
+	return copy;
+}
+
+/* The slot of page `index`; NULL: not there. *shared: others hold it or what leads to it. */
+static uint64_t *find_slot_locked(struct frame *f, uint64_t index, bool *shared)
+{
 	uint64_t *node = f->root;
+	*shared = f->shared && page_shared(HHDM_PHYS(node));
+	for (unsigned h = f->height; h > 0; h--) {
+		node = (uint64_t *)node[index / span(h - 1) % LEAF];
+		if (!node)
+			return NULL;
+		*shared |= f->shared && page_shared(HHDM_PHYS(node));
+	}
+	node += index % LEAF;
+	*shared |= f->shared && *node && page_shared(*node);
+	return node;
+}
+
+/* The same, to be changed: what is missing on the way appears, what others hold is copied. NULL: no memory. */
+static uint64_t *own_slot_locked(struct frame *f, uint64_t index)
+{
+	uint64_t *node = own_node(f->root, f->height);
+	if (!node)
+		return NULL;
+	f->root = node;
 	for (unsigned h = f->height; h > 0; h--) {
 		uint64_t *e = &node[index / span(h - 1) % LEAF];
-		if (!*e && make)
-			*e = (uint64_t)budget_kmalloc(f->obj.payer, PAGE_SIZE);
-		if (!*e)
+		node = *e ? own_node((uint64_t *)*e, h - 1) : new_node(f);
+		if (!node)
 			return NULL;
-		node = (uint64_t *)*e;
+		*e = (uint64_t)node;
 	}
 	return &node[index % LEAF];
 }
@@ -88,21 +139,29 @@ static uint64_t hole_locked(struct frame *f, uint64_t index)
 	return 0;
 }
 
+static struct frame *create(enum frame_kind kind, struct budget *payer, status_t *why)
+{
+	struct frame *f = (struct frame *)object_create(OBJ_FRAME, sizeof(*f), payer, why);
+	if (f) {
+		list_init(&f->maps);
+		f->kind = (uint8_t)kind;
+	}
+	return f;
+}
+
 struct frame *frame_create(uint64_t size, uint32_t flags, struct budget *payer, status_t *why)
 {
 	uint64_t n = (size >> PAGE_SHIFT) + ((size & (PAGE_SIZE - 1)) != 0);
 	*why = ERR_INVALID;
 	if (!size || n > FRAME_PAGES_MAX || (flags & ~FRAME_CONTIGUOUS))
 		return NULL;
-	struct frame *f = (struct frame *)object_create(OBJ_FRAME, sizeof(*f), payer, why);
+	struct frame *f = create(flags & FRAME_CONTIGUOUS ? FRAME_CONTIG : FRAME_ANONYMOUS, payer, why);
 	if (!f)
 		return NULL;
-	list_init(&f->maps);
 	if (flags & FRAME_CONTIGUOUS) {
 		unsigned order = 0;
 		while (1ull << order < n)
 			order++;
-		f->kind = FRAME_CONTIG;
 		*why = order > CONTIGUOUS_ORDER_MAX ? ERR_INVALID : budget_charge(payer, CHARGE_PAGES, 1ull << order);
 		if (*why == OK) {
 			f->phys = page_alloc_user(payer, order);
@@ -130,10 +189,8 @@ struct frame *frame_create(uint64_t size, uint32_t flags, struct budget *payer, 
 
 struct frame *frame_create_phys(uint64_t phys, uint64_t size, int cache, struct budget *payer, status_t *why)
 {
-	struct frame *f = (struct frame *)object_create(OBJ_FRAME, sizeof(*f), payer, why);
+	struct frame *f = create(FRAME_PHYS, payer, why);
 	if (f) {
-		list_init(&f->maps);
-		f->kind = FRAME_PHYS;
 		f->cache = (uint8_t)cache;
 		f->phys = phys;
 		f->n_pages = ALIGN_UP(size, PAGE_SIZE) >> PAGE_SHIFT;
@@ -141,22 +198,22 @@ struct frame *frame_create_phys(uint64_t phys, uint64_t size, int cache, struct 
 	return f;
 }
 
-status_t frame_page(struct frame *f, uint64_t index, bool write, uint64_t *phys)
+status_t frame_page(struct frame *f, uint64_t index, uint64_t *phys)
 {
 	status_t st = OK;
+	bool shared;
 	spin_lock(&f->lock);
 	if (unlikely(index >= f->n_pages)) {
 		st = ERR_FAULT;
 	} else if (f->kind != FRAME_ANONYMOUS) {
 		*phys = f->phys + (index << PAGE_SHIFT);
 	} else {
-		uint64_t *slot = slot_locked(f, index, true);
-		if (!slot) {
-			st = ERR_NO_MEMORY;
-		} else if (*slot) {
+		uint64_t *slot = find_slot_locked(f, index, &shared);
+		if (slot && *slot) {
 			*phys = *slot;
-			if (unlikely(f->shared) && write && page_shared(*slot))
-				st = STATUS_SHARED;
+			st = shared ? FRAME_SHARED : OK;
+		} else if ((!slot || shared) && !(slot = own_slot_locked(f, index))) {
+			st = ERR_NO_MEMORY;
 		} else if ((st = budget_charge(f->obj.payer, CHARGE_PAGES, 1)) == OK) {
 			*phys = page_alloc_user_zero(f->obj.payer);
 			if (*phys) {
@@ -181,7 +238,8 @@ uint64_t frame_peek(struct frame *f, uint64_t index)
 		if (f->kind != FRAME_ANONYMOUS) {
 			phys = f->phys + (index << PAGE_SHIFT);
 		} else {
-			uint64_t *slot = slot_locked(f, index, false);
+			bool shared;
+			uint64_t *slot = find_slot_locked(f, index, &shared);
 			phys = slot ? *slot : 0;
 		}
 	}
@@ -193,9 +251,10 @@ uint64_t frame_peek(struct frame *f, uint64_t index)
  * Takes pages away: first from the Frame, so that nobody can map them anew, then from every
  * Vmem that has them, and only then are they free.
  */
-void frame_drop_pages(struct frame *f, uint64_t first, uint64_t n, uint64_t *done)
+status_t frame_drop_pages(struct frame *f, uint64_t first, uint64_t n, uint64_t *done)
 {
 	uint64_t end = first + n, at = first, phys[64], base = first, taken = 0;
+	status_t st = OK;
 	spin_lock(&f->lock);
 	for (unsigned work = 0; at < end && work < ARRAY_LEN(phys); work++) {
 		uint64_t hole = hole_locked(f, at);
@@ -206,19 +265,25 @@ void frame_drop_pages(struct frame *f, uint64_t first, uint64_t n, uint64_t *don
 			base = at;
 			continue;
 		}
-		uint64_t *slot = slot_locked(f, at, false);
+		bool shared;
+		uint64_t *slot = find_slot_locked(f, at, &shared);
+		if (*slot && shared && !(slot = own_slot_locked(f, at))) {
+			st = ERR_NO_MEMORY;
+			break;
+		}
 		phys[at++ - base] = *slot;
-		taken += *slot != 0;
-		*slot = 0;
+		if (*slot) {
+			taken++;
+			*slot = 0;
+		}
 	}
 	f->committed -= taken;
 	spin_unlock(&f->lock);
 	*done = MIN(at, end) - first;
 	if (!taken)
-		return;
+		return st;
 	ACCOUNT_SUB(pages_frames, taken);
-	if (!list_empty(&f->maps))
-		vmem_zap(f, base, phys, at - base, true);
+	vmem_zap(f, base, phys, at - base);
 	for (uint64_t i = 0; i < at - base; i++)
 		if (phys[i] && !page_unshare(phys[i]))
 			phys[i] = 0;
@@ -226,15 +291,14 @@ void frame_drop_pages(struct frame *f, uint64_t first, uint64_t n, uint64_t *don
 	 * Another CPU may be copying to or from them, for a command's window or frame_read (found without a count), or be about to take
 	 * a page that it shared out of its own Frame's mappings (frame_break).
 	 */
-	if (f->obj.refs || f->shared) {
-		object_get(&f->obj);
-		cpus_wait_left();
-		OBJ_PUT(f);
-	}
+	object_get(&f->obj);
+	cpus_wait_left();
+	OBJ_PUT(f);
 	for (uint64_t i = 0; i < at - base; i++)
 		if (phys[i])
 			page_free(phys[i], 0);
 	budget_release(f->obj.payer, CHARGE_PAGES, taken);
+	return st;
 }
 
 /* ---- copy on write ---- */
@@ -242,10 +306,13 @@ void frame_drop_pages(struct frame *f, uint64_t first, uint64_t n, uint64_t *don
 status_t frame_break(struct frame *f, uint64_t index)
 {
 	uint64_t fresh = page_alloc_user(f->obj.payer, 0), was = 0;
+	bool shared = false;
 	if (!fresh)
 		return ERR_NO_MEMORY;
 	spin_lock(&f->lock);
-	uint64_t *slot = index < f->n_pages ? slot_locked(f, index, false) : NULL;
+	uint64_t *slot = index < f->n_pages ? find_slot_locked(f, index, &shared) : NULL;
+	if (shared && slot && *slot)
+		slot = own_slot_locked(f, index);
 	if (slot && *slot && page_shared(*slot)) {
 		memcpy(HHDM(fresh), HHDM(*slot), PAGE_SIZE);
 		/* The last one keeps it: whoever lets go of a page waits before it frees it, so nobody else does. */
@@ -256,10 +323,42 @@ status_t frame_break(struct frame *f, uint64_t index)
 	}
 	spin_unlock(&f->lock);
 	if (was)
-		vmem_zap(f, index, &was, 1, true);
+		vmem_zap(f, index, &was, 1);
 	else
 		page_free(fresh, 0);
-	return OK;
+	return shared && !slot ? ERR_NO_MEMORY : OK;
+}
+
+struct frame *frame_copy(struct frame *from, uint64_t first, uint64_t n, struct budget *payer, status_t *why)
+{
+	struct frame *f = create(FRAME_ANONYMOUS, payer, why);
+	if (!f)
+		return NULL;
+	f->shared = true;
+	spin_lock(&from->lock);
+	if (from->nodes && !first && from->n_pages == n && !from->cut_end) {
+		*why = budget_charge(payer, CHARGE_KERNEL, from->nodes * PAGE_SIZE);
+		if (*why == OK && (*why = budget_charge(payer, CHARGE_PAGES, from->committed)) < 0)
+			budget_release(payer, CHARGE_KERNEL, from->nodes * PAGE_SIZE);
+		if (*why == OK) {
+			from->shared = f->whole = true;
+			page_share(HHDM_PHYS(from->root));
+			f->root = from->root;
+			f->array_len = from->array_len;
+			f->height = from->height;
+			f->nodes = from->nodes;
+			f->committed = from->committed;
+			ACCOUNT_ADD(pages_frames, f->committed);
+		}
+	} else {
+		*why = reserve_locked(f, n);
+	}
+	spin_unlock(&from->lock);
+	f->n_pages = n;
+	if (*why == OK)
+		return f;
+	object_put(&f->obj);
+	return NULL;
 }
 
 status_t frame_share(struct frame *from, uint64_t first, struct frame *to, uint64_t at, uint64_t n, uint64_t *done)
@@ -274,9 +373,18 @@ status_t frame_share(struct frame *from, uint64_t first, struct frame *to, uint6
 		*done = hole ? MIN(n, ALIGN_DOWN(first, hole) + hole - first) : n;
 		return OK;
 	}
-	n = *done = MIN(n, MIN(ARRAY_LEN(phys), ALIGN_DOWN(first, LEAF) + LEAF - first));
+	if (to->whole) {        /* it has them already */
+		spin_unlock(&from->lock);
+		*done = MIN(n, ALIGN_DOWN(first, LEAF) + LEAF - first);
+		vmem_zap(from, first, NULL, *done);
+		return OK;
+	}
+	/* Within one leaf of either. */
+	n = *done = MIN(MIN(n, LEAF - first % LEAF), MIN(ARRAY_LEN(phys), LEAF - at % LEAF));
+	bool held;
+	const uint64_t *theirs = find_slot_locked(from, first, &held);
 	for (uint64_t i = 0; i < n; i++) {
-		phys[i] = first + i < from->n_pages ? *slot_locked(from, first + i, false) : 0;
+		phys[i] = first + i < from->n_pages ? theirs[i] : 0;
 		if (phys[i]) {
 			page_share(phys[i]);
 			taken++;
@@ -285,21 +393,19 @@ status_t frame_share(struct frame *from, uint64_t first, struct frame *to, uint6
 	spin_unlock(&from->lock);
 	if (!taken)
 		return OK;
-	vmem_zap(from, first, phys, n, false);
+	vmem_zap(from, first, NULL, n);
 	st = budget_charge(to->obj.payer, CHARGE_PAGES, taken);
 	bool charged = st == OK;
 	spin_lock(&to->lock);
-	to->shared = true;
-	for (uint64_t i = 0; i < n && st == OK; i++) {
-		uint64_t *slot = phys[i] && at + i < to->n_pages ? slot_locked(to, at + i, true) : NULL;
-		if (slot && !*slot) {
-			*slot = phys[i];
+	uint64_t *slots = charged && at < to->n_pages ? own_slot_locked(to, at) : NULL;
+	if (charged && at < to->n_pages && !slots)
+		st = ERR_NO_MEMORY;
+	for (uint64_t i = 0; i < n && slots; i++)
+		if (phys[i] && at + i < to->n_pages && !slots[i]) {
+			slots[i] = phys[i];
 			phys[i] = 0;
 			given++;
-		} else if (phys[i] && !slot && at + i < to->n_pages) {
-			st = ERR_NO_MEMORY;
 		}
-	}
 	to->committed += given;
 	spin_unlock(&to->lock);
 	ACCOUNT_ADD(pages_frames, given);
@@ -314,48 +420,58 @@ status_t frame_share(struct frame *from, uint64_t first, struct frame *to, uint6
 	return st;
 }
 
-/* Frees the nodes of the tree; bounded, deepest first. */
-static bool free_nodes(struct frame *f, uint64_t *node, unsigned height, unsigned *budget)
+/* What is to be freed, in one piece of a teardown. */
+struct batch { uint64_t phys[128]; unsigned n, nodes; };
+
+/* Takes a node's entries apart, and frees those that nobody else holds. False: the piece is full; where it was is in f->destroy_at. */
+static bool destroy_node(struct frame *f, uint64_t *node, uint32_t len, unsigned height, struct batch *b)
 {
-	if (height > 0)
-		for (unsigned i = 0; i < LEAF; i++) {
-			if (!node[i])
-				continue;
-			if (!free_nodes(f, (uint64_t *)node[i], height - 1, budget))
-				return false;
-			node[i] = 0;
+	for (uint16_t *i = &f->destroy_at[height]; *i < len; ++*i) {
+		uint64_t e = node[*i];
+		if (!e)
+			continue;
+		if (b->n == ARRAY_LEN(b->phys) || b->nodes == 32)
+			return false;
+		if (page_unshare(phys_of(e, height))) {
+			if (!height) {
+				b->phys[b->n++] = e;
+			} else {
+				if (!destroy_node(f, (uint64_t *)e, LEAF, height - 1, b))
+					return false;
+				b->nodes++;
+				kfree((uint64_t *)e, PAGE_SIZE);
+			}
 		}
-	if (*budget == 0)
-		return false;
-	--*budget;
-	budget_kfree(f->obj.payer, node, PAGE_SIZE);
+		node[*i] = 0;
+	}
+	f->destroy_at[height] = 0;
 	return true;
 }
 
+/* Nobody maps it. */
 bool frame_destroy(struct object *o)
 {
 	struct frame *f = (struct frame *)o;
 	if (f->kind == FRAME_CONTIG && f->phys) {
 		page_free(f->phys, f->array_len);
-		ACCOUNT_SUB(pages_frames, f->committed);
-		budget_release(f->obj.payer, CHARGE_PAGES, f->committed);
-		f->phys = 0;
-	} else if (f->kind == FRAME_ANONYMOUS) {
-		uint64_t end = MAX(f->n_pages, f->cut_end);
-		if (f->destroy_next < end && f->committed) {
-			uint64_t done;
-			frame_drop_pages(f, f->destroy_next, end - f->destroy_next, &done);
-			f->destroy_next += done;
-			if (f->destroy_next < end && f->committed)
-				return false;
-		}
-		unsigned budget = 32;
-		if (f->height && !free_nodes(f, f->root, f->height, &budget))
+	} else if (f->kind == FRAME_ANONYMOUS && f->root) {
+		struct batch b;
+		b.n = b.nodes = 0;
+		bool ours = !f->nodes || page_unshare(HHDM_PHYS(f->root)), all = !ours || destroy_node(f, f->root, f->array_len, f->height, &b);
+		if (b.n && f->shared)
+			cpus_wait_left();       /* as frame_drop_pages */
+		while (b.n)
+			page_free(b.phys[--b.n], 0);
+		if (!all)
 			return false;
-		if (!f->height && f->root != f->small)
+		if (f->nodes && ours)
+			kfree(f->root, PAGE_SIZE);
+		else if (!f->nodes && f->root != f->small)
 			budget_kfree(f->obj.payer, f->root, f->array_len * 8);
-		f->root = NULL;
+		budget_release(f->obj.payer, CHARGE_KERNEL, f->nodes * PAGE_SIZE);
 	}
+	ACCOUNT_SUB(pages_frames, f->committed);
+	budget_release(f->obj.payer, CHARGE_PAGES, f->committed);
 	return true;
 }
 
@@ -394,7 +510,9 @@ static status_t resize(struct frame *f, uint64_t n)
 		/* From the end, in steps that grow where there are only holes: a piece that is too much at once is halved. */
 		for (uint64_t step = 64; f->cut_end > f->n_pages && f->committed;) {
 			uint64_t from = MAX(f->n_pages, f->cut_end - MIN(f->cut_end, step)), done = 0;
-			frame_drop_pages(f, from, f->cut_end - from, &done);
+			st = frame_drop_pages(f, from, f->cut_end - from, &done);
+			if (st < 0)
+				return st;
 			bool whole = from + done == f->cut_end;
 			step = whole ? step * 2 : step / 2;
 			if (whole)
@@ -447,8 +565,10 @@ status_t sys_frame_decommit(handle_t h, uint64_t offset, uint64_t size)
 		return ERR_INVALID;
 	uint64_t at = MAX(offset >> PAGE_SHIFT, progress_of(&was, SYS_frame_decommit, f->obj.id)), end = (offset + size) >> PAGE_SHIFT, done;
 	while (at < end && f->committed) {
-		frame_drop_pages(f, at, end - at, &done);
+		st = frame_drop_pages(f, at, end - at, &done);
 		at += done;
+		if (st < 0)
+			return st;
 		if (at < end && sched_preempt_point())
 			return progress_restart(SYS_frame_decommit, f->obj.id, at);
 	}
@@ -477,7 +597,7 @@ static status_t copy(handle_t h, uint64_t offset, uint64_t user, uint64_t len, b
 		uint64_t n = MIN(PAGE_SIZE - in_page, len - done);
 		if (to_user && f->kind == FRAME_ANONYMOUS && !(phys = frame_peek(f, at >> PAGE_SHIFT)))
 			phys = zero_page_phys();
-		else if ((st = frame_page(f, at >> PAGE_SHIFT, !to_user, &phys)) == STATUS_SHARED && (st = frame_break(f, at >> PAGE_SHIFT)) == OK)
+		else if ((st = frame_page(f, at >> PAGE_SHIFT, &phys)) == FRAME_SHARED && !to_user && (st = frame_break(f, at >> PAGE_SHIFT)) == OK)
 			continue;
 		if (st < 0)
 			return st;

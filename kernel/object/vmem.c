@@ -409,17 +409,24 @@ status_t vmem_protect(struct vmem *vm, uint64_t va, uint64_t size, uint32_t prot
 	return st;
 }
 
-/* OK: vm stays locked, and *phys may be used for `access`, in *map. */
-static status_t resolve_and_lock(struct vmem *vm, uint64_t va, uint32_t access, uint64_t *phys, struct mapping **map)
+/*
+ * OK: vm stays locked, and *phys may be used for `access`, in *map, whose access is in *prot, less writing if others hold the page.
+ */
+static status_t resolve_and_lock(struct vmem *vm, uint64_t va, uint32_t access, uint64_t *phys, struct mapping **map, uint32_t *prot)
 {
 	for (;;) {
 		spin_lock(&vm->lock);
 		struct mapping *m = *map = vmem_find_locked(vm, va);
 		uint64_t index = m ? (m->offset + (va - m->va)) >> PAGE_SHIFT : 0;
-		status_t st = m && (m->prot & access) ? frame_page(m->frame, index, m->prot & access & PROT_WRITE, phys) : ERR_FAULT;
+		status_t st = m && (m->prot & access) ? frame_page(m->frame, index, phys) : ERR_FAULT;
+		*prot = m ? m->prot : 0;
 		if (likely(st == OK))
 			return OK;
-		struct frame *shared = st == STATUS_SHARED ? OBJ_GET(m->frame) : NULL;
+		if (st == FRAME_SHARED && !(*prot & access & PROT_WRITE)) {
+			*prot &= ~(uint32_t)PROT_WRITE;
+			return OK;
+		}
+		struct frame *shared = st == FRAME_SHARED ? OBJ_GET(m->frame) : NULL;
 		spin_unlock(&vm->lock);
 		if (shared) {
 			st = frame_break(shared, index);
@@ -430,10 +437,8 @@ static status_t resolve_and_lock(struct vmem *vm, uint64_t va, uint32_t access, 
 	}
 }
 
-static status_t enter_locked(struct vmem *vm, uint64_t va, uint64_t phys, const struct mapping *m)
+static status_t enter_locked(struct vmem *vm, uint64_t va, uint64_t phys, const struct frame *f, uint32_t prot)
 {
-	const struct frame *f = m->frame;
-	uint32_t prot = unlikely(f->shared) && page_shared(phys) ? m->prot & ~(uint32_t)PROT_WRITE : m->prot;
 	return pt_map(vm, ALIGN_DOWN(va, PAGE_SIZE), phys, prot, f->kind == FRAME_PHYS ? f->cache : 0);
 }
 
@@ -441,10 +446,11 @@ status_t vmem_fault(struct vmem *vm, uint64_t va, uint32_t access)
 {
 	struct mapping *m;
 	uint64_t phys;
-	status_t st = resolve_and_lock(vm, va, access, &phys, &m);
+	uint32_t prot;
+	status_t st = resolve_and_lock(vm, va, access, &phys, &m, &prot);
 	if (unlikely(st < 0))
 		return st;
-	st = enter_locked(vm, va, phys, m);
+	st = enter_locked(vm, va, phys, m->frame, prot);
 	spin_unlock(&vm->lock);
 	return st;
 }
@@ -452,29 +458,26 @@ status_t vmem_fault(struct vmem *vm, uint64_t va, uint32_t access)
 status_t vmem_resolve(struct vmem *vm, uint64_t va, uint32_t access, uint64_t *phys)
 {
 	struct mapping *m;
+	uint32_t prot;
 	spin_lock(&vm->lock);
 	/* What a fault has entered before is found quickest in the page tables. */
 	*phys = pt_peek(vm, va, access);
 	spin_unlock(&vm->lock);
 	if (likely(*phys))
 		return OK;
-	status_t st = resolve_and_lock(vm, va, access, phys, &m);
+	status_t st = resolve_and_lock(vm, va, access, phys, &m, &prot);
 	if (st < 0)
 		return st;
 	if (m->frame->kind == FRAME_PHYS && !phys_is_mapped(*phys, PAGE_SIZE))
 		st = ERR_FAULT;         /* device memory is no message */
 	else
-		(void)!enter_locked(vm, va, *phys, m);  /* for the next time; no matter if there is no memory for that */
+		(void)!enter_locked(vm, va, *phys, m->frame, prot);     /* for the next time; no matter if there is no memory for that */
 	spin_unlock(&vm->lock);
 	return st;
 }
 
-/*
- * The Frame no longer has these pages at `index` and behind (0: had none), or shares them: no translation may remain, or none
- * to write through. Lists of mappings are
- * locked after Vmems elsewhere, so here the Vmem's lock is only tried.
- */
-void vmem_zap(struct frame *f, uint64_t index, const uint64_t *phys, uint64_t n, bool gone)
+/* Lists of mappings are locked after Vmems elsewhere, so here the Vmem's lock is only tried. */
+void vmem_zap(struct frame *f, uint64_t index, const uint64_t *phys, uint64_t n)
 {
 again:
 	spin_lock(&f->maps_lock);
@@ -488,13 +491,15 @@ again:
 			cpu_relax();
 			goto again;
 		}
-		for (uint64_t at = from; at < to; at += PAGE_SIZE) {
+		if (!phys) {
+			first = m->va + (from - m->offset);
+			last = first + (to - from);
+			pt_write_protect(m->vmem, first, last);
+		}
+		for (uint64_t at = from; phys && at < to; at += PAGE_SIZE) {
 			uint64_t va = m->va + (at - m->offset), was = phys[(at >> PAGE_SHIFT) - index];
 			if (was && pt_lookup(m->vmem, va) == was) {
-				if (gone)
-					pt_unmap(m->vmem, va);
-				else
-					pt_write_protect(m->vmem, va);
+				pt_unmap(m->vmem, va);
 				first = first ? first : va;
 				last = va + PAGE_SIZE;
 			}
@@ -520,7 +525,7 @@ bool vmem_destroy(struct object *o)
 	}
 	budget_kfree(vm->obj.payer, vm->maps, vm->cap_maps * sizeof(void *));
 	vm->maps = NULL;
-	return !vm->root || pt_destroy_some(vm);
+	return pt_destroy_some(vm);
 }
 
 /* ---- clones ---- */
@@ -557,7 +562,7 @@ static status_t clone_piece(struct vmem *vm, struct vmem *copy, uint64_t at, uin
 		struct mapping *made;
 		uint64_t done = 0, va = m.va, skip = at > m.va ? at - m.va : 0;
 		if (!skip) {
-			struct frame *fresh = frame_create(m.size, 0, copy->obj.payer, &st);
+			struct frame *fresh = frame_copy(m.frame, m.offset >> PAGE_SHIFT, m.size >> PAGE_SHIFT, copy->obj.payer, &st);
 			if (fresh)
 				st = vmem_map(copy, fresh, 0, &va, m.size, flags, m.max_prot);
 			OBJ_PUT(fresh);

@@ -158,6 +158,7 @@ void *mmio_map(uint64_t phys, uint64_t size, int cache)
 
 /* ---- tables of Vmems ---- */
 
+/* A Vmem's tables are in one list, so that its end need not look for them. */
 static uint64_t table_alloc(struct vmem *vm)
 {
 	if (budget_charge(vm->obj.payer, CHARGE_PAGES, 1) < 0)
@@ -167,6 +168,12 @@ static uint64_t table_alloc(struct vmem *vm)
 		budget_release(vm->obj.payer, CHARGE_PAGES, 1);
 		return 0;
 	}
+	struct page *p = &PAGE_ARRAY[phys / PAGE_SIZE];
+	p->prev = 0;
+	p->next = vm->tables;
+	if (p->next)
+		PAGE_ARRAY[p->next].prev = (uint32_t)(phys / PAGE_SIZE);
+	vm->tables = (uint32_t)(phys / PAGE_SIZE);
 	vm->table_pages++;
 	ACCOUNT_ADD(pages_tables, 1);
 	return phys;
@@ -174,6 +181,10 @@ static uint64_t table_alloc(struct vmem *vm)
 
 static void table_free(struct vmem *vm, uint64_t phys)
 {
+	struct page *p = &PAGE_ARRAY[phys / PAGE_SIZE];
+	if (p->next)
+		PAGE_ARRAY[p->next].prev = p->prev;
+	*(p->prev ? &PAGE_ARRAY[p->prev].next : &vm->tables) = p->next;
 	page_free(phys, 0);
 	vm->table_pages--;
 	ACCOUNT_SUB(pages_tables, 1);
@@ -232,13 +243,6 @@ uint64_t pt_unmap(struct vmem *vm, uint64_t va)
 	return old;
 }
 
-void pt_write_protect(struct vmem *vm, uint64_t va)
-{
-	uint64_t *e = user_entry(vm, va, false);
-	if (e)
-		*e &= ~(uint64_t)PTE_W;
-}
-
 uint64_t pt_lookup(struct vmem *vm, uint64_t va)
 {
 	uint64_t *e = user_entry(vm, va, false);
@@ -272,6 +276,18 @@ uint64_t pt_next_present(struct vmem *vm, uint64_t va, uint64_t end)
 	return end;
 }
 
+void pt_write_protect(struct vmem *vm, uint64_t va, uint64_t end)
+{
+	while ((va = pt_next_present(vm, va, end)) < end) {
+		uint64_t *e = user_entry(vm, va, false);
+		unsigned n = (unsigned)MIN((end - va) >> PAGE_SHIFT, 512ul - index_at(va, 0));
+		va += (uint64_t)n << PAGE_SHIFT;
+#pragma clang loop unroll_count(4)
+		for (unsigned i = 0; i < n; i++)
+			e[i] &= ~(uint64_t)PTE_W;
+	}
+}
+
 /* Frees what is not wanted below `table` at `level`, whose first entry is for va. True: the table is empty now. */
 static bool trim_level(struct vmem *vm, uint64_t *table, unsigned level, uint64_t va, bool (*wanted)(struct vmem *, uint64_t, uint64_t))
 {
@@ -298,34 +314,9 @@ void pt_trim(struct vmem *vm, bool (*wanted)(struct vmem *, uint64_t, uint64_t))
 	(void)trim_level(vm, HHDM(vm->root), 3, 0, wanted);
 }
 
-/* Frees up to a few dozen tables below the user half; the root last. */
 bool pt_destroy_some(struct vmem *vm)
 {
-	uint64_t *top = HHDM(vm->root);
-	unsigned budget = 32;
-	for (unsigned i = 0; i < 256; i++) {
-		if (!(top[i] & PTE_P))
-			continue;
-		uint64_t *l2 = HHDM(top[i] & PTE_ADDR);
-		for (unsigned j = 0; j < 512; j++) {
-			if (!(l2[j] & PTE_P))
-				continue;
-			uint64_t *l1 = HHDM(l2[j] & PTE_ADDR);
-			for (unsigned k = 0; k < 512; k++) {
-				if (!(l1[k] & PTE_P))
-					continue;
-				table_free(vm, l1[k] & PTE_ADDR);
-				l1[k] = 0;
-				if (--budget == 0)
-					return false;
-			}
-			table_free(vm, l2[j] & PTE_ADDR);
-			l2[j] = 0;
-		}
-		table_free(vm, top[i] & PTE_ADDR);
-		top[i] = 0;
-	}
-	table_free(vm, vm->root);
-	vm->root = 0;
-	return true;
+	for (unsigned n = 0; vm->tables && n < 32; n++)
+		table_free(vm, (uint64_t)vm->tables * PAGE_SIZE);
+	return !vm->tables;
 }

@@ -22,10 +22,12 @@ struct frame {
 	uint64_t       *root;
 	uint32_t        array_len;
 	uint8_t         height;
-	bool            shared;         /* some of its pages are, or were, another Frame's too */
+	bool            shared;         /* some of its pages or nodes are, or were, another Frame's too */
+	bool            whole;          /* made by frame_copy with all of the other's pages */
 	bool            resizing;       /* one CPU at a time; atomic */
 	uint64_t        cut_end;        /* a shrink under way: pages from n_pages up to here may still be present */
-	uint64_t        destroy_next;   /* progress of teardown */
+	uint64_t        nodes;          /* of PAGE_SIZE, the root array among them if it is that large; each is charged */
+	uint16_t        destroy_at[4];  /* progress of teardown, by height */
 	struct spinlock maps_lock;      /* covers maps */
 	struct list     maps;           /* of struct mapping */
 	uint64_t        small[2];       /* storage of root for frames of up to two pages */
@@ -50,7 +52,7 @@ struct vmem {
 	struct mapping **maps;          /* sorted by va */
 	uint32_t         n_maps, cap_maps;
 	uint64_t         hint;          /* where to look for room next */
-	uint64_t         table_pages;   /* page tables, charged */
+	uint32_t         tables, table_pages;   /* the first of its page tables, linked by struct page; how many. Charged */
 	uint64_t         mapped_pages;  /* sum of mapping sizes */
 	struct mapping  *last;          /* the last one a fault hit; NULL after changes */
 	struct list      trim;          /* in the list of those whose page tables may have become empty (its lock) */
@@ -59,19 +61,26 @@ struct vmem {
 /* ---- frame.c ---- */
 struct frame *frame_create(uint64_t size, uint32_t flags, struct budget *payer, status_t *why);
 struct frame *frame_create_phys(uint64_t phys, uint64_t size, int cache, struct budget *payer, status_t *why);
-/* The page at `index`, allocated and zeroed if need be. ERR_FAULT: beyond the end. frame.lock not held. */
-must_use status_t frame_page(struct frame *f, uint64_t index, bool write, uint64_t *phys);
-#define STATUS_SHARED (INT64_MIN + 4)   /* frame_page, to write: frame_break first, with no Vmem locked */
+/*
+ * The page at `index`, allocated and zeroed if need be; FRAME_SHARED: to be read, not written to: that takes frame_break first, with no
+ * Vmem locked. ERR_FAULT: beyond the end. ERR_NO_MEMORY. frame.lock not held.
+ */
+must_use status_t frame_page(struct frame *f, uint64_t index, uint64_t *phys);
+#define FRAME_SHARED 1
 /* The page becomes the Frame's own. ERR_NO_MEMORY. */
 must_use status_t frame_break(struct frame *f, uint64_t index);
 /*
- * Pages [at, at + n) of `to`, which has none there, become those of `from`, to be copied when either is written to; at most 64 in one
- * go: *done says how many were seen to.
+ * A Frame to hold n pages of `from`, to be copied when either is written to. If these are all that `from` has room for, it has them
+ * at once. In any case frame_share has to see to each.
+ */
+struct frame *frame_copy(struct frame *from, uint64_t first, uint64_t n, struct budget *payer, status_t *why);
+/*
+ * Pages [at, at + n) of `to`, which has none there, become those of `from`; *done says how many were seen to in one go.
  */
 must_use status_t frame_share(struct frame *from, uint64_t first, struct frame *to, uint64_t at, uint64_t n, uint64_t *done);
 uint64_t frame_peek(struct frame *f, uint64_t index);       /* 0: not present */
-/* Gives back pages [first, first + n); bounded: *done says how many indexes were handled. */
-void frame_drop_pages(struct frame *f, uint64_t first, uint64_t n, uint64_t *done);
+/* Gives back pages [first, first + n); bounded: *done says how many indexes were handled. ERR_NO_MEMORY: others share what leads there. */
+must_use status_t frame_drop_pages(struct frame *f, uint64_t first, uint64_t n, uint64_t *done);
 bool frame_destroy(struct object *o);
 
 /* ---- vmem.c ---- */
@@ -93,15 +102,18 @@ void vmem_building_drop(struct thread *t);      /* a clone that it has not finis
 /* Frees page tables that unmapping left empty. Not urgent: while idle, and before kstat counts. False: none to do. */
 bool vmem_trim_some(void);
 void vmem_trim_cancel(struct vmem *vm);         /* it is about to go as a whole */
-/* Called by frame code: the translations of n pages of f from `index` on, where they point at phys[], go, or cannot be written through. */
-void vmem_zap(struct frame *f, uint64_t index, const uint64_t *phys, uint64_t n, bool gone);
+/*
+ * Called by frame code: translations of n pages of f from `index` on: those that point at phys[] go; with phys NULL all stay, and cannot
+ * be written through.
+ */
+void vmem_zap(struct frame *f, uint64_t index, const uint64_t *phys, uint64_t n);
 
 /* ---- arch/x86_64/paging.c, smp.c ---- */
 uint64_t paging_kernel_root(void);           /* tables without a user half */
 must_use status_t pt_create(struct vmem *vm);
 must_use status_t pt_map(struct vmem *vm, uint64_t va, uint64_t phys, uint32_t prot, int cache);
 uint64_t pt_unmap(struct vmem *vm, uint64_t va);            /* physical address it had, or 0; caller flushes */
-void pt_write_protect(struct vmem *vm, uint64_t va);
+void pt_write_protect(struct vmem *vm, uint64_t va, uint64_t end);
 /* Ordinary memory that is entered with that access: its page's address; else 0. va below USER_TOP. */
 uint64_t pt_peek(struct vmem *vm, uint64_t va, uint32_t access);
 uint64_t pt_lookup(struct vmem *vm, uint64_t va);           /* physical address or 0 */
