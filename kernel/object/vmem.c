@@ -320,15 +320,17 @@ status_t vmem_map(struct vmem *vm, struct frame *f, uint64_t offset, uint64_t *v
 	spin_lock(&vm->lock);
 	status_t st = make_room_locked(vm, 1);
 	if (st == OK && !(prot_flags & MAP_FIXED)) {
+		/* Room to lie in a large page as the memory does. */
+		uint64_t room = f->kind != FRAME_ANONYMOUS && size >= LARGE_PAGE ? size + LARGE_PAGE : size;
 		at = ALIGN_DOWN(at, PAGE_SIZE);
-		uint64_t gap = at ? find_gap_locked(vm, at, size) : 0;
+		uint64_t gap = at ? find_gap_locked(vm, at, room) : 0;
 		if (!gap)
-			gap = find_gap_locked(vm, vm->hint, size);
+			gap = find_gap_locked(vm, vm->hint, room);
 		if (!gap)
-			gap = find_gap_locked(vm, USER_MIN, size);
+			gap = find_gap_locked(vm, USER_MIN, room);
 		if (!gap)
 			st = ERR_NO_MEMORY;
-		at = gap;
+		at = gap + (room > size ? (f->phys + offset - gap) & (LARGE_PAGE - 1) : 0);
 	}
 	if (st == OK) {
 		uint32_t i = vmem_lower_bound(vm, at);
@@ -437,9 +439,19 @@ static status_t resolve_and_lock(struct vmem *vm, uint64_t va, uint32_t access, 
 	}
 }
 
-static status_t enter_locked(struct vmem *vm, uint64_t va, uint64_t phys, const struct frame *f, uint32_t prot)
+/* Contiguous memory is entered LARGE_PAGE at a time where the mapping and both alignments allow. */
+static status_t enter_locked(struct vmem *vm, uint64_t va, uint64_t phys, const struct mapping *m, uint32_t prot)
 {
-	return pt_map(vm, ALIGN_DOWN(va, PAGE_SIZE), phys, prot, f->kind == FRAME_PHYS ? f->cache : 0);
+	const struct frame *f = m->frame;
+	int cache = f->kind == FRAME_PHYS ? f->cache : 0;
+	va = ALIGN_DOWN(va, PAGE_SIZE);
+	if (unlikely(f->kind != FRAME_ANONYMOUS)) {
+		uint64_t low = ALIGN_DOWN(va, LARGE_PAGE);
+		if (!((va ^ phys) & (LARGE_PAGE - 1)) && low >= m->va && low + LARGE_PAGE <= m->va + m->size &&
+		    pt_map_large(vm, low, ALIGN_DOWN(phys, LARGE_PAGE), prot, cache))
+			return OK;
+	}
+	return pt_map(vm, va, phys, prot, cache);
 }
 
 status_t vmem_fault(struct vmem *vm, uint64_t va, uint32_t access)
@@ -450,7 +462,7 @@ status_t vmem_fault(struct vmem *vm, uint64_t va, uint32_t access)
 	status_t st = resolve_and_lock(vm, va, access, &phys, &m, &prot);
 	if (unlikely(st < 0))
 		return st;
-	st = enter_locked(vm, va, phys, m->frame, prot);
+	st = enter_locked(vm, va, phys, m, prot);
 	spin_unlock(&vm->lock);
 	return st;
 }
@@ -471,7 +483,7 @@ status_t vmem_resolve(struct vmem *vm, uint64_t va, uint32_t access, uint64_t *p
 	if (m->frame->kind == FRAME_PHYS && !phys_is_mapped(*phys, PAGE_SIZE))
 		st = ERR_FAULT;         /* device memory is no message */
 	else
-		(void)!enter_locked(vm, va, *phys, m->frame, prot);     /* for the next time; no matter if there is no memory for that */
+		(void)!enter_locked(vm, va, *phys, m, prot);    /* for the next time; no matter if there is no memory for that */
 	spin_unlock(&vm->lock);
 	return st;
 }

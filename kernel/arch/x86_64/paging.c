@@ -19,6 +19,7 @@
 
 enum { PTE_P = 1, PTE_W = 2, PTE_U = 4, PTE_PWT = 8, PTE_PCD = 16, PTE_PS = 128, PTE_G = 256 };
 #define PTE_PAT   128ull                /* in a 4 KiB entry */
+#define PTE_PAT_LARGE 4096ull
 #define PTE_NX    (cpu_features.nx ? 1ull << 63 : 0)
 #define PTE_ADDR  0x000ffffffffff000ull
 #define MMIO_BASE 0xffffd00000000000ull
@@ -200,20 +201,25 @@ status_t pt_create(struct vmem *vm)
 	return OK;
 }
 
-static uint64_t *user_entry(struct vmem *vm, uint64_t va, bool make)
+/* The entry for va at `level` (0: 4 KiB page, 1: LARGE_PAGE), or above it if that is a large page's: then *large is true. NULL: not there. */
+static uint64_t *user_entry(struct vmem *vm, uint64_t va, unsigned level, bool make, bool *large)
 {
 	uint64_t *table = HHDM(vm->root);
-	for (unsigned l = 3; l > 0; l--) {
+	*large = false;
+	for (unsigned l = 3; l > level; l--) {
 		uint64_t *e = &table[index_at(va, l)];
 		if (unlikely(!(*e & PTE_P))) {
 			uint64_t t = make ? table_alloc(vm) : 0;
 			if (!t)
 				return NULL;
 			*e = t | PTE_P | PTE_W | PTE_U;
+		} else if (l == 1 && unlikely(*e & PTE_PS)) {
+			*large = true;
+			return e;
 		}
 		table = HHDM(*e & PTE_ADDR);
 	}
-	return &table[index_at(va, 0)];
+	return &table[index_at(va, level)];
 }
 
 static uint64_t prot_bits(uint32_t prot)
@@ -223,37 +229,59 @@ static uint64_t prot_bits(uint32_t prot)
 
 status_t pt_map(struct vmem *vm, uint64_t va, uint64_t phys, uint32_t prot, int cache)
 {
-	uint64_t *e = user_entry(vm, va, true);
+	bool large;
+	uint64_t *e = user_entry(vm, va, 0, true, &large);
 	if (!e)
 		return ERR_NO_MEMORY;
 	uint64_t old = *e;
+	if (unlikely(large)) {          /* it goes as a whole; what it held comes back by faults */
+		*e = 0;
+		tlb_flush(vm, va, PAGE_SIZE);
+		return pt_map(vm, va, phys, prot, cache);
+	}
 	*e = phys | prot_bits(prot) | cache_bits(cache);
 	if (old & PTE_P)
 		tlb_flush(vm, va, PAGE_SIZE);
 	return OK;
 }
 
+bool pt_map_large(struct vmem *vm, uint64_t va, uint64_t phys, uint32_t prot, int cache)
+{
+	bool large;
+	uint64_t *e = user_entry(vm, va, 1, true, &large), pat = cache_bits(cache);
+	if (!e || ((*e & PTE_P) && !(*e & PTE_PS)))
+		return false;
+	uint64_t old = *e;
+	*e = phys | prot_bits(prot) | PTE_PS | (pat & PTE_PAT ? PTE_PAT_LARGE : pat);
+	if (old)
+		tlb_flush(vm, va, PAGE_SIZE);
+	return true;
+}
+
 uint64_t pt_unmap(struct vmem *vm, uint64_t va)
 {
-	uint64_t *e = user_entry(vm, va, false);
-	if (!e || !(*e & PTE_P))
-		return 0;
-	uint64_t old = *e & PTE_ADDR;
-	*e = 0;
-	return old;
+	uint64_t had = pt_lookup(vm, va);
+	bool large;
+	if (had)
+		*user_entry(vm, va, 0, false, &large) = 0;
+	return had;
 }
 
 uint64_t pt_lookup(struct vmem *vm, uint64_t va)
 {
-	uint64_t *e = user_entry(vm, va, false);
-	return e && (*e & PTE_P) ? *e & PTE_ADDR : 0;
+	bool large;
+	uint64_t *e = user_entry(vm, va, 0, false, &large);
+	if (!e || !(*e & PTE_P))
+		return 0;
+	return large ? (*e & PTE_ADDR & ~(LARGE_PAGE - 1)) | (va & (LARGE_PAGE - 1) & PTE_ADDR) : *e & PTE_ADDR;
 }
 
 uint64_t pt_peek(struct vmem *vm, uint64_t va, uint32_t access)
 {
-	uint64_t *e = user_entry(vm, va, false);
+	bool large;
+	uint64_t *e = user_entry(vm, va, 0, false, &large);
 	uint64_t need = PTE_P | (access & PROT_WRITE ? PTE_W : 0);
-	/* Device memory carries a cache mode and is nobody's window. */
+	/* Device memory carries a cache mode and is nobody's window. A large page, where PAT's bit is PS, is found the other way. */
 	return e && (*e & (need | PTE_PCD | PTE_PAT)) == need ? *e & PTE_ADDR : 0;
 }
 
@@ -266,6 +294,8 @@ uint64_t pt_next_present(struct vmem *vm, uint64_t va, uint64_t end)
 			uint64_t e = table[index_at(va, l)];
 			if (!(e & PTE_P))
 				break;
+			if (l == 1 && (e & PTE_PS))
+				return va;
 			table = HHDM(e & PTE_ADDR);
 		}
 		if (l == 0)
@@ -279,7 +309,8 @@ uint64_t pt_next_present(struct vmem *vm, uint64_t va, uint64_t end)
 void pt_write_protect(struct vmem *vm, uint64_t va, uint64_t end)
 {
 	while ((va = pt_next_present(vm, va, end)) < end) {
-		uint64_t *e = user_entry(vm, va, false);
+		bool large;
+		uint64_t *e = user_entry(vm, va, 0, false, &large);
 		unsigned n = (unsigned)MIN((end - va) >> PAGE_SHIFT, 512ul - index_at(va, 0));
 		va += (uint64_t)n << PAGE_SHIFT;
 #pragma clang loop unroll_count(4)
@@ -296,6 +327,10 @@ static bool trim_level(struct vmem *vm, uint64_t *table, unsigned level, uint64_
 	for (unsigned i = 0; i < (level == 3 ? 256u : 512u); i++, va += span) {
 		if (!(table[i] & PTE_P))
 			continue;
+		if (level == 1 && (table[i] & PTE_PS)) {
+			empty = false;
+			continue;
+		}
 		bool gone = level == 1 ? !wanted(vm, va, span) : trim_level(vm, HHDM(table[i] & PTE_ADDR), level - 1, va, wanted);
 		if (gone) {
 			uint64_t phys = table[i] & PTE_ADDR;

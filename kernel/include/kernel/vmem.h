@@ -112,7 +112,11 @@ void vmem_zap(struct frame *f, uint64_t index, const uint64_t *phys, uint64_t n)
 uint64_t paging_kernel_root(void);           /* tables without a user half */
 must_use status_t pt_create(struct vmem *vm);
 must_use status_t pt_map(struct vmem *vm, uint64_t va, uint64_t phys, uint32_t prot, int cache);
-uint64_t pt_unmap(struct vmem *vm, uint64_t va);            /* physical address it had, or 0; caller flushes */
+/* The same for LARGE_PAGE, to which both addresses are aligned. False: not here, or no memory for a table. */
+#define LARGE_PAGE (2ull * MiB)
+bool pt_map_large(struct vmem *vm, uint64_t va, uint64_t phys, uint32_t prot, int cache);
+/* Physical address it had, or 0; caller flushes. A large page goes as a whole: tables are only a cache. */
+uint64_t pt_unmap(struct vmem *vm, uint64_t va);
 void pt_write_protect(struct vmem *vm, uint64_t va, uint64_t end);
 /* Ordinary memory that is entered with that access: its page's address; else 0. va below USER_TOP. */
 uint64_t pt_peek(struct vmem *vm, uint64_t va, uint32_t access);

@@ -49,11 +49,13 @@ struct argument { char kind; uint8_t type; };
 static struct signature { struct argument arg[6]; uint8_t n, results[3], n_results, made; } signatures[SYSCALL_COUNT];   /* made: type + 1 of a new object */
 
 static uint8_t scratch[SCRATCH] aligned(4096);      /* what pointers point at */
-static uint8_t stacks[2][STACK] aligned(16), small_stacks[SMALL_STACKS][1024] aligned(16);
+static uint8_t stacks[5][STACK] aligned(16), small_stacks[SMALL_STACKS][1024] aligned(16);
 static volatile handle_t pool[POOL], typed[TYPES][4];
 static volatile uint64_t commands[4];               /* ids of accepted commands */
 static volatile uint64_t *done;                     /* calls so far: the parent's page */
 static uint64_t edge, read_only;
+static uint64_t unsteady;                           /* two pages that another thread maps, unmaps and writes all the time, or 0 */
+static handle_t unsteady_frame;
 static bool traced;
 static handle_t port, code, record_frame;
 static uint64_t record;                             /* of upcalls */
@@ -145,6 +147,9 @@ static uint64_t pointer(struct random *r)
 		return read_only + below(r, PAGE_SIZE);
 	case 2:
 		return ARENA + below(r, ARENA_SIZE);
+	case 3:
+	case 4:
+		return unsteady ? unsteady + below(r, 2 * PAGE_SIZE) : (uint64_t)scratch;
 	default:
 		return (uint64_t)scratch + (below(r, SCRATCH) & ~7ull);
 	}
@@ -480,6 +485,40 @@ static void race(uint64_t seed)
 	}
 }
 
+/* What system calls read and write changes under them, and goes away. */
+static void meddle(uint64_t seed)
+{
+	struct random r = { .state = seed };
+	uint64_t va, n, word;
+	for (;;) {
+		word = draw(&r);
+		switch (below(&r, 8)) {
+		case 0:
+			(void)!vmem_unmap(0, unsteady + below(&r, 2) * PAGE_SIZE, PAGE_SIZE);
+			break;
+		case 1:
+			(void)!vmem_protect(0, unsteady, 2 * PAGE_SIZE, PROT_READ);
+			break;
+		case 2:
+			(void)!frame_decommit(unsteady_frame, 0, 2 * PAGE_SIZE);
+			break;
+		case 3:
+		case 4:
+			(void)!vmem_map(0, unsteady_frame, 0, unsteady, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE | MAP_FIXED | MAP_REPLACE, &va);
+			break;
+		default:
+			(void)!frame_write(unsteady_frame, below(&r, 2 * PAGE_SIZE), &word, sizeof(word), &n);
+		}
+	}
+}
+
+static void start_thread(struct random *r, void (*body)(uint64_t), unsigned i)
+{
+	handle_t h;
+	MUST(thread_create((uint64_t)body, (uint64_t)stacks[i] + STACK - 8, draw(r) | 1, CHILD_PRIORITY, &h));
+	pool[13 + i] = h;
+}
+
 static int child(uint64_t seed)
 {
 	struct random r = { .state = seed | 1 };
@@ -518,12 +557,18 @@ static int child(uint64_t seed)
 	pool[12] = h;
 	MUST(frame_create(PAGE_SIZE, FRAME_CONTIGUOUS, &record_frame));
 	MUST(vmem_map(0, record_frame, 0, 0, PAGE_SIZE, PROT_READ | PROT_WRITE, &record));
-	MUST(thread_create((uint64_t)serve, (uint64_t)stacks[0] + STACK - 8, draw(&r) | 1, CHILD_PRIORITY, &h));
-	pool[13] = h;
-	if (below(&r, 2) && !traced) {
-		MUST(thread_create((uint64_t)race, (uint64_t)stacks[1] + STACK - 8, draw(&r) | 1, CHILD_PRIORITY, &h));
-		pool[14] = h;
+	/* Alone, with another one that calls, or four that call and one that meddles; somebody serves in any case. */
+	unsigned company = below(&r, 4);
+	start_thread(&r, serve, 0);
+	if (company == 3 && !traced) {
+		MUST(frame_create(2 * PAGE_SIZE, 0, &unsteady_frame));
+		MUST(vmem_map(0, unsteady_frame, 0, 0, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE, &unsteady));
+		start_thread(&r, meddle, 4);
+		start_thread(&r, race, 3);
+		start_thread(&r, race, 2);
 	}
+	if (company > 1 && !traced)
+		start_thread(&r, race, 1);
 	while (*done < SHARE)
 		one_call(&r);
 	return 0;

@@ -7,7 +7,7 @@
 
 #define RW (PROT_READ | PROT_WRITE)
 
-enum { PAGES = 70, STACK = 32 * KiB, WAIT_MS = 5000, ROUNDS = 20 };
+enum { FEW = 70, MANY = 1200, STACK = 32 * KiB, WAIT_MS = 5000, ROUNDS = 20 };
 
 struct fork { handle_t vmem, process; };
 
@@ -16,6 +16,7 @@ static uint8_t *pages, *dropped;
 static uint8_t child_stack[STACK] aligned(16);
 static volatile uint32_t own;
 static handle_t kept;
+static size_t n_pages = FEW;                    /* FEW are copied page by page, of MANY the nodes are shared */
 
 static status_t fork_begin(struct fork *f, int (*run)(void))
 {
@@ -50,14 +51,14 @@ static void memory_make(void)
 {
 	uint64_t va[3] = { 0, 0, 0 };
 	DONE(vmem_map(0, 0, 0, 0, PAGE_SIZE, RW | MAP_SHARE, &va[0]));
-	DONE(vmem_map(0, 0, 0, 0, PAGES * PAGE_SIZE, RW, &va[1]));
+	DONE(vmem_map(0, 0, 0, 0, n_pages * PAGE_SIZE, RW, &va[1]));
 	DONE(vmem_map(0, 0, 0, 0, PAGE_SIZE, RW | MAP_DROP, &va[2]));
 	shared = (void *)va[0];
 	pages = (uint8_t *)va[1];
 	dropped = (uint8_t *)va[2];
 	shared->go = shared->seen = 0;
 	dropped[0] = 1;
-	for (unsigned i = 0; i < PAGES; i++)
+	for (size_t i = 0; i < n_pages; i++)
 		if (i % 7 != 3)                 /* the others are holes */
 			pages[i * PAGE_SIZE + i] = (uint8_t)(i + 1);
 }
@@ -65,13 +66,13 @@ static void memory_make(void)
 static void memory_drop(void)
 {
 	DONE(vmem_unmap(0, (uint64_t)shared, PAGE_SIZE));
-	DONE(vmem_unmap(0, (uint64_t)pages, PAGES * PAGE_SIZE));
+	DONE(vmem_unmap(0, (uint64_t)pages, n_pages * PAGE_SIZE));
 	DONE(vmem_unmap(0, (uint64_t)dropped, PAGE_SIZE));
 }
 
 static bool pages_as_made(void)
 {
-	for (unsigned i = 0; i < PAGES; i++)
+	for (size_t i = 0; i < n_pages; i++)
 		if (pages[i * PAGE_SIZE + i] != (i % 7 != 3 ? (uint8_t)(i + 1) : 0))
 			return false;
 	return true;
@@ -79,7 +80,7 @@ static bool pages_as_made(void)
 
 static void pages_fill(uint8_t value)
 {
-	for (unsigned i = 0; i < PAGES; i++)
+	for (size_t i = 0; i < n_pages; i++)
 		pages[i * PAGE_SIZE + i] = value;
 }
 
@@ -103,7 +104,7 @@ static int look_and_write(void)
 	shared->seen = 1;
 	if (!wait_go(2))
 		process_exit(3);
-	for (unsigned i = 0; i < PAGES; i++)
+	for (size_t i = 0; i < n_pages; i++)
 		if (pages[i * PAGE_SIZE + i] != 0xcc)
 			process_exit(4);
 	process_exit(own == 8 ? 42 : 5);
@@ -124,7 +125,7 @@ static void copies(void)
 	for (unsigned ms = 0; !shared->seen && ms < WAIT_MS; ms++)
 		pause_ms(1);
 	EQ(shared->seen, 1);
-	for (unsigned i = 0; i < PAGES; i++)
+	for (size_t i = 0; i < n_pages; i++)
 		EQ(pages[i * PAGE_SIZE + i], 0xaa);
 	EQ(own, 9);
 	shared->go = 2;
@@ -158,7 +159,7 @@ static void parent_lets_go(void)
 	own = 7;
 	for (unsigned i = 0; i < 2; i++)
 		DONE(fork_begin(&f[i], look_late));
-	DONE(vmem_unmap(0, (uint64_t)pages, PAGES * PAGE_SIZE));
+	DONE(vmem_unmap(0, (uint64_t)pages, n_pages * PAGE_SIZE));
 	shared->go = 1;
 	for (unsigned i = 0; i < 2; i++) {
 		DONE(fork_end(&f[i], &info));
@@ -347,7 +348,7 @@ static void scribble(struct worker *w)
 {
 	uint64_t n = 0;
 	while (!stop) {
-		for (unsigned i = 0; i < PAGES; i++) {
+		for (size_t i = 0; i < n_pages; i++) {
 			volatile uint64_t *two = (volatile uint64_t *)(pages + i * PAGE_SIZE + 2048);
 			two[0] = n;
 			two[1] = n;
@@ -362,7 +363,7 @@ static int stand_still(void)
 {
 	uint64_t sum[2] = { 0, 0 };
 	for (unsigned round = 0; round < 2; round++) {
-		for (unsigned i = 0; i < PAGES; i++)
+		for (size_t i = 0; i < n_pages; i++)
 			sum[round] = sum[round] * 31 + *(volatile uint64_t *)(pages + i * PAGE_SIZE + 2048);
 		(void)thread_sleep(now_ns() + 2 * NS_PER_MS);
 	}
@@ -388,12 +389,83 @@ static void writer(void)
 	}
 	stop = true;
 	DONE(worker_join(&w));
-	for (unsigned i = 0; i < PAGES; i++)
+	for (size_t i = 0; i < n_pages; i++)
 		EQ(*(uint64_t *)(pages + i * PAGE_SIZE + 2048), w.value[0] - 1);
 	memory_drop();
 }
 
+static void with_many(void (*test)(void))
+{
+	n_pages = MANY;
+	test();
+	n_pages = FEW;
+}
+
+static void copies_many(void)
+{
+	with_many(copies);
+}
+
+static void lets_go_many(void)
+{
+	with_many(parent_lets_go);
+}
+
+static void inherited_many(void)
+{
+	with_many(inherited);
+}
+
+/* Pages and nodes that copies still hold are taken from the first owner, one by one and all at once. */
+static void nodes(void)
+{
+	struct fork f[2];
+	struct process_info info;
+	handle_t frame;
+	kept = 0;
+	n_pages = MANY;
+	memory_make();
+	DONE(vmem_unmap(0, (uint64_t)pages, MANY * PAGE_SIZE));
+	DONE(frame_create(MANY * PAGE_SIZE, 0, &frame));
+	uint64_t va = (uint64_t)pages;
+	DONE(vmem_map(0, frame, 0, va, MANY * PAGE_SIZE, RW | MAP_FIXED, &va));
+	for (size_t i = 0; i < MANY; i++)
+		if (i % 7 != 3)
+			pages[i * PAGE_SIZE + i] = (uint8_t)(i + 1);
+	STILL_FINE();
+	own = 7;
+	for (unsigned i = 0; i < 2; i++)
+		DONE(fork_begin(&f[i], look_late));
+	DONE(frame_decommit(frame, 3 * PAGE_SIZE, 600 * PAGE_SIZE));
+	EQ(pages[5 * PAGE_SIZE + 5], 0);
+	EQ(pages[2 * PAGE_SIZE + 2], 3);
+	EQ(pages[603 * PAGE_SIZE + 603], (uint8_t)604);
+	pages[700 * PAGE_SIZE + 700] = 1;
+	DONE(frame_resize(frame, 1000 * PAGE_SIZE));
+	DONE(frame_resize(frame, MANY * PAGE_SIZE));
+	EQ(pages[1100 * PAGE_SIZE + 1100], 0);
+	EQ(pages[999 * PAGE_SIZE + 999], (uint8_t)1000);
+	struct frame_info fi;
+	DONE(frame_info(frame, &fi));
+	uint64_t before = fi.committed;
+	pages[1100 * PAGE_SIZE] = 1;            /* was a page of the node that is shared, and is a new one now */
+	DONE(frame_info(frame, &fi));
+	EQ(fi.committed, before);
+	pages[1101 * PAGE_SIZE] = 1;
+	DONE(frame_info(frame, &fi));
+	EQ(fi.committed, before + PAGE_SIZE);
+	shared->go = 1;
+	for (unsigned i = 0; i < 2; i++) {
+		DONE(fork_end(&f[i], &info));
+		EQ(info.exit_status, 42);
+	}
+	DONE(handle_close(frame));
+	memory_drop();
+	n_pages = FEW;
+}
+
 const struct test clone_tests[] = {
 	{ "clone-copies", copies }, { "clone-parent-lets-go", parent_lets_go }, { "clone-inherited", inherited }, { "clone-handles", handles },
-	{ "clone-refused", refused }, { "clone-windows", windows }, { "clone-writer", writer }, { NULL, NULL },
+	{ "clone-copies-many", copies_many }, { "clone-lets-go-many", lets_go_many }, { "clone-inherited-many", inherited_many },
+	{ "clone-nodes", nodes }, { "clone-refused", refused }, { "clone-windows", windows }, { "clone-writer", writer }, { NULL, NULL },
 };

@@ -286,6 +286,60 @@ static void frame_mistakes(void)
 	DONE(handle_close(f));
 }
 
+static uint64_t faults(void)
+{
+	struct kstat k = { 0 };
+	(void)!kstat(res_info, &k);
+	return k.page_faults;
+}
+
+/* Of this process while it reads [va, va + size); another's heartbeat may add one or two. */
+static uint64_t faults_reading(uint64_t va, uint64_t size)
+{
+	uint64_t before = faults();
+	for (uint64_t at = 0; at < size; at += PAGE_SIZE)
+		(void)*(volatile uint8_t *)(va + at);
+	return faults() - before;
+}
+
+/* Contiguous memory takes one fault for 2 MiB; parts of it can be unmapped and protected as of any other. */
+static void large(void)
+{
+	enum { SIZE = 4 * MiB, MANY = 64 };
+	handle_t f;
+	struct frame_info info;
+	struct mapping_info map;
+	uint64_t va, other = 0;
+	DONE(frame_create(SIZE, FRAME_CONTIGUOUS, &f));
+	DONE(frame_info(f, &info));
+	DONE(vmem_map(0, f, 0, 0, SIZE, RW, &va));
+	EQ((va ^ info.phys) % (2 * MiB), 0);
+	CHECK(faults_reading(va, SIZE) < MANY);
+	for (uint64_t at = 0; at < SIZE; at += PAGE_SIZE)
+		*(uint64_t *)(va + at) = at;
+	/* The same memory where it cannot be entered so. */
+	DONE(vmem_map(0, f, 0, va + 16 * MiB + PAGE_SIZE, SIZE, RW | MAP_FIXED, &other));
+	CHECK(faults_reading(other, SIZE) >= SIZE / PAGE_SIZE);
+	EQ(*(uint64_t *)(other + 5 * PAGE_SIZE), 5 * PAGE_SIZE);
+	DONE(vmem_unmap(0, other, SIZE));
+	/* A piece from the middle, and an end of one that crosses into the next. */
+	DONE(vmem_unmap(0, va + 7 * PAGE_SIZE, PAGE_SIZE));
+	EQ(vmem_query(0, va + 7 * PAGE_SIZE, &map), OK);
+	CHECK(map.va == va + 8 * PAGE_SIZE);
+	DONE(vmem_protect(0, va + 2 * MiB - PAGE_SIZE, 2 * PAGE_SIZE, PROT_READ));
+	EQ(frame_read(f, 0, (void *)(va + 2 * MiB), 8, &other), ERR_FAULT);
+	EQ(frame_read(f, 0, (void *)(va + 7 * PAGE_SIZE), 8, &other), ERR_FAULT);
+	for (uint64_t at = 0; at < SIZE; at += PAGE_SIZE)
+		if (at != 7 * PAGE_SIZE)
+			EQ(*(uint64_t *)(va + at), at);
+	*(uint64_t *)(va + 8 * PAGE_SIZE) = 1;
+	*(uint64_t *)(va + 2 * MiB + PAGE_SIZE) = 2;
+	DONE(vmem_unmap(0, va, 2 * MiB));
+	EQ(*(uint64_t *)(va + 2 * MiB + PAGE_SIZE), 2);
+	DONE(vmem_unmap(0, va + 2 * MiB, 2 * MiB));
+	DONE(handle_close(f));
+}
+
 static void contiguous(void)
 {
 	handle_t f, weak;
@@ -415,6 +469,7 @@ const struct test memory_tests[] = {
 	{ "frame-resize-holes", resize_holes },
 	{ "frame-mistakes", frame_mistakes },
 	{ "frame-contiguous", contiguous },
+	{ "frame-large", large },
 	{ "frame-no-residue", no_residue },
 	{ "frame-device", device },
 	{ NULL, NULL },

@@ -407,7 +407,7 @@ static volatile bool computing;
 
 static void compute(struct worker *w)
 {
-	for (uint64_t end = now_ns() + LONG_MS / 4 * NS_PER_MS; computing && now_ns() < end;)
+	for (uint64_t end = now_ns() + LONG_MS * NS_PER_MS; computing && now_ns() < end;)
 		w->value[0]++;
 }
 
@@ -435,6 +435,49 @@ static void lend_inversion(void)
 	ask_end(0, OK);
 	server_drop(&a);
 	DONE(handle_close(self));
+}
+
+/* ---- slices ---- */
+
+enum { WAKES = 31, HOGS = 16, SLICE_US = 10000 };
+
+static void wake_often(struct worker *w)
+{
+	static uint64_t late[WAKES];
+	for (unsigned i = 0; i < WAKES; i++) {
+		uint64_t due = now_ns() + NS_PER_MS;
+		(void)thread_sleep(due);
+		uint64_t us = (now_ns() - due) / 1000;
+		unsigned at = i;
+		for (; at > 0 && late[at - 1] > us; at--)
+			late[at] = late[at - 1];
+		late[at] = us;
+	}
+	w->value[0] = late[WAKES / 2];          /* the host may take the machine's processors away for longer */
+}
+
+/* One that computes on each CPU delays one that wakes often by the rest of its slice, and one more urgent not at all. */
+static void slice_hog(void)
+{
+	static struct worker hogs[HOGS];
+	struct worker wakes;
+	struct kstat k;
+	DONE(kstat(res_info, &k));
+	unsigned n = MIN(k.cpus, (uint32_t)HOGS);
+	computing = true;
+	for (unsigned i = 0; i < n; i++)
+		DONE(worker_start(&hogs[i], compute, NULL, MIDDLE));
+	DONE(worker_start(&wakes, wake_often, NULL, HIGH));
+	DONE(worker_join(&wakes));
+	CHECK(wakes.value[0] < SLICE_US / 4);
+	DONE(worker_start(&wakes, wake_often, NULL, MIDDLE));
+	DONE(worker_join(&wakes));
+	CHECK(wakes.value[0] < SLICE_US * 3 / 2);
+	computing = false;
+	for (unsigned i = 0; i < n; i++) {
+		DONE(worker_join(&hogs[i]));
+		CHECK(hogs[i].value[0] > 0);
+	}
 }
 
 /* Its own priority, set while it is lent one, is what it has afterwards. */
@@ -627,6 +670,7 @@ const struct test order_tests[] = {
 	{ "lend-chain", lend_chain },
 	{ "lend-inversion", lend_inversion },
 	{ "lend-set", lend_and_set },
+	{ "slice-hog", slice_hog },
 	{ "lend-close", lend_close },
 	{ "levels", levels },
 	{ NULL, NULL },

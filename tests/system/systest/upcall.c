@@ -38,10 +38,10 @@ uint64_t upcall_call(uint64_t number, const uint64_t args[6])
 
 void upcall_event(struct upcall_record *u, uint64_t index)
 {
-	seen.events++;
 	seen.event = u->frame[index];
 	seen.index = index;
 	seen.depth = u->depth;
+	seen.events++;                          /* last: others look at the rest when they see it */
 	if (on_event)
 		on_event(u, index);
 }
