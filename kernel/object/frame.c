@@ -95,9 +95,12 @@ static uint64_t *own_node(uint64_t *node, unsigned height)
 }
 
 /* The slot of page `index`; NULL: not there. *shared: others hold it or what leads to it. */
-static uint64_t *find_slot_locked(struct frame *f, uint64_t index, bool *shared)
+always_inline uint64_t *find_slot_locked(struct frame *f, uint64_t index, bool *shared)
 {
 	uint64_t *node = f->root;
+	*shared = false;
+	if (likely(!f->height && !f->shared))
+		return node + index;
 	*shared = f->shared && page_shared(HHDM_PHYS(node));
 	for (unsigned h = f->height; h > 0; h--) {
 		node = (uint64_t *)node[index / span(h - 1) % LEAF];

@@ -29,9 +29,9 @@ static void lock_bucket(struct bucket *b)
 		list_init(&b->leads);
 }
 
-static status_t key_of(uint64_t va, uint32_t flags, struct futex_key *k)
+always_inline status_t key_of(uint64_t va, uint32_t flags, struct futex_key *k)
 {
-	struct vmem *vm = CURRENT_PROCESS->vmem;
+	struct vmem *vm = current_thread()->vmem;
 	if ((va & 3) || (flags & ~FUTEX_SHARED))
 		return ERR_INVALID;
 	if (!user_range_ok(va, 4))
@@ -85,6 +85,17 @@ static void remove_locked(struct thread *t)
 	list_remove(&t->run);
 }
 
+/* Wakes the oldest; false: there is none. */
+always_inline bool wake_locked(struct bucket *b, const struct futex_key *k)
+{
+	struct thread *t = lead_locked(b, k);
+	if (!t)
+		return false;
+	remove_locked(t);
+	sched_wake(t);
+	return true;
+}
+
 /* The word; a page fault is seen to at once, for what it takes comes after the bucket's lock. */
 static status_t read_word(uint64_t va, uint32_t *word)
 {
@@ -120,21 +131,15 @@ status_t sys_futex_wait(uint64_t va, uint32_t value, uint32_t flags, uint64_t de
 status_t sys_futex_wake(uint64_t va, uint32_t n, uint32_t flags, uint32_t *woken)
 {
 	struct futex_key k;
-	struct thread *wakes[FUTEX_WAKE_MAX], *t;
 	uint32_t done = 0;
 	status_t st = key_of(va, flags, &k);
 	if (st < 0)
 		return st;
 	struct bucket *b = bucket_of(&k);
 	lock_bucket(b);
-	while (done < MIN(n, FUTEX_WAKE_MAX) && (t = lead_locked(b, &k))) {
-		remove_locked(t);
-		t->wait = WAIT_NONE;
-		wakes[done++] = t;
-	}
+	while (done < n && done < FUTEX_WAKE_MAX && wake_locked(b, &k))
+		done++;
 	spin_unlock(&b->lock);
-	for (uint32_t i = 0; i < done; i++)
-		sched_wake(wakes[i]);
 	*woken = done;
 	return OK;
 }
@@ -142,8 +147,8 @@ status_t sys_futex_wake(uint64_t va, uint32_t n, uint32_t flags, uint32_t *woken
 status_t sys_futex_requeue(uint64_t va, uint32_t value, uint32_t n_wake, uint64_t to, uint32_t n_move, uint32_t flags, uint32_t *woken, uint32_t *moved)
 {
 	struct futex_key from_key, to_key;
-	struct thread *wakes[FUTEX_WAKE_MAX];
-	uint32_t word;
+	struct thread *t;
+	uint32_t word, n = 0, more = 0;
 	status_t st = key_of(va, flags, &from_key);
 	if (st == OK)
 		st = key_of(to, flags, &to_key);
@@ -166,23 +171,17 @@ status_t sys_futex_requeue(uint64_t va, uint32_t value, uint32_t n_wake, uint64_
 	}
 	if (!other->leads.next)
 		list_init(&other->leads);
-	uint32_t n = 0;
-	for (struct thread *t; n < n_wake + MIN(n_move, FUTEX_MOVE_MAX) && (t = lead_locked(from, &from_key)); n++) {
+	while (n < n_wake && wake_locked(from, &from_key))
+		n++;
+	for (; n == n_wake && more < MIN(n_move, FUTEX_MOVE_MAX) && (t = lead_locked(from, &from_key)); more++) {
 		remove_locked(t);
-		if (n < n_wake) {
-			t->wait = WAIT_NONE;
-			wakes[n] = t;
-		} else {
-			add_locked(other, t, &to_key);
-		}
+		add_locked(other, t, &to_key);
 	}
 	if (both)
 		spin_unlock(&other->lock);
 	spin_unlock(&from->lock);
-	*woken = MIN(n, n_wake);
-	*moved = n - *woken;
-	for (uint32_t i = 0; i < *woken; i++)
-		sched_wake(wakes[i]);
+	*woken = n;
+	*moved = more;
 	return OK;
 }
 

@@ -227,21 +227,27 @@ static uint64_t prot_bits(uint32_t prot)
 	return PTE_P | PTE_U | (prot & PROT_WRITE ? PTE_W : 0) | (prot & PROT_EXEC ? 0 : PTE_NX);
 }
 
-status_t pt_map(struct vmem *vm, uint64_t va, uint64_t phys, uint32_t prot, int cache)
+/* There is no table, or there was something else. */
+static noinline status_t map_anew(struct vmem *vm, uint64_t va, uint64_t entry)
 {
 	bool large;
 	uint64_t *e = user_entry(vm, va, 0, true, &large);
 	if (!e)
 		return ERR_NO_MEMORY;
 	uint64_t old = *e;
-	if (unlikely(large)) {          /* it goes as a whole; what it held comes back by faults */
-		*e = 0;
-		tlb_flush(vm, va, PAGE_SIZE);
-		return pt_map(vm, va, phys, prot, cache);
-	}
-	*e = phys | prot_bits(prot) | cache_bits(cache);
+	*e = large ? 0 : entry;         /* a large page goes as a whole; what it held comes back by faults */
 	if (old & PTE_P)
 		tlb_flush(vm, va, PAGE_SIZE);
+	return large ? map_anew(vm, va, entry) : OK;
+}
+
+status_t pt_map(struct vmem *vm, uint64_t va, uint64_t phys, uint32_t prot, int cache)
+{
+	bool large;
+	uint64_t *e = user_entry(vm, va, 0, false, &large), entry = phys | prot_bits(prot) | cache_bits(cache);
+	if (unlikely(!e || (*e & PTE_P)))
+		return map_anew(vm, va, entry);
+	*e = entry;
 	return OK;
 }
 

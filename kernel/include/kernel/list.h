@@ -10,17 +10,19 @@ always_inline void list_init(struct list *l) { l->next = l->prev = l; }
 always_inline bool list_empty(const struct list *l) { return l->next == l; }
 always_inline void list_insert_before(struct list *at, struct list *node)
 {
+	struct list *prev = at->prev;
 	node->next = at;
-	node->prev = at->prev;
-	at->prev->next = node;
+	node->prev = prev;
+	prev->next = node;
 	at->prev = node;
 }
 always_inline void list_push_back(struct list *l, struct list *node)  { list_insert_before(l, node); }
 always_inline void list_push_front(struct list *l, struct list *node) { list_insert_before(l->next, node); }
 always_inline void list_remove(struct list *node)
 {
-	node->prev->next = node->next;
-	node->next->prev = node->prev;
+	struct list *next = node->next, *prev = node->prev;
+	prev->next = next;
+	next->prev = prev;
 	node->next = node->prev = node;
 }
 #define LIST_FIRST(l, type, field)   CONTAINER_OF((l)->next, type, field)
