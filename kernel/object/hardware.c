@@ -226,3 +226,29 @@ status_t sys_io_write_bytes(handle_t h, uint32_t port, user_in_t buf, uint64_t l
 	*done = len;
 	return OK;
 }
+
+status_t sys_io_read_bytes(handle_t h, uint32_t port, uint32_t ready, user_out_t buf, uint32_t count, uint64_t sum, uint32_t *done)
+{
+	struct io_byte data[16] = { 0 };
+	uint64_t total;
+	uint32_t n = 0;
+	uint16_t at, status;
+	status_t st = port_at(h, RIGHT_READ, port, 1, &at);
+	if (st == OK)
+		st = port_at(h, RIGHT_READ, ready & 0xffff, 1, &status);
+	count = MIN(count, (uint32_t)ARRAY_LEN(data));
+	/* A byte is taken only once there is memory for it, which only the process itself could take away now. */
+	if (st == OK && (st = copy_out(buf, data, count * sizeof(*data))) == OK && (st = copy_in(&total, (user_in_t){ sum }, sizeof(total))) == OK)
+		st = copy_out((user_out_t){ sum }, &total, sizeof(total));
+	if (st < 0)
+		return st;
+	for (; n < count; n++) {
+		data[n].status = inb(status);
+		if (ready >> 16 & ~data[n].status)
+			break;
+		data[n].byte = inb(at);
+	}
+	total += *done = n;
+	st = copy_out(buf, data, n * sizeof(*data));
+	return st < 0 ? st : copy_out((user_out_t){ sum }, &total, sizeof(total));
+}

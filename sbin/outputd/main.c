@@ -8,7 +8,7 @@
  *
  * Killed at any instant: parked commands are delivered again; the state Frame tells how far the first
  * WRITE had come, to the byte, and which input the last READ was given, should its answer not have left.
- * What is lost is the echo not sent yet, and a key whose byte had been taken from the device and not saved.
+ * The kernel stores what is typed there as it takes it from the device. What is lost is the echo not sent yet.
  */
 #include <abi/file.h>
 #include <gen/file.h>
@@ -262,12 +262,16 @@ static void react(enum ldisc_result result)
 
 static void receive(void)
 {
-	uint8_t byte;
+	size_t at;
 
-	while (ldisc_room(&ldisc) > 0 && uart_read(&uart, &byte)) {
-		react(ldisc_input(&ldisc, byte));
-		save();
-	}
+	do {
+		for (; head.seen != state->received && ldisc_room(&ldisc) > 0; save()) {
+			struct io_byte b = state->raw[head.seen++ % TTY_RAW];
+			if (!uart_broke(b))
+				react(ldisc_input(&ldisc, b.byte));
+		}
+		at = state->received % TTY_RAW;
+	} while (ldisc_room(&ldisc) > 0 && uart_read(&uart, state->raw + at, TTY_RAW - at, &state->received));
 }
 
 /* Everything that can move, moves. */

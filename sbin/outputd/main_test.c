@@ -18,20 +18,27 @@
 /* ---- the device ---- */
 
 static struct { char in[4096], out[1 << 16]; size_t in_put, in_taken, out_len, room, taken_per_event; bool receive, transmit; } dev;
-static struct { unsigned writes; bool after; jmp_buf to; } death;      /* at which write from now on, 0: never; before or after it */
+static struct { unsigned writes, reads; bool after; jmp_buf to; } death;       /* at which write or read from now on, 0: never; before or after it */
+enum { BREAK = 1 };                                                     /* what the line seems to say when it broke */
 
 status_t uart_open(struct uart *u, handle_t a unused, handle_t b unused)
 {
 	*u = (struct uart){ .irq = 1, .present = true, .depth = 16 };
 	return OK;
 }
-bool uart_read(struct uart *u unused, uint8_t *byte)
+bool uart_read(struct uart *u unused, struct io_byte *to, size_t n, uint64_t *sum)
 {
-	if (dev.in_taken == dev.in_put)
-		return false;
-	*byte = (uint8_t)dev.in[dev.in_taken++];
-	return true;
+	bool now = death.reads && --death.reads == 0;
+	if (now && !death.after)
+		longjmp(death.to, 1);
+	size_t at = 0;
+	for (; at < n && dev.in_taken < dev.in_put; at++, ++*sum)
+		to[at] = (struct io_byte){ .byte = (uint8_t)dev.in[dev.in_taken], .status = dev.in[dev.in_taken] == BREAK }, dev.in_taken++;
+	if (now)
+		longjmp(death.to, 1);
+	return at > 0;
 }
+bool uart_broke(struct io_byte b) { return b.status; }
 size_t uart_room(struct uart *u unused) { return dev.room ? 16 : 0; }
 void uart_write(struct uart *u unused, const uint8_t *data, size_t len, uint64_t *sum)
 {
@@ -321,6 +328,29 @@ static void unread_line_survives(void **state_ unused)
 	was_read(2, "half more\n");
 }
 
+/* Killed just before or just after the device gives something: every byte comes once, and a break is none. */
+static void killed_while_reading(void **state_ unused)
+{
+	static char text[] = "more than the device has room for at once\rhalf \1a line";
+	for (unsigned how = 0; how < 2; how++)
+		for (unsigned reads = 1; reads < 5; reads++) {
+			fresh(NULL);
+			death.after = how;
+			death.reads = reads;
+			if (!setjmp(death.to)) {
+				type(text);
+				assert_true(false);
+			}
+			death.reads = 0;
+			restart();
+			type(" and its end\r");
+			read_cmd(1, 100, 0, false);
+			was_read(1, "more than the device has room for at once\n");
+			read_cmd(2, 100, 0, false);
+			was_read(2, "half a line and its end\n");
+		}
+}
+
 /* Killed between cmd_write and return, and between return and taking the cells. */
 static void read_under_way(void **state_ unused)
 {
@@ -416,7 +446,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fresh, done)
 	const struct CMUnitTest tests[] = {
 		TEST(readers_in_order), TEST(type_ahead_waits), TEST(back_pressure), TEST(long_write_lets_others_in), TEST(callers_that_leave),
-		TEST(no_device_input_is_lost_when_full), TEST(interrupts), TEST(unread_line_survives), TEST(read_under_way),
+		TEST(no_device_input_is_lost_when_full), TEST(interrupts), TEST(unread_line_survives), TEST(killed_while_reading), TEST(read_under_way),
 		TEST(write_under_way), TEST(write_killed_at_the_device), TEST(paths),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

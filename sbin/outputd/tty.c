@@ -32,13 +32,15 @@ bool tty_load(const struct tty_state *s, struct tty_head *h)
 	bool valid[2] = { head_valid(&copy[0]), head_valid(&copy[1]) };
 
 	if (!valid[0] && !valid[1]) {
-		*h = (struct tty_head){ .magic = TTY_MAGIC, .version = TTY_VERSION, .mode = TTY_DEFAULT };
+		*h = (struct tty_head){ .magic = TTY_MAGIC, .version = TTY_VERSION, .mode = TTY_DEFAULT, .seen = s->received };
 		return false;
 	}
 	*h = copy[valid[1] && (!valid[0] || copy[1].seq > copy[0].seq)];
 	if (s->sent != h->sent)
 		h->write_done += h->load;
 	h->load = 0;
+	if (s->received - h->seen > TTY_RAW)
+		h->seen = s->received;
 	return true;
 }
 

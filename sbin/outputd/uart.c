@@ -102,17 +102,16 @@ status_t uart_open(struct uart *u, handle_t ports_resource, handle_t irq_resourc
 	return OK;
 }
 
-bool uart_read(struct uart *u, uint8_t *byte)
+bool uart_read(struct uart *u, struct io_byte *to, size_t n, uint64_t *sum)
 {
-	for (int breaks = 0; breaks < UART_FIFO_MAX; breaks++) {
-		uint32_t lsr = reg_get(u, LSR);
-		if (!(lsr & LSR_DATA))
-			return false;
-		*byte = (uint8_t)reg_get(u, RBR);
-		if (!(lsr & LSR_BREAK))
-			return true;
-	}
-	return false;
+	uint32_t done;
+
+	return io_read_bytes(u->ports, RBR, IO_READY(LSR, LSR_DATA), to, (uint32_t)n, (uint64_t)sum, &done) == OK && done > 0;
+}
+
+bool uart_broke(struct io_byte b)
+{
+	return b.status & LSR_BREAK;
 }
 
 size_t uart_room(struct uart *u)

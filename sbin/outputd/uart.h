@@ -3,7 +3,7 @@
  * interrupts, nothing of terminals.
  */
 #pragma once
-#include <abi/types.h>
+#include <abi/objects.h>
 
 struct uart {
 	handle_t ports, irq;        /* irq 0: none could be had, the caller polls */
@@ -19,8 +19,9 @@ enum { UART_FIFO_MAX = 16 };
  * what was received while nobody listened stays. ERR_NOT_FOUND: no UART answers there.
  */
 must_use status_t uart_open(struct uart *u, handle_t ports_resource, handle_t irq_resource);
-/* One received byte; false: none, or the line broke. */
-bool uart_read(struct uart *u, uint8_t *byte);
+/* Received bytes, at most n, to `to`; their number is added to *sum in the same instant, as below. False: there is none. */
+bool uart_read(struct uart *u, struct io_byte *to, size_t n, uint64_t *sum);
+bool uart_broke(struct io_byte b);              /* it is no byte: the line broke */
 /* How many bytes uart_write takes now: the FIFO's depth if it is empty, else 0. */
 size_t uart_room(struct uart *u);
 /* Adds len to *sum in the same instant: no kill comes between. */

@@ -165,6 +165,9 @@ enum resource_kind {
 	RES_PHYS,                   /* physical address range, bytes */
 	RES_INFO,                   /* kstat, the log, all processes (read); with RIGHT_MANAGE: process_open for killing */
 };
+/* io_read_bytes: a byte and the status before it; which port tells the status, and which of its bits must be set. */
+struct io_byte { uint8_t byte, status; };
+#define IO_READY(port, bits) ((uint32_t)(port) | (uint32_t)(bits) << 16)
 enum { IRQ_DEFAULT = 0, IRQ_LEVEL = 1, IRQ_ACTIVE_LOW = 2, IRQ_ISA = 4 };  /* ISA: base is an ISA irq; MADT overrides apply */
 
 /* ---- Budget ---- */

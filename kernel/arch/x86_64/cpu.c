@@ -175,7 +175,7 @@ struct percpu *cpu_create(uint32_t id)
 /* Never BLOCKED, RESTART or REGS: what the light entry requires of a handler. */
 static const uint32_t light_calls[] = {
 	SYS_nop, SYS_clock_now, SYS_handle_close, SYS_handle_dup, SYS_handle_tag, SYS_irq_ack,
-	SYS_notify_signal, SYS_notify_take, SYS_futex_wake, SYS_io_read, SYS_io_write, SYS_io_write_bytes,
+	SYS_notify_signal, SYS_notify_take, SYS_futex_wake, SYS_io_read, SYS_io_write, SYS_io_write_bytes, SYS_io_read_bytes,
 };
 extern char entry_light[], entry_full[], entry_yield[], entry_upcall_return[], fast_call_words[], fast_call[], fast_return_accept[], fast_submit[], fast_accept[], fast_cmd_read[], fast_cmd_write[];
 

@@ -41,7 +41,7 @@ enum { TYPES = 16 };
  */
 static const struct { const char *name; char kind; } value_names[] = {
 	{ "len", 'l' }, { "deadline", 'd' }, { "va", 'a' }, { "value", 'a' }, { "sum", 'p' }, { "size", 's' }, { "entry", 't' }, { "stack", 'k' }, { "prot", 'f' }, { "flags", 'f' },
-	{ "rights", 'f' }, { "how", 'f' }, { "kind", 'f' }, { "which", 'f' }, { "what", 'f' }, { "event", 'f' }, { "width", 'f' }, { "priority", 'f' }, { "reason", 'f' },
+	{ "rights", 'f' }, { "how", 'f' }, { "kind", 'f' }, { "which", 'f' }, { "what", 'f' }, { "event", 'f' }, { "width", 'f' }, { "priority", 'f' }, { "reason", 'f' }, { "ready", 'f' },
 	{ "room", 'f' }, { "n", 'f' }, { "skip", 'f' },
 };
 

@@ -137,6 +137,39 @@ static void namespaces(void)
 	DONE(handle_close(port));
 }
 
+/* A register of the DMA controller, which keeps what is written to it and serves no device: data and status at once. */
+static void read_bytes(void)
+{
+	struct io_byte got[20];
+	handle_t io, weak;
+	uint64_t sum = 1ull << 40;
+	uint32_t n = 77;
+	DONE(ioports_create(res_ioports, 0x81, 1, &io));
+	DONE(io_write(io, 0, 1, 0x5a));
+	DONE(io_read_bytes(io, 0, IO_READY(0, 0x42), got, 3, (uint64_t)&sum, &n));
+	EQ(n, 3);
+	EQ(sum, (1ull << 40) + 3);
+	for (unsigned i = 0; i < 3; i++)
+		CHECK(got[i].byte == 0x5a && got[i].status == 0x5a);
+	DONE(io_read_bytes(io, 0, IO_READY(0, 0x43), got, 3, (uint64_t)&sum, &n));      /* one of the bits is not set */
+	EQ(n, 0);
+	EQ(sum, (1ull << 40) + 3);
+	DONE(io_read_bytes(io, 0, 0, got, UINT32_MAX, (uint64_t)&sum, &n));
+	EQ(n, 16);
+	EQ(sum, (1ull << 40) + 19);
+	DONE(io_read_bytes(io, 0, 0, got, 0, (uint64_t)&sum, &n));
+	EQ(n, 0);
+	EQ(io_read_bytes(io, 1, 0, got, 3, (uint64_t)&sum, &n), ERR_INVALID);
+	EQ(io_read_bytes(io, 0, IO_READY(1, 0), got, 3, (uint64_t)&sum, &n), ERR_INVALID);
+	EQ(io_read_bytes(io, 0, UINT32_MAX, got, 3, (uint64_t)&sum, &n), ERR_INVALID);
+	EQ(io_read_bytes(io, 0, 0, got, 3, 0, &n), ERR_FAULT);
+	EQ(sum, (1ull << 40) + 19);
+	DONE(handle_dup(io, RIGHT_WRITE, &weak));
+	EQ(io_read_bytes(weak, 0, 0, got, 3, (uint64_t)&sum, &n), ERR_DENIED);
+	DONE(handle_close(weak));
+	DONE(handle_close(io));
+}
+
 static void resources(void)
 {
 	handle_t h, io, irq;
@@ -159,7 +192,7 @@ static void resources(void)
 	DONE(handle_close(weak));
 
 	EQ(ioports_create(res_ioports, 0x60, 1, &io), ERR_DENIED);
-	EQ(ioports_create(res_ioports, 0x80, 2, &io), ERR_DENIED);
+	EQ(ioports_create(res_ioports, 0x80, 3, &io), ERR_DENIED);
 	CHECK(ioports_create(res_ioports, 0x80, 0, &io) < 0);
 	CHECK(ioports_create(res_ioports, UINT32_MAX, 2, &io) < 0);
 	EQ(ioports_create(res_phys, 0x80, 1, &io), ERR_DENIED);
@@ -191,6 +224,7 @@ static void resources(void)
 	EQ(io_write(weak, 0, 1, 0), ERR_DENIED);
 	DONE(handle_close(weak));
 	DONE(handle_close(io));
+	read_bytes();
 
 	EQ(irq_create(res_irq, 22, IRQ_DEFAULT, &irq), ERR_DENIED);
 	CHECK(irq_create(res_irq, UINT32_MAX, IRQ_DEFAULT, &irq) < 0);
@@ -238,6 +272,7 @@ static void pointers(void)
 		{ SYS_ns_list, OUT, sizeof(struct ns_entry), { 0, P, 1 } },
 		{ SYS_proto_create, IN, 8, { ns, P, 8, port, 0, 0 } },
 		{ SYS_io_write_bytes, IN, 8, { io, 0, P, 8 } },
+		{ SYS_io_read_bytes, OUT, 8, { io, 0, 0, P, 4, (uint64_t)&room } }, { SYS_io_read_bytes, OUT, 8, { io, 0, 0, (uint64_t)&room, 1, P } },
 		{ SYS_budget_create, IN, sizeof(struct budget_limits), { 0, P } },
 		{ SYS_budget_info, OUT, sizeof(struct budget_info), { 0, P } },
 		{ SYS_log_write, IN, 16, { P, 16 } },
