@@ -15,7 +15,7 @@ void ldisc_init(struct ldisc *l, struct tty_head *h, struct tty_state *s)
 	l->h = h;
 	l->ring = s->ring;
 	l->line = s->line;
-	l->echo_put = l->echo_taken = 0;
+	l->echo = s->echo;
 }
 
 /* ---- the ring ---- */
@@ -43,10 +43,10 @@ static void echo_bytes(struct ldisc *l, const void *text, size_t len)
 {
 	const uint8_t *p = text;
 
-	if (ECHO_MAX - (l->echo_put - l->echo_taken) < len)
+	if (TTY_SHOWN - (l->h->echo_put - l->h->echo_taken) < len)
 		return;
 	for (size_t i = 0; i < len; i++)
-		l->echo[l->echo_put++ % ECHO_MAX] = p[i];
+		l->echo[l->h->echo_put++ % TTY_SHOWN] = p[i];
 }
 
 static void echo_newline(struct ldisc *l)
@@ -91,12 +91,12 @@ static bool echoing(const struct ldisc *l)
 	return l->h->mode & TTY_ECHO;
 }
 
-size_t ldisc_echo(struct ldisc *l, uint8_t *dst, size_t room)
+size_t ldisc_echo(const struct ldisc *l, uint8_t *dst, size_t room)
 {
-	size_t n = MIN(room, (size_t)(l->echo_put - l->echo_taken));
+	uint32_t n = MIN((uint32_t)room, l->h->echo_put - l->h->echo_taken);
 
-	for (size_t i = 0; i < n; i++)
-		dst[i] = l->echo[l->echo_taken++ % ECHO_MAX];
+	for (uint32_t i = 0; i < n; i++)
+		dst[i] = l->echo[(l->h->echo_taken + i) % TTY_SHOWN];
 	return n;
 }
 

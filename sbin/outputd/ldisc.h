@@ -10,14 +10,11 @@
 #include <abi/file.h>
 #include "tty.h"
 
-enum { ECHO_MAX = 1024 };       /* power of two */
-
 struct ldisc {
 	struct tty_head *h;         /* borrowed; main.c saves it after each event */
 	uint16_t *ring;             /* TTY_RING cells, borrowed */
 	uint8_t  *line;             /* TTY_LINE bytes, borrowed */
-	uint8_t  echo[ECHO_MAX];    /* bytes for the device, ready to send; what does not fit is not echoed */
-	uint32_t echo_put, echo_taken;
+	uint8_t  *echo;             /* TTY_SHOWN bytes for the device, ready to send, borrowed; what does not fit is not echoed */
 };
 
 enum ldisc_result { LDISC_NOTHING, LDISC_READY, LDISC_INTERRUPT };
@@ -34,5 +31,5 @@ void ldisc_take(struct ldisc *l, uint32_t cells);
 enum ldisc_result ldisc_set_mode(struct ldisc *l, uint32_t mode);
 /* Output bytes for the device: at most `room` of them from src[0..n), *used = source bytes they stand for. room >= 2. */
 size_t ldisc_output(uint32_t mode, const uint8_t *src, size_t n, uint8_t *dst, size_t room, size_t *used);
-/* Takes up to `room` echoed bytes. */
-size_t ldisc_echo(struct ldisc *l, uint8_t *dst, size_t room);
+/* Copies up to `room` echoed bytes; who has sent them counts h->echo_taken up. */
+size_t ldisc_echo(const struct ldisc *l, uint8_t *dst, size_t room);

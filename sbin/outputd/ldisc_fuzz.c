@@ -40,7 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		} else if (data[i] >= 0xf0 || ldisc_room(&l) == 0) {
 			check(ldisc_peek(&l, buf, data[i] % sizeof(buf), &cells) <= data[i] % sizeof(buf));
 			ldisc_take(&l, cells);
-			ldisc_echo(&l, buf, sizeof(buf));
+			head.echo_taken += (uint32_t)ldisc_echo(&l, buf, sizeof(buf));
 		} else {
 			ldisc_input(&l, data[i]);
 		}

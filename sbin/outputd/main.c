@@ -7,8 +7,8 @@
  * bounded pieces, driven by its transmit-empty interrupt, so input and ^C are served in between.
  *
  * Killed at any instant: parked commands are delivered again; the state Frame tells how far the first
- * WRITE had come, to the byte, and which input the last READ was given, should its answer not have left.
- * The kernel stores what is typed there as it takes it from the device. What is lost is the echo not sent yet.
+ * WRITE and the echo had come, to the byte, and which input the last READ was given, should its answer not
+ * have left. The kernel stores what is typed there as it takes it from the device. So nothing is lost.
  */
 #include <abi/file.h>
 #include <gen/file.h>
@@ -135,6 +135,23 @@ static size_t send_load(struct parked *w, uint8_t *fifo, size_t room, status_t *
 	return n;
 }
 
+static bool echoes(void)
+{
+	return head.echo_put != head.echo_taken;
+}
+
+static size_t send_echo(uint8_t *fifo, size_t room)
+{
+	size_t n = ldisc_echo(&ldisc, fifo, room);
+
+	head.echo_load = (uint32_t)n;
+	save();
+	uart_write(&uart, fifo, n, &state->sent);
+	head.echo_load = 0;                     /* as above */
+	head.echo_taken += (uint32_t)n;
+	return n;
+}
+
 /* The same when the command is delivered again; 0: its caller has left. */
 static uint64_t identity(cmd_id_t cmd)
 {
@@ -169,10 +186,10 @@ static void pump(void)
 	uint8_t fifo[UART_FIFO_MAX];
 
 	/* While the FIFO is watched here, its emptiness need not interrupt. */
-	if (uart.present && (writers.first || ldisc.echo_put != ldisc.echo_taken))
+	if (uart.present && (writers.first || echoes()))
 		uart_interrupts(&uart, uart_receiving(&uart), false);
 	for (size_t sent = 0; uart.present && sent < PIECE_MAX;) {
-		bool echo = ldisc.echo_put != ldisc.echo_taken;
+		bool echo = echoes();
 		struct parked *w = writers.first;
 		status_t st = OK;
 
@@ -186,9 +203,7 @@ static void pump(void)
 		if (room == 0)
 			break;
 		if (echo) {
-			size_t n = ldisc_echo(&ldisc, fifo, room);
-			uart_write(&uart, fifo, n, &state->sent);
-			sent += n;
+			sent += send_echo(fifo, room);
 			continue;
 		}
 		sent += send_load(w, fifo, room, &st);
@@ -201,7 +216,7 @@ static void pump(void)
 	}
 	if (!uart.present)
 		return;
-	bool more = writers.first || ldisc.echo_put != ldisc.echo_taken;
+	bool more = writers.first || echoes();
 	uart_interrupts(&uart, ldisc_room(&ldisc) > 0, more);
 	timer_set(!uart.irq ? POLL_NS : more ? BACKUP_NS : 0);
 }

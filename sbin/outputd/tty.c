@@ -22,7 +22,7 @@ static bool head_valid(const struct tty_head *h)
 		(h->mode & ~(uint32_t)TTY_DEFAULT) == 0 && h->put - h->taken <= TTY_RING &&
 		h->line_len < TTY_LINE - 1 && h->put - h->taken + h->line_len <= TTY_RING &&
 		h->read_cells <= h->put - h->taken && h->write_done <= h->write_len &&
-		h->load <= h->write_len - h->write_done;
+		h->load <= h->write_len - h->write_done && h->echo_put - h->echo_taken <= TTY_SHOWN && h->echo_load <= h->echo_put - h->echo_taken;
 }
 
 bool tty_load(const struct tty_state *s, struct tty_head *h)
@@ -36,9 +36,11 @@ bool tty_load(const struct tty_state *s, struct tty_head *h)
 		return false;
 	}
 	*h = copy[valid[1] && (!valid[0] || copy[1].seq > copy[0].seq)];
-	if (s->sent != h->sent)
+	if (s->sent != h->sent) {
 		h->write_done += h->load;
-	h->load = 0;
+		h->echo_taken += h->echo_load;
+	}
+	h->load = h->echo_load = 0;
 	if (s->received - h->seen > TTY_RAW)
 		h->seen = s->received;
 	return true;

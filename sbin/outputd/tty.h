@@ -1,7 +1,7 @@
 /*
  * tty: what a terminal keeps from one instance of outputd to the next.
  *
- * The state Frame (one page) holds what the device gave, the unread input, and two copies of the head that describes both. A
+ * The state Frame (one page) holds what the device gave, the unread input, the echo to be sent, and two copies of the head that describes all. A
  * change writes its data first, then the older copy of the head with the next sequence number and a
  * checksum; so a kill at any instant leaves one whole head, and a crash that scribbled leaves none,
  * which counts as a fresh terminal. One thread; nothing here needs a lock.
@@ -16,6 +16,7 @@ enum {
 	TTY_RAW = 16,                   /* bytes as the device gave them; power of two */
 	TTY_RING = 1024,                /* cells of finished input; power of two */
 	TTY_LINE = 1024,                /* bytes of the line under way */
+	TTY_SHOWN = 512,                /* bytes of echo not sent yet; power of two */
 	TTY_END  = 0x100,               /* a cell that is no byte: here the user ended the input (^D) */
 };
 
@@ -33,7 +34,8 @@ struct tty_head {
 	uint32_t write_len, write_done; /* write_done 0: nothing of it */
 	uint64_t sent;                  /* tty_state.sent when this was saved */
 	uint64_t seen;                  /* of tty_state.received: how many are in the line or the ring, or were dropped */
-	uint32_t load, reserved_load;   /* bytes of the WRITE that the device is given next: it has them if tty_state.sent has moved on; 0: none */
+	uint32_t load, echo_load;       /* bytes of the WRITE, or of the echo, that the device is given next: it has them if tty_state.sent has moved on; 0: none */
+	uint32_t echo_put, echo_taken;  /* bytes ever echoed, and sent of those */
 	uint8_t  literal;               /* ^V came: the next byte is taken as it is */
 	uint8_t  had_signal;            /* somebody had asked for ^C; a new instance has lost its Notify */
 	uint8_t  interrupted;           /* ^C came while that Notify was lost */
@@ -45,12 +47,13 @@ struct tty_state {
 	struct tty_head head[2];
 	uint16_t ring[TTY_RING];
 	uint8_t  line[TTY_LINE];
+	uint8_t  echo[TTY_SHOWN];
 	uint64_t sent;                  /* bytes that the device was ever given; counted as they go (uart_write) */
 	uint64_t received;              /* bytes that it ever gave, counted as they come (uart_read) */
 	struct io_byte raw[TTY_RAW];    /* the last ones; at most TTY_RAW are not seen yet */
 };
 
-_Static_assert(sizeof(struct tty_head) == 104, "state format");
+_Static_assert(sizeof(struct tty_head) == 112, "state format");
 _Static_assert(sizeof(struct tty_state) <= PAGE_SIZE, "state format");
 
 /* The newer valid head of s into *h, else a fresh one; false: fresh. */
