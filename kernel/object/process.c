@@ -183,14 +183,14 @@ void process_end(struct process *p, enum exit_kind kind, int64_t status, uint64_
 		process_teardown_queue(p);
 }
 
-/* Takes dead threads out, and makes dying ones dead. True: no thread is left to wait for. */
-static bool end_threads(struct process *p)
+/* Takes dead threads out, and makes dying ones dead, or all. True: no thread is left to wait for. */
+static bool end_threads(struct process *p, bool all)
 {
 	unsigned work = 0;
 	bool left = false;
 	LIST_EACH_SAFE(node, next, &p->threads) {
 		struct thread *t = CONTAINER_OF(node, struct thread, in_process);
-		if (!p->dying && !t->dying)
+		if (!all && !t->dying)
 			continue;
 		if (work++ == 16)
 			return false;
@@ -213,11 +213,15 @@ static bool end_threads(struct process *p)
 
 static bool end_piece(struct process *p)
 {
+	/* Once: who sets it while threads are looked at queues the process again. From then on no thread is added. */
+	bool all = __atomic_load_n(&p->dying, __ATOMIC_SEQ_CST);
+	if (p->dead)
+		return true;                    /* queued once more while its last thread ended */
 	switch (p->phase) {
 	case PHASE_THREADS:
-		if (!end_threads(p))
+		if (!end_threads(p, all))
 			return false;
-		if (!p->dying)
+		if (!all)
 			return true;            /* only single threads had ended */
 		p->phase = PHASE_COMMANDS;
 		/* fall through */

@@ -2,9 +2,11 @@
  * smp: what goes wrong only when things happen at the same time: calls between threads on all CPUs, wakes that meet a thread on its
  * way into a wait, pages that go while another CPU has them, the end of a process that runs everywhere.
  */
+#include <stdio.h>
+#include <stdlib.h>
 #include "test.h"
 
-enum { PAIRS = 4, CALLS = 1500, ROUNDS = 400, OP_DOUBLE = 1, OP_QUIT = 2, KILLS = 6, BUSY_MS = 4 };
+enum { PAIRS = 4, CALLS = 1500, ROUNDS = 400, OP_DOUBLE = 1, OP_QUIT = 2, KILLS = 6, BUSY_MS = 4, EXITS = 200, LEAVERS = 14 };
 
 static uint32_t cpus(void)
 {
@@ -301,8 +303,44 @@ static void kills(void)
 	}
 }
 
+/*
+ * Threads end one by one, and while the reaper is at them the last one ends the process: that may be queued for it once more when it is
+ * through with all.
+ */
+static void leave(uint64_t ends_all)
+{
+	for (uint64_t end = now_ns() + ends_all * 100; ends_all && now_ns() < end;)
+		;
+	if (ends_all)
+		process_exit(0);
+	thread_exit();
+}
+
+static int exit_together(int argc, char **argv)
+{
+	static uint8_t stacks[LEAVERS][2048] aligned(16);
+	uint64_t wait = argc > 3 ? strtoul(argv[3], NULL, 10) : 1;
+	handle_t t;
+	for (unsigned i = 0; i < LEAVERS; i++)
+		if (thread_create((uint64_t)leave, (uint64_t)stacks[i] + sizeof(stacks[i]) - 8, i == LEAVERS - 1 ? wait : 0, 1, &t) < 0)
+			return 1;
+	thread_exit();
+	return 1;
+}
+
+static void exits(void)
+{
+	struct process_info info;
+	char wait[16];
+	for (unsigned i = 0; i < EXITS; i++) {
+		snprintf(wait, sizeof(wait), "%u", i + 1);
+		DONE(child_run("exit-together", wait, &info));
+		EQ(info.exit_status, 0);
+	}
+}
+
 const struct test smp_tests[] = {
 	{ "smp.pairs", pairs }, { "smp.crowd", crowd }, { "smp.wakes", wakes }, { "smp.interrupts", interrupts },
-	{ "smp.pages", pages }, { "smp.kills", kills }, { NULL, NULL },
+	{ "smp.pages", pages }, { "smp.kills", kills }, { "smp.exits", exits }, { NULL, NULL },
 };
-const struct deed smp_deeds[] = { { "busy", busy }, { NULL, NULL } };
+const struct deed smp_deeds[] = { { "busy", busy }, { "exit-together", exit_together }, { NULL, NULL } };
