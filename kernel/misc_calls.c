@@ -90,26 +90,18 @@ status_t sys_cmdline(user_out_t buf, uint64_t len, uint64_t *size)
 	return st;
 }
 
-#define KSTAT_PATIENCE_NS (500 * NS_PER_MS)
-
 status_t sys_kstat(handle_t resource, struct kstat *out)
 {
 	struct progress was = progress_load();
 	status_t st = resource_info(resource, RIGHT_READ);
 	if (st < 0)
 		return st;
-	/*
-	 * Other CPUs may keep the reaper busy for ever: then it is no time for an account. No borrowed pointer is held here, so this CPU
-	 * may count as having left the kernel.
-	 */
-	uint64_t now = clock_ns(), begin = progress_of(&was, SYS_kstat, 0);
-	begin = begin ? begin : now;
-	while ((reap_pending() || vmem_trim_some()) && (cpu_count == 1 || clock_ns() - begin < KSTAT_PATIENCE_NS)) {
-		cpu_left();
-		(void)reap_some();
-		if (sched_preempt_point())
-			return progress_restart(SYS_kstat, 0, begin);
-	}
+	/* Other CPUs may keep the reaper busy for ever: then it is no time for an account. */
+	uint64_t until = progress_of(&was, SYS_kstat, 0);
+	if (!until)
+		until = cpu_count == 1 ? FOREVER : clock_ns() + REAP_PATIENCE_NS;
+	if (!reap_all(until, UINT64_MAX))
+		return progress_restart(SYS_kstat, 0, until);
 	*out = account;
 	out->size = sizeof(*out);
 	out->pages_free = page_free_count();

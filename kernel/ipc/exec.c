@@ -68,7 +68,7 @@ static status_t build(struct process *p, const struct exec_args *a)
 	return OK;
 }
 
-status_t sys_process_exec(const struct exec_args *a, handle_t *h, uint64_t *pid)
+static status_t execute(const struct exec_args *a, handle_t *h, uint64_t *pid)
 {
 	struct process *self = CURRENT_PROCESS;
 	struct budget *b = self->budget;
@@ -108,4 +108,10 @@ status_t sys_process_exec(const struct exec_args *a, handle_t *h, uint64_t *pid)
 	OBJ_PUT(t);
 	process_built(p);
 	return st;
+}
+
+status_t sys_process_exec(const struct exec_args *a, handle_t *h, uint64_t *pid)
+{
+	uint64_t round;
+	return reap_before(SYS_process_exec, &round) ? reap_after(SYS_process_exec, round, execute(a, h, pid)) : STATUS_RESTART;
 }

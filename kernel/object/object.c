@@ -11,6 +11,7 @@
 #include <kernel/panic.h>
 #include <kernel/percpu.h>
 #include <kernel/process.h>
+#include <kernel/sched.h>
 #include <kernel/smp.h>
 #include <kernel/socket.h>
 #include <kernel/syscall.h>
@@ -112,6 +113,8 @@ static struct spinlock reap_lock;
 static struct object *young, *waiting, *ready;
 uint32_t reap_waiting;
 static uint64_t waiting_mark[CPUS_MAX];
+static uint64_t rounds;                 /* batches that were begun */
+enum { ROUNDS = 4 };                    /* until all that waits now is gone: one that waits for CPUs, one behind it, and what those let go */
 
 /*
  * Whoever found o without a count may still count it: so it is destroyed only if from here on to the end of its wait nobody did,
@@ -165,11 +168,13 @@ static void advance_locked(void)
 	if (cpu_count == 1) {           /* this is where it leaves the kernel */
 		ready = young;
 		young = NULL;
+		rounds++;
 		return;
 	}
 	if (waiting && !ready && cpus_left(waiting_mark)) {
 		ready = waiting;
 		waiting = NULL;
+		rounds++;
 	}
 	if (young && !waiting) {
 		waiting = young;
@@ -206,6 +211,33 @@ static void reap_pieces(void)
 		budget_kfree(payer, (char *)o - header_offset(o->type), size);
 		OBJ_PUT(payer);
 	}
+}
+
+bool reap_all(uint64_t until, uint64_t round)
+{
+	while ((reap_pending() || vmem_trim_some()) && clock_ns() < until && __atomic_load_n(&rounds, __ATOMIC_RELAXED) < round) {
+		cpu_left();
+		(void)reap_some();
+		if (sched_preempt_point())
+			return false;
+	}
+	return true;
+}
+
+bool reap_before(uint32_t call, uint64_t *round)
+{
+	struct progress was = progress_load();
+	*round = progress_of(&was, call, 0);
+	bool done = !*round || reap_all(FOREVER, *round);
+	if (!done)
+		(void)progress_restart(call, 0, *round);
+	return done;
+}
+
+status_t reap_after(uint32_t call, uint64_t round, status_t st)
+{
+	bool again = (st == ERR_LIMIT || st == ERR_NO_MEMORY) && !round && reap_pending();
+	return again ? progress_restart(call, 0, rounds + ROUNDS) : st;
 }
 
 bool reap_some(void)

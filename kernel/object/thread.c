@@ -207,14 +207,17 @@ noinline void thread_interrupt(struct thread *t)
 status_t sys_thread_create(uint64_t entry, uint64_t stack, uint64_t arg, uint32_t priority, handle_t *h)
 {
 	struct process *p = CURRENT_PROCESS;
+	uint64_t round;
 	bool suspended = priority & THREAD_SUSPENDED;
 	priority &= ~(uint32_t)THREAD_SUSPENDED;
 	if (entry < PAGE_SIZE || entry >= USER_TOP || stack >= USER_TOP || (stack & 7) || priority > p->priority)
 		return ERR_INVALID;
+	if (!reap_before(SYS_thread_create, &round))
+		return STATUS_RESTART;
 	status_t why = OK;
 	struct thread *t = thread_create(p, entry, stack, arg, priority, &why);
 	if (!t)
-		return why;
+		return reap_after(SYS_thread_create, round, why);
 	status_t st = handle_install(p->table, &t->obj, RIGHT_ALL, 0, h);
 	if (st < 0) {
 		t->dying = true;

@@ -10,14 +10,15 @@ import time
 
 import pytest
 from campaign import account, all_run, campaign, check_log, same_account, services
+from fixtures import both_ways
 from vm import plain
 
 KILLS = 100
 
 
 @pytest.fixture
-def m(booted, test_image):
-    with booted(image=test_image) as machine:
+def m(booted, test_image, smp):
+    with booted(image=test_image, smp=smp) as machine:
         yield machine
 
 
@@ -28,6 +29,7 @@ def seed():
     return number
 
 
+@both_ways
 def test_kills(m, seed):
     campaign(m, 10, seed + 1)
     before = account(m)

@@ -7,6 +7,7 @@ import time
 
 import pytest
 from account import at_rest, back_to
+from fixtures import both_ways
 from vm import PROMPT, plain
 
 KILLS = 50
@@ -44,7 +45,7 @@ def account(m):
     With fresh instances of all services: a shell's history or a terminal's buffers touch one page more now and
     then, which is no loss. A loss in the kernel or in initd and initfsd shows.
     """
-    m.run("svc kill rngd sysd tmpd outputd")
+    assert m.run("svc kill rngd sysd tmpd outputd") == "", "each is running again"
     m.run("svc kill sh")
     return at_rest(m)
 
@@ -155,6 +156,7 @@ def test_kill_sysd_under_a_follower(machine):
     same_account(m, before)
 
 
+@both_ways
 def test_kill_outputd_under_a_reader(machine):
     """A program waits for a line of the terminal while outputd is killed: it gets the lines typed meanwhile, each once."""
     m = machine
@@ -203,9 +205,10 @@ def test_kill_outputd_under_a_writer(machine, build):
 STRUCK = 30     # how many depends on the machine: the stream ends sooner on a quick one
 
 
-def test_outputd_dies_at_every_instant(booted, test_image):
+@both_ways
+def test_outputd_dies_at_every_instant(booted, test_image, smp):
     """Killed hundreds of times at instants between any two instructions, it prints each byte once: none is lost, none comes twice."""
-    with booted(image=test_image) as m:
+    with booted(image=test_image, smp=smp) as m:
 
         def stream():
             m.sendline("hexdump -v -n 50000 initfs:///bin/systest")
@@ -241,6 +244,7 @@ def test_kill_shell_while_it_reads(machine):
     same_account(m, before)
 
 
+@both_ways
 def test_kill_everything_at_once(machine):
     """All services, in turn and without a pause, while programs use all of them."""
     m = machine
@@ -284,6 +288,7 @@ def test_stop_and_start(machine):
     same_account(m, before)
 
 
+@both_ways
 def test_ten_thousand_programs(machine):
     """10,000 programs one after the other, started by the shell: the account is the same before and after."""
     m = machine

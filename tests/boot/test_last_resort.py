@@ -8,6 +8,7 @@ import time
 
 import pytest
 from account import at_rest, back_to
+from fixtures import both_ways
 from vm import plain
 
 KILLS = 50
@@ -82,6 +83,7 @@ def test_fifty_kills(machine, names):
     same_account(m, before)
 
 
+@both_ways
 def test_clients_in_the_background(machine):
     """Programs that read, list and start programs all the time, while both are killed: no read fails, nothing is wrong."""
     m = machine

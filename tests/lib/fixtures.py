@@ -52,6 +52,7 @@ def booted(build, tmp_path_factory):
     states = {}
 
     def make(**configuration):
+        configuration = {"smp": vm.CPUS, **configuration}
         key = repr(sorted(configuration.items()))
         if key not in states:
             image = configuration.pop("image", build / "skerry.img")
@@ -67,9 +68,18 @@ def booted(build, tmp_path_factory):
 
 
 @pytest.fixture
-def machine(booted):
+def smp():
+    """How many CPUs; @both_ways: one, and four."""
+    return vm.CPUS
+
+
+both_ways = pytest.mark.parametrize("smp", ["1", "4"])
+
+
+@pytest.fixture
+def machine(booted, smp):
     """A machine at its prompt, all one's own."""
-    with booted() as m:
+    with booted(smp=smp) as m:
         yield m
 
 

@@ -85,7 +85,7 @@ static void interrupt(uint64_t vector)
 	}
 }
 
-#define STARVED_MAX 200
+#define STARVED_NS (100 * NS_PER_MS)
 
 /*
  * There is no memory for the page, but something to reap, which may give some back: the thread tries again when a piece of that
@@ -93,9 +93,11 @@ static void interrupt(uint64_t vector)
  */
 static bool try_again(struct thread *t, status_t why)
 {
-	if (why != ERR_NO_MEMORY || !reap_pending() || t->starved == STARVED_MAX)
+	uint64_t now = clock_ns();
+	if (why != ERR_NO_MEMORY || !reap_pending() || (t->starved && now - t->starved > STARVED_NS))
 		return false;
-	t->starved++;
+	if (!t->starved)
+		t->starved = now;
 	cpu_work(WORK_REAP | WORK_RESCHED);
 	return true;
 }
@@ -112,9 +114,10 @@ static noinline struct regs *exception(struct regs *r)
 		if (unlikely(st < 0)) {
 			if (!try_again(t, st))
 				user_exception(t, address);
-		} else if (likely(!this_cpu()->work)) {
+		} else {
 			t->starved = 0;
-			return r;
+			if (likely(!this_cpu()->work))
+				return r;
 		}
 	} else if (r->vector == EXC_NM && !t->fpu && fpu_first_use(t) == OK) {
 		;

@@ -69,6 +69,18 @@ extern const struct object_ops object_ops[OBJ_TYPES];
 /* ---- reaper: destroys what nobody refers to any more, piece by piece ---- */
 bool reap_some(void);           /* one bounded piece; called when leaving the kernel and when idle. False: another CPU is at it */
 /*
+ * All there is, at most until a time and until so many rounds were begun. False: there is more, and others want this CPU. No borrowed
+ * pointer may be held, for this CPU counts as having left the kernel.
+ */
+#define REAP_PATIENCE_NS (500 * NS_PER_MS)
+bool reap_all(uint64_t until, uint64_t round);
+/*
+ * Around a call that charges much at once. What ended a moment ago may be charged still, as long as another CPU has not left the kernel;
+ * so who is refused begins again, once, when all that is cleared away. before: false: STATUS_RESTART.
+ */
+bool reap_before(uint32_t call, uint64_t *round);
+status_t reap_after(uint32_t call, uint64_t round, status_t st);
+/*
  * Objects, dying processes and dead Ports that wait for it, by weight; atomic. What holds next to nothing, a Session, waits until
  * there are many, or nothing else is to be done.
  */

@@ -70,7 +70,7 @@ struct thread {
 	uint64_t        upcall_event;
 	struct frame   *upcall_frame;   /* counted */
 	uint32_t        suspends;       /* it may not run while this is not 0; atomic */
-	uint32_t        starved;        /* page faults in a row for which there was no memory yet (trap.c) */
+	uint64_t        starved;        /* since when (ns) its page faults have found no memory (trap.c); 0: they do */
 	bool            told;           /* thread_interrupt: its upcall is to hear of it; atomic */
 };
 enum thread_special { SPECIAL_ATTEND = 1 /* upcall.h */, SPECIAL_KEEP = 16 /* its vector state outlives native calls */, SPECIAL_FPU = 64, SPECIAL_DEADLINE = 2, SPECIAL_NO_COMMAND = 4, SPECIAL_INTERRUPTED = 8, SPECIAL_PINNED = 128,

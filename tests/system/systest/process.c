@@ -330,6 +330,28 @@ static void budgets(void)
 		DONE(handle_close(chain[--n]));
 }
 
+/* There is room for one: the next one starts as soon as the end of the last is told, wherever that one ran. */
+static void one_after_the_other(void)
+{
+	const struct budget_limits one = { 300, 256 * KiB, 50, 1, 2, 1 };
+	struct process_info info;
+	struct child c;
+	handle_t b;
+	DONE(budget_create(0, &one, &b));
+	for (unsigned i = 0; i < 200; i++) {
+		DONE(child_start(&c, "exit", NULL, NULL, 0, b, 0));
+		STILL_FINE();
+		DONE(child_wait(&c, 5000, &info));
+		EQ(info.exit_kind, EXIT_NORMAL);
+	}
+	/* Two at once are one too many, still. */
+	struct child second;
+	DONE(child_start(&c, "sleep", NULL, NULL, 0, b, 0));
+	CHECK(child_start(&second, "exit", NULL, NULL, 0, b, 0) < 0);
+	DONE(child_kill(&c));
+	DONE(handle_close(b));
+}
+
 static void threads(void)
 {
 	handle_t t;
@@ -587,6 +609,7 @@ const struct test process_tests[] = {
 	{ "process-table", table_kept },
 	{ "process-table-in-itself", table_in_itself },
 	{ "process-budgets", budgets },
+	{ "process-one-after-the-other", one_after_the_other },
 	{ "process-threads", threads },
 	{ NULL, NULL },
 };
