@@ -16,9 +16,9 @@ CHAIN = ("initfsd", "initd")
 
 
 def pid_of(m, name):
-    """Its number; it may be just about to be executed again."""
+    """Its number; it may be just about to end, and to be executed again."""
     for _ in range(100):
-        hit = re.search(rf"^ *(\d+) {name} ", m.run("ps"), re.M)
+        hit = re.search(rf"^ *(\d+) {name} (?! *dying)", m.run("ps"), re.M)
         if hit:
             return int(hit.group(1))
         time.sleep(0.05)

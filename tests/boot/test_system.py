@@ -5,15 +5,16 @@ Each prints its own verdicts; what is checked here is that they ran, on a machin
 import re
 
 import pytest
+from fixtures import both_ways
 
-CPUS = ["max", "qemu64"]
+MACHINES = [("max", "1"), ("qemu64", "2")]
 SEED = 20260101
 TESTS_AT_LEAST = 60
 
 
-@pytest.mark.parametrize("cpu", CPUS)
-def test_every_system_call(booted, test_image, cpu):
-    with booted(image=test_image, cpu=cpu) as m:
+@pytest.mark.parametrize("cpu, smp", MACHINES)
+def test_every_system_call(booted, test_image, cpu, smp):
+    with booted(image=test_image, cpu=cpu, smp=smp) as m:
         text = m.run("systest", timeout=180)
         failed = re.findall(r"^FAIL .*$", text, re.M)
         assert not failed, "\n".join(failed)
@@ -32,13 +33,14 @@ def test_a_million_random_system_calls(booted, test_image):
 
 
 def test_random_system_calls_on_a_bare_processor(booted, test_image):
-    with booted(image=test_image, cpu="qemu64", mem=128) as m:
+    with booted(image=test_image, cpu="qemu64", mem=128, smp="2") as m:
         text = m.run(f"randcall {SEED + 1} 100000", timeout=300)
         assert re.search(r"^randcall: account equal$", text, re.M), text
 
 
-def test_ten_thousand_programs(booted, test_image):
-    with booted(image=test_image) as m:
+@both_ways
+def test_ten_thousand_programs(booted, test_image, smp):
+    with booted(image=test_image, smp=smp) as m:
         assert "spawnloop: 10000 runs, nothing left behind" in m.run("spawnloop 10000", timeout=300)
 
 

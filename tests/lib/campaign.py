@@ -17,7 +17,7 @@ BAD_NEWS = re.compile(r"^.*(damaged|is dropped|are dropped|panic: (?!made to fai
 
 def pid_of(m, name):
     for _ in range(200):
-        hit = re.search(rf"^ *(\d+) {name} ", m.run("ps"), re.M)
+        hit = re.search(rf"^ *(\d+) {name} (?! *dying)", m.run("ps"), re.M)
         if hit:
             return int(hit.group(1))
         time.sleep(0.05)
