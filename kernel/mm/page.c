@@ -23,7 +23,7 @@ enum { SERVICES_LEAVE_USER = 256, SERVICES_LEAVE_KERNEL = 128, PROGRAMS_LEAVE = 
 #define RANGES_MAX    512            /* as many as the memory map can have */
 
 static struct spinlock lock;            /* covers the lists */
-static uint32_t free_list[PAGE_ORDER_MAX + 1];      /* frame number of the first; 0: empty */
+static uint32_t free_list[2][PAGE_ORDER_MAX + 1];   /* below 4 GiB, and above: frame number of the first; 0: empty */
 static uint64_t free_pages;             /* in the lists; under lock */
 uint64_t page_total;
 
@@ -50,16 +50,22 @@ uint64_t page_early(void)
 	return p;
 }
 
+static uint32_t *list_of(uint32_t n, unsigned order)
+{
+	return &free_list[n >> (32 - PAGE_SHIFT) != 0][order];
+}
+
 static void push(uint32_t n, unsigned order)
 {
 	struct page *p = &PAGE_ARRAY[n];
 	p->order = (uint8_t)order;
 	p->free = 1;
 	p->prev = 0;
-	p->next = free_list[order];
+	uint32_t *list = list_of(n, order);
+	p->next = *list;
 	if (p->next)
 		PAGE_ARRAY[p->next].prev = n;
-	free_list[order] = n;
+	*list = n;
 }
 
 static void unlink(uint32_t n, unsigned order)
@@ -68,7 +74,7 @@ static void unlink(uint32_t n, unsigned order)
 	if (p->prev)
 		PAGE_ARRAY[p->prev].next = p->next;
 	else
-		free_list[order] = p->next;
+		*list_of(n, order) = p->next;
 	if (p->next)
 		PAGE_ARRAY[p->next].prev = p->prev;
 	p->free = 0;
@@ -102,14 +108,15 @@ static void free_locked(uint64_t phys, unsigned order)
 	push(n, order);
 }
 
-static uint64_t alloc_locked(unsigned order)
+/* high: from above 4 GiB; what lies below is for devices first. */
+static uint64_t alloc_locked(unsigned order, bool high)
 {
 	unsigned o = order;
-	while (o <= PAGE_ORDER_MAX && !free_list[o])
+	while (o <= PAGE_ORDER_MAX && !free_list[high][o])
 		o++;
 	if (o > PAGE_ORDER_MAX)
-		return 0;
-	uint32_t n = free_list[o];
+		return high ? alloc_locked(order, false) : 0;
+	uint32_t n = free_list[high][o];
 	unlink(n, o);
 	while (o > order) {
 		o--;
@@ -138,10 +145,10 @@ static const struct budget *current_budget(void)
 	return t ? t->process->budget : budget_root();
 }
 
-static uint64_t alloc(const struct budget *b, unsigned order, enum page_need need)
+static uint64_t alloc(const struct budget *b, unsigned order, enum page_need need, bool high)
 {
 	struct percpu *c = this_cpu();
-	if (order == 0 && c->n_cached)
+	if (order == 0 && high && c->n_cached)
 		return c->cached[--c->n_cached];
 	uint64_t p = 0;
 	spin_lock(&lock);
@@ -149,17 +156,17 @@ static uint64_t alloc(const struct budget *b, unsigned order, enum page_need nee
 		spin_unlock(&lock);
 		return 0;
 	}
-	p = alloc_locked(order);
-	if (order == 0 && free_pages > PROGRAMS_LEAVE + CACHE_BATCH)
+	p = alloc_locked(order, high);
+	if (order == 0 && high && free_pages > PROGRAMS_LEAVE + CACHE_BATCH)
 		while (c->n_cached < CACHE_BATCH)
-			c->cached[c->n_cached++] = alloc_locked(0);
+			c->cached[c->n_cached++] = alloc_locked(0, true);
 	spin_unlock(&lock);
 	return p;
 }
 
 uint64_t page_alloc(unsigned order)
 {
-	return alloc(current_budget(), order, PAGE_KERNEL);
+	return alloc(current_budget(), order, PAGE_KERNEL, true);
 }
 
 uint64_t page_alloc_zero(void)
@@ -172,7 +179,12 @@ uint64_t page_alloc_zero(void)
 
 uint64_t page_alloc_user(const struct budget *payer, unsigned order)
 {
-	return alloc(payer, order, PAGE_USER);
+	return alloc(payer, order, PAGE_USER, true);
+}
+
+uint64_t page_alloc_dma32(const struct budget *payer, unsigned order)
+{
+	return alloc(payer, order, PAGE_USER, false);
 }
 
 uint64_t page_alloc_user_zero(const struct budget *payer)

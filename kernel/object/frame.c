@@ -8,6 +8,7 @@
  */
 #include <kernel/account.h>
 #include <kernel/budget.h>
+#include <kernel/dma.h>
 #include <kernel/irq.h>
 #include <kernel/mm.h>
 #include <kernel/panic.h>
@@ -147,6 +148,7 @@ static struct frame *create(enum frame_kind kind, struct budget *payer, status_t
 	struct frame *f = (struct frame *)object_create(OBJ_FRAME, sizeof(*f), payer, why);
 	if (f) {
 		list_init(&f->maps);
+		list_init(&f->pins);
 		f->kind = (uint8_t)kind;
 	}
 	return f;
@@ -156,7 +158,7 @@ struct frame *frame_create(uint64_t size, uint32_t flags, struct budget *payer, 
 {
 	uint64_t n = (size >> PAGE_SHIFT) + ((size & (PAGE_SIZE - 1)) != 0);
 	*why = ERR_INVALID;
-	if (!size || n > FRAME_PAGES_MAX || (flags & ~FRAME_CONTIGUOUS))
+	if (!size || n > FRAME_PAGES_MAX || (flags & ~(uint32_t)(FRAME_CONTIGUOUS | FRAME_DMA32)) || flags == FRAME_DMA32)
 		return NULL;
 	struct frame *f = create(flags & FRAME_CONTIGUOUS ? FRAME_CONTIG : FRAME_ANONYMOUS, payer, why);
 	if (!f)
@@ -167,7 +169,7 @@ struct frame *frame_create(uint64_t size, uint32_t flags, struct budget *payer, 
 			order++;
 		*why = order > CONTIGUOUS_ORDER_MAX ? ERR_INVALID : budget_charge(payer, CHARGE_PAGES, 1ull << order);
 		if (*why == OK) {
-			f->phys = page_alloc_user(payer, order);
+			f->phys = flags & FRAME_DMA32 ? page_alloc_dma32(payer, order) : page_alloc_user(payer, order);
 			if (f->phys) {
 				mem_zero(HHDM(f->phys), PAGE_SIZE << order);
 				f->n_pages = f->committed = 1ull << order;
@@ -250,6 +252,17 @@ uint64_t frame_peek(struct frame *f, uint64_t index)
 	return phys;
 }
 
+/* Is one of pages [first, first + n) pinned? */
+static bool pinned_locked(const struct frame *f, uint64_t first, uint64_t n)
+{
+	LIST_EACH(node, &f->pins) {
+		const struct pin *p = CONTAINER_OF(node, struct pin, in_frame);
+		if (p->first < first + n && first < p->first + p->n)
+			return true;
+	}
+	return false;
+}
+
 /*
  * Takes pages away: first from the Frame, so that nobody can map them anew, then from every
  * Vmem that has them, and only then are they free.
@@ -268,6 +281,8 @@ status_t frame_drop_pages(struct frame *f, uint64_t first, uint64_t n, uint64_t 
 			base = at;
 			continue;
 		}
+		if (unlikely(f->n_pins) && pinned_locked(f, at, 1))
+			break;
 		bool shared;
 		uint64_t *slot = find_slot_locked(f, at, &shared);
 		if (*slot && shared && !(slot = own_slot_locked(f, at))) {
@@ -339,7 +354,7 @@ struct frame *frame_copy(struct frame *from, uint64_t first, uint64_t n, struct 
 		return NULL;
 	f->shared = true;
 	spin_lock(&from->lock);
-	if (from->nodes && !first && from->n_pages == n && !from->cut_end) {
+	if (from->nodes && !first && from->n_pages == n && !from->cut_end && !from->n_pins) {
 		*why = budget_charge(payer, CHARGE_KERNEL, from->nodes * PAGE_SIZE);
 		if (*why == OK && (*why = budget_charge(payer, CHARGE_PAGES, from->committed)) < 0)
 			budget_release(payer, CHARGE_KERNEL, from->nodes * PAGE_SIZE);
@@ -388,14 +403,24 @@ status_t frame_share(struct frame *from, uint64_t first, struct frame *to, uint6
 	const uint64_t *theirs = find_slot_locked(from, first, &held);
 	for (uint64_t i = 0; i < n; i++) {
 		phys[i] = first + i < from->n_pages ? theirs[i] : 0;
-		if (phys[i]) {
+		if (phys[i] && unlikely(from->n_pins) && pinned_locked(from, first + i, 1)) {
+			uint64_t copy = page_alloc_user(to->obj.payer, 0);
+			if (!copy) {
+				st = i ? OK : ERR_NO_MEMORY;    /* what there is of it goes first */
+				n = *done = i;
+				break;
+			}
+			memcpy(HHDM(copy), HHDM(phys[i]), PAGE_SIZE);
+			phys[i] = copy;
+			taken++;
+		} else if (phys[i]) {
 			page_share(phys[i]);
 			taken++;
 		}
 	}
 	spin_unlock(&from->lock);
 	if (!taken)
-		return OK;
+		return st;
 	vmem_zap(from, first, NULL, n);
 	st = budget_charge(to->obj.payer, CHARGE_PAGES, taken);
 	bool charged = st == OK;
@@ -527,7 +552,7 @@ static status_t resize(struct frame *f, uint64_t n)
 		if (resized)
 			return OK;
 		spin_lock(&f->lock);
-		st = reserve_locked(f, n);
+		st = n < f->n_pages && pinned_locked(f, n, f->n_pages - n) ? ERR_BUSY : reserve_locked(f, n);
 		if (st == OK) {
 			if (n < f->n_pages)
 				f->cut_end = f->n_pages;
@@ -568,6 +593,11 @@ status_t sys_frame_decommit(handle_t h, uint64_t offset, uint64_t size)
 		return ERR_INVALID;
 	uint64_t at = MAX(offset >> PAGE_SHIFT, progress_of(&was, SYS_frame_decommit, f->obj.id)), end = (offset + size) >> PAGE_SHIFT, done;
 	while (at < end && f->committed) {
+		spin_lock(&f->lock);
+		bool pinned = pinned_locked(f, at, end - at);
+		spin_unlock(&f->lock);
+		if (pinned)
+			return ERR_BUSY;
 		st = frame_drop_pages(f, at, end - at, &done);
 		at += done;
 		if (st < 0)

@@ -39,13 +39,13 @@ status_t resource_info(handle_t h, uint32_t rights)
 
 status_t sys_resource_slice(handle_t h, uint32_t kind, uint64_t base, uint64_t count, handle_t *slice)
 {
-	static const uint64_t limit[] = { [RES_IRQ] = 1024, [RES_IOPORTS] = 65536, [RES_PHYS] = 1ull << 52, [RES_INFO] = 1 };
+	static const uint64_t limit[] = { [RES_IRQ] = 1024, [RES_IOPORTS] = 65536, [RES_PHYS] = 1ull << 52, [RES_INFO] = 1, [RES_DMA] = 1ull << 32 };
 	struct resource *r;
 	uint32_t rights;
 	status_t st = handle_lookup(CURRENT_PROCESS->table, h, OBJ_RESOURCE, RIGHT_MANAGE, (struct object **)&r, &rights), why = OK;
 	if (st < 0)
 		return st;
-	if (kind == RES_ROOT || kind > RES_INFO || base > limit[kind] || count > limit[kind] - base)
+	if (kind == RES_ROOT || kind > RES_DMA || base > limit[kind] || count > limit[kind] - base)
 		return ERR_INVALID;
 	if (!resource_covers(r, kind, base, count))
 		return ERR_DENIED;

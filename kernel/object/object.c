@@ -6,6 +6,7 @@
  */
 #include <kernel/account.h>
 #include <kernel/budget.h>
+#include <kernel/dma.h>
 #include <kernel/irq.h>
 #include <kernel/mm.h>
 #include <kernel/panic.h>
@@ -50,6 +51,7 @@ const struct object_ops object_ops[OBJ_TYPES] = {
 	[OBJ_TABLE]     = { "table", NULL, table_destroy },
 	[OBJ_SHELF]     = { "shelf", NULL, table_destroy },
 	[OBJ_SOCKET]    = { "socket", socket_last_handle, socket_destroy },
+	[OBJ_DMA]       = { "dma", NULL, dma_destroy },
 };
 
 static const uint16_t object_size[OBJ_TYPES] = {
@@ -58,6 +60,7 @@ static const uint16_t object_size[OBJ_TYPES] = {
 	[OBJ_NAMESPACE] = sizeof(struct namespace), [OBJ_NOTIFY] = sizeof(struct notify), [OBJ_IRQ] = sizeof(struct irq),
 	[OBJ_IOPORTS] = sizeof(struct ioports), [OBJ_RESOURCE] = sizeof(struct resource), [OBJ_BUDGET] = sizeof(struct budget),
 	[OBJ_TABLE] = sizeof(struct table), [OBJ_SHELF] = sizeof(struct table), [OBJ_SOCKET] = sizeof(struct socket),
+	[OBJ_DMA] = sizeof(struct dma),
 };
 
 /* Where struct object lies inside the type: first everywhere, but for the registers of a thread. */

@@ -109,7 +109,7 @@ static void write_handles(struct out *o, handle_t process)
 		[OBJ_PROCESS] = "process", [OBJ_THREAD] = "thread", [OBJ_VMEM] = "vmem", [OBJ_FRAME] = "frame", [OBJ_PORT] = "port",
 		[OBJ_SESSION] = "session", [OBJ_NAMESPACE] = "namespace", [OBJ_NOTIFY] = "notify", [OBJ_IRQ] = "irq",
 		[OBJ_IOPORTS] = "ioports", [OBJ_RESOURCE] = "resource", [OBJ_BUDGET] = "budget", [OBJ_TABLE] = "table",
-		[OBJ_SHELF] = "shelf", [OBJ_SOCKET] = "socket",
+		[OBJ_SHELF] = "shelf", [OBJ_SOCKET] = "socket", [OBJ_DMA] = "dma",
 	};
 	struct handle_info batch[HANDLE_BATCH];
 	uint32_t got, next = 0, count[OBJ_TYPES] = { 0 };

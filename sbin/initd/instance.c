@@ -35,6 +35,7 @@ static status_t grant_resources(struct service *s, handle_t root, handle_t boot,
 		[GRANT_IOPORTS] = { "ioports", RES_IOPORTS, RIGHT_ALL },
 		[GRANT_IRQ] = { "irq", RES_IRQ, RIGHT_ALL },
 		[GRANT_PHYS] = { "phys", RES_PHYS, RIGHT_ALL },
+		[GRANT_DMA] = { "dma", RES_DMA, RIGHT_ALL },
 		[GRANT_INFO] = { "info", RES_INFO, RIGHT_ALL & ~RIGHT_MANAGE },
 		[GRANT_INFO_MANAGE] = { "info", RES_INFO, RIGHT_ALL },
 	};

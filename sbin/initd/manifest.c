@@ -186,6 +186,10 @@ static bool resource(struct manifest *m, const char *value, struct manifest_erro
 		r.kind = GRANT_PHYS;
 		if (!range(value + 5, 16, 1ull << 52, &r))
 			return refuse(e, "phys wants HEX+HEX below 2^52");
+	} else if (!strncmp(value, "dma:", 4)) {
+		r.kind = GRANT_DMA;
+		if (!range(value + 4, 16, 1ull << 32, &r))
+			return refuse(e, "dma wants HEX+HEX below 2^32");
 	} else {
 		return refuse(e, "unknown resource \"%.40s\"", value);
 	}

@@ -34,7 +34,7 @@
 
 enum manifest_start { START_BOOT, START_FIRST_USE };
 enum manifest_restart { RESTART_ALWAYS, RESTART_ON_FAULT, RESTART_NEVER };
-enum manifest_grant { GRANT_IOPORTS, GRANT_IRQ, GRANT_PHYS, GRANT_INFO, GRANT_INFO_MANAGE, GRANT_BOOT };
+enum manifest_grant { GRANT_IOPORTS, GRANT_IRQ, GRANT_PHYS, GRANT_DMA, GRANT_INFO, GRANT_INFO_MANAGE, GRANT_BOOT };
 
 struct manifest_resource {
 	int      kind;              /* enum manifest_grant */

@@ -109,6 +109,7 @@ static void mistakes(void **state)
 		{ "resource = ioports:3f8+0", 1, "ioports wants HEX+COUNT below 10000" },
 		{ "resource = irq:x", 1, "irq wants a number" },
 		{ "resource = phys:ffffffffffffffff+2", 1, "phys wants HEX+HEX below 2^52" },
+		{ "resource = dma:ffffffff+2", 1, "dma wants HEX+HEX below 2^32" },
 		{ "resource = gold", 1, "unknown resource \"gold\"" },
 		{ "tty = serial", 1, "tty wants a URI" },
 		{ "exec = initfs:///\001", 1, "it holds a control character" },

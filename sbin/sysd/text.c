@@ -53,7 +53,7 @@ const char *object_name(uint32_t type)
 		[OBJ_NONE] = "none", [OBJ_PROCESS] = "process", [OBJ_THREAD] = "thread", [OBJ_VMEM] = "vmem", [OBJ_FRAME] = "frame",
 		[OBJ_PORT] = "port", [OBJ_SESSION] = "session", [OBJ_NAMESPACE] = "namespace", [OBJ_NOTIFY] = "notify",
 		[OBJ_IRQ] = "irq", [OBJ_IOPORTS] = "ioports", [OBJ_RESOURCE] = "resource", [OBJ_BUDGET] = "budget", [OBJ_TABLE] = "table",
-		[OBJ_SHELF] = "shelf", [OBJ_SOCKET] = "socket",
+		[OBJ_SHELF] = "shelf", [OBJ_SOCKET] = "socket", [OBJ_DMA] = "dma",
 	};
 	return type < ARRAY_LEN(names) && names[type] ? names[type] : "?";
 }
@@ -131,11 +131,11 @@ void text_handle_row(struct text *t, const struct handle_info *h)
 
 /* Every field of struct kstat after the objects, in its order; the size check below notices a new one. */
 #define KSTAT_FIELDS(X) \
-	X(handles) X(mappings) X(timers) X(commands_queued) X(commands_accepted) X(bindings) X(pages_frames) X(pages_tables) X(pages_sockets) \
+	X(handles) X(mappings) X(timers) X(commands_queued) X(commands_accepted) X(bindings) X(pages_frames) X(pages_tables) X(pages_sockets) X(pages_pinned) \
 	X(pages_kernel) X(slab_bytes) X(table_bytes) X(pages_slab) X(pages_free) X(pages_total) X(time_ns) X(idle_ns) X(switches) \
 	X(interrupts) X(page_faults) X(calls_short) X(calls_long) X(returns_short) X(returns_long) X(cpus)
 #define KSTAT_ONE(name) + 1
-_Static_assert(sizeof(struct kstat) == 8 * (1 + 16 + (0 KSTAT_FIELDS(KSTAT_ONE))), "a field of struct kstat is not printed");
+_Static_assert(sizeof(struct kstat) == 8 * (1 + 24 + (0 KSTAT_FIELDS(KSTAT_ONE))), "a field of struct kstat is not printed");
 
 void text_kstat(struct text *t, const struct kstat *k)
 {

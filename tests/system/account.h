@@ -28,7 +28,7 @@ static inline bool account_differ(const struct kstat *a, const struct kstat *b, 
 	static const struct { const char *name; size_t at; } fields[] = {
 #define FIELD(name) { #name, offsetof(struct kstat, name) }
 		FIELD(handles), FIELD(mappings), FIELD(timers), FIELD(commands_queued), FIELD(commands_accepted), FIELD(bindings),
-		FIELD(pages_frames), FIELD(pages_tables), FIELD(pages_sockets), FIELD(pages_kernel), FIELD(slab_bytes),
+		FIELD(pages_frames), FIELD(pages_tables), FIELD(pages_sockets), FIELD(pages_pinned), FIELD(pages_kernel), FIELD(slab_bytes),
 #undef FIELD
 	};
 	size_t n = 0;

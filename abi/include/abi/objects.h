@@ -6,7 +6,7 @@
 
 enum object_type {
 	OBJ_NONE, OBJ_PROCESS, OBJ_THREAD, OBJ_VMEM, OBJ_FRAME, OBJ_PORT, OBJ_SESSION, OBJ_NAMESPACE,
-	OBJ_NOTIFY, OBJ_IRQ, OBJ_IOPORTS, OBJ_RESOURCE, OBJ_BUDGET, OBJ_TABLE, OBJ_SHELF, OBJ_SOCKET, OBJ_TYPES,
+	OBJ_NOTIFY, OBJ_IRQ, OBJ_IOPORTS, OBJ_RESOURCE, OBJ_BUDGET, OBJ_TABLE, OBJ_SHELF, OBJ_SOCKET, OBJ_DMA, OBJ_TYPES,
 };
 
 /* ---- handles ---- */
@@ -33,10 +33,16 @@ struct handle_info {
 enum { PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4 };
 enum { MAP_FIXED = 1 << 8, MAP_REPLACE = 1 << 9, MAP_LOW = 1 << 10 };  /* with vmem_map's prot */
 enum { MAP_SHARE = 1 << 11, MAP_DROP = 1 << 12 };       /* what a clone of the address space has there: the same memory, or nothing; else a copy */
-enum { FRAME_CONTIGUOUS = 1 };                  /* frame_create */
+enum { FRAME_CONTIGUOUS = 1, FRAME_DMA32 = 2 }; /* frame_create; DMA32: contiguous, and all of it below 4 GiB */
 enum { CACHE_WRITE_BACK, CACHE_UNCACHED, CACHE_WRITE_COMBINING };       /* frame_device */
 
 struct frame_info { uint64_t size, committed, phys; };  /* phys: contiguous and device Frames, with a right; else 0 */
+/* What a device sees of pinned memory: bus addresses, which are physical ones where there is no IOMMU. Whole pages. */
+struct dma_extent { uint64_t address, size; };
+#define PIN_EXTENTS_MAX 64u             /* in one call; also the most pages of it that are not contiguous Frames' */
+#define DMA_PINS_MAX    1024u           /* of one Dma at a time */
+#define FRAME_PINS_MAX  256u            /* of one Frame at a time */
+#define DMAS_MAX        256u
 struct mapping_info { uint64_t va, size, offset, frame_id; uint32_t prot, reserved; };
 
 /* ---- Process ---- */
@@ -164,6 +170,7 @@ enum resource_kind {
 	RES_IOPORTS,                /* I/O ports */
 	RES_PHYS,                   /* physical address range, bytes */
 	RES_INFO,                   /* kstat, the log, all processes (read); with RIGHT_MANAGE: process_open for killing */
+	RES_DMA,                    /* devices that reach memory: their numbers on the bus (PCI: segment << 16 | bus << 8 | device << 3 | function) */
 };
 /* io_read_bytes: a byte and the status before it; which port tells the status, and which of its bits must be set. */
 struct io_byte { uint8_t byte, status; };
@@ -177,7 +184,7 @@ struct budget_info { struct budget_limits limit, used; };
 /* ---- kstat: the exact account; "nothing leaked" is equality of all but the fields marked (*) ---- */
 struct kstat {
 	uint64_t size;                      /* sizeof(struct kstat) */
-	uint64_t objects[16];               /* live, by enum object_type */
+	uint64_t objects[24];               /* live, by enum object_type */
 	uint64_t handles;                   /* open handles over all tables */
 	uint64_t mappings;
 	uint64_t timers;                    /* armed */
@@ -186,6 +193,7 @@ struct kstat {
 	uint64_t pages_frames;              /* in Frames */
 	uint64_t pages_tables;              /* page tables of Vmems */
 	uint64_t pages_sockets;             /* buffers of Sockets */
+	uint64_t pages_pinned;              /* of pages_frames: held for devices, once for each pin */
 	uint64_t pages_kernel;              /* fixed at boot: page array, kernel, stacks */
 	uint64_t slab_bytes;                /* live bytes from the object allocator, without table_bytes */
 	uint64_t table_bytes;               /* (*) room for handles: a table keeps what it once needed, until its own end */
@@ -198,7 +206,7 @@ struct kstat {
 	uint64_t returns_short, returns_long;   /* (*) and their answers */
 	uint64_t cpus;
 };
-_Static_assert(OBJ_TYPES <= 16, "kstat.objects");
+_Static_assert(OBJ_TYPES <= 24, "kstat.objects");
 
 /* ---- looking in ---- */
 #define PROCESS_WAY 12

@@ -39,6 +39,7 @@ void page_init(const struct boot_mem *mem, uint32_t n);
 uint64_t page_alloc(unsigned order);    /* for the kernel; leaves the reserve that the current process's Budget must leave */
 uint64_t page_alloc_zero(void);         /* one page */
 uint64_t page_alloc_user(const struct budget *payer, unsigned order);   /* for a process; the reserve is the payer's */
+uint64_t page_alloc_dma32(const struct budget *payer, unsigned order);  /* below 4 GiB */
 uint64_t page_alloc_user_zero(const struct budget *payer);
 void page_free(uint64_t phys, unsigned order);
 void page_add_range(uint64_t phys, uint64_t pages);     /* boot: hand memory over */

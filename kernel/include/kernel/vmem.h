@@ -30,6 +30,8 @@ struct frame {
 	uint16_t        destroy_at[4];  /* progress of teardown, by height */
 	struct spinlock maps_lock;      /* covers maps */
 	struct list     maps;           /* of struct mapping */
+	struct list     pins;           /* of struct pin; under lock */
+	uint32_t        n_pins;
 	uint64_t        small[2];       /* storage of root for frames of up to two pages */
 };
 
@@ -79,7 +81,10 @@ struct frame *frame_copy(struct frame *from, uint64_t first, uint64_t n, struct 
  */
 must_use status_t frame_share(struct frame *from, uint64_t first, struct frame *to, uint64_t at, uint64_t n, uint64_t *done);
 uint64_t frame_peek(struct frame *f, uint64_t index);       /* 0: not present */
-/* Gives back pages [first, first + n); bounded: *done says how many indexes were handled. ERR_NO_MEMORY: others share what leads there. */
+/*
+ * Gives back pages [first, first + n); bounded: *done says how many indexes were handled; it stops at a pinned one. ERR_NO_MEMORY: others
+ * share what leads there.
+ */
 must_use status_t frame_drop_pages(struct frame *f, uint64_t first, uint64_t n, uint64_t *done);
 bool frame_destroy(struct object *o);
 

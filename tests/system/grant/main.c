@@ -8,7 +8,7 @@
 #include <rt/svc.h>
 #include <stdio.h>
 
-static const char *const names[] = { "info", "ioports", "irq", "phys", "ioports1", "irq1" };
+static const char *const names[] = { "info", "ioports", "irq", "phys", "ioports1", "irq1", "dma" };
 enum { BADGE_FIRST = 0x100 };
 
 static status_t on_open(void *self unused, struct svc_cmd *c, const struct file_open_req *q unused, struct file_open_rep *p)

@@ -23,17 +23,17 @@
 #define ARENA       0x300000000000ull
 #define ARENA_SIZE  (64 * MiB)
 
-enum { SHARE = 20000, STALL_MS = 100, POLL_MS = 20, POOL = 64, SCRATCH = 16 * KiB, STACK = 16 * KiB, CHILD_PRIORITY = 8, SMALL_STACKS = 12 };
+enum { SHARE = 20000, STALL_MS = 100, POLL_MS = 20, POOL = 64, SCRATCH = 16 * KiB, STACK = 16 * KiB, CHILD_PRIORITY = 8, SMALL_STACKS = 12, DEVICES = 8 };
 
 void ipc_raw(struct ipc_regs *r);
 
 /* Types of handles, as the table's names of arguments and results tell. 0: any. */
 static const struct { const char *name; uint8_t type; } handle_names[] = {
 	{ "process", 1 }, { "thread", 2 }, { "vmem", 3 }, { "clone", 3 }, { "frame", 4 }, { "port", 5 }, { "session", 6 }, { "ns", 7 }, { "notify", 8 }, { "irq", 9 }, { "object", 9 },
-	{ "ports", 10 }, { "resource", 11 }, { "slice", 11 }, { "budget", 12 }, { "parent", 12 }, { "table", 13 }, { "shelf", 14 }, { "socket", 15 },
+	{ "ports", 10 }, { "resource", 11 }, { "slice", 11 }, { "budget", 12 }, { "parent", 12 }, { "table", 13 }, { "shelf", 14 }, { "socket", 15 }, { "dma", 16 },
 	{ "connection", 15 }, { "a", 15 }, { "b", 15 },
 };
-enum { TYPES = 16 };
+enum { TYPES = 17 };
 
 /*
  * What the other arguments are, by their names: l length, a address in the arena, s size in pages, f small flags, d deadline, t entry of
@@ -542,7 +542,7 @@ static int child(uint64_t seed)
 	pool[0] = port;
 	pool[1] = code;
 	static const struct { const char *name; uint8_t type; } given[] = {
-		{ "info", 11 }, { "ioports", 11 }, { "irq", 11 }, { "ns", 7 }, { "budget", 12 }, { "initfs", 6 },
+		{ "info", 11 }, { "ioports", 11 }, { "irq", 11 }, { "dma", 11 }, { "ns", 7 }, { "budget", 12 }, { "initfs", 6 },
 	};
 	for (unsigned i = 0; i < ARRAY_LEN(given); i++) {
 		pool[2 + i] = start_handle(given[i].name);
@@ -578,7 +578,7 @@ static int child(uint64_t seed)
 
 struct tally { uint64_t calls; unsigned children, ended, faulted, killed; };
 
-static handle_t image, count_frame, given[3], root;
+static handle_t image, count_frame, given[4], root;
 static uint64_t image_size;
 
 /* How far the child's counter is; what a child made of the page is not believed beyond its share. */
@@ -607,7 +607,7 @@ static void one_child(uint64_t seed, uint64_t skipped, struct tally *t)
 	MUST(frame_write(count_frame, 0, &skipped, sizeof(skipped), &n));
 	struct spawn_handle give[] = {
 		{ "count", count_frame, RIGHT_READ | RIGHT_WRITE | RIGHT_MAP, 0 }, { "info", given[0], RIGHT_ALL & ~RIGHT_MANAGE, 0 }, { "ioports", given[1], 0, 0 },
-		{ "irq", given[2], 0, 0 }, { "ns", ns, 0, 0 }, { "budget", budget, 0, 0 }, { "initfs", root, 0, 0 },
+		{ "irq", given[2], 0, 0 }, { "dma", given[3], 0, 0 }, { "ns", ns, 0, 0 }, { "budget", budget, 0, 0 }, { "initfs", root, 0, 0 },
 	};
 	struct spawn s = { .image = image, .image_size = image_size, .argc = 3, .argv = argv, .handles = give, .n_handles = ARRAY_LEN(give),
 		.budget = budget, .ns = ns, .priority = CHILD_PRIORITY, .level = 100 };
@@ -629,6 +629,12 @@ static void one_child(uint64_t seed, uint64_t skipped, struct tally *t)
 	}
 	MUST(st);
 	handle_close(process);
+	for (uint32_t i = 0; i < DEVICES; i++) {        /* what a child has pinned outlives it */
+		handle_t dma;
+		MUST(dma_create(given[3], i, &dma));
+		MUST(dma_silent(dma));
+		handle_close(dma);
+	}
 	t->children++;
 	t->calls += MAX(progress(), 1ul);
 	handle_close(count_frame);              /* whatever size the child gave it */
@@ -668,6 +674,7 @@ int main(int argc, char **argv)
 	given[0] = granted("grant://info");
 	given[1] = granted("grant://ioports");
 	given[2] = granted("grant://irq");
+	given[3] = granted("grant://dma");
 	for (uint32_t i = 0; i < SYSCALL_COUNT; i++)
 		if (call_shapes[i].raw && !ipc_arguments(&(struct random){ 1 }, &(struct ipc_regs){ 0 }, SYSCALL_BASE + i))
 			rt_panic("nobody says what %s takes", call_shapes[i].name);

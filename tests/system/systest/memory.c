@@ -269,7 +269,7 @@ static void frame_mistakes(void)
 	EQ(frame_create(0, 0, &f), ERR_INVALID);
 	EQ(frame_create(UINT64_MAX, 0, &f), ERR_INVALID);
 	EQ(frame_create(1ull << 62, 0, &f), ERR_INVALID);
-	EQ(frame_create(PAGE_SIZE, 2, &f), ERR_INVALID);
+	EQ(frame_create(PAGE_SIZE, 4, &f), ERR_INVALID);
 	CHECK(frame_create(1ull << 46, FRAME_CONTIGUOUS, &f) < 0);
 	DONE(frame_create(2 * PAGE_SIZE, 0, &f));
 	EQ(frame_decommit(f, 1, PAGE_SIZE), ERR_INVALID);
