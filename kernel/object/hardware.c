@@ -58,6 +58,21 @@ static struct spinlock irq_lock;
 static struct irq *by_vector[256];      /* borrowed; cleared when the Irq is destroyed */
 static uint8_t line_vector[1024];       /* by GSI; 0: free */
 
+/*
+ * Lines go to the CPUs in turn that the driver may run on. Without interrupt remapping an entry has 8 bits for the target, and 255
+ * means all (82093AA 3.2.4): a CPU beyond that is passed over, and at the end it is the first one.
+ */
+static uint32_t next_target_locked(void)
+{
+	static uint32_t turn;
+	for (uint32_t i = 0; i < cpu_count; i++) {
+		const struct percpu *c = percpu_all[turn++ % cpu_count];
+		if (current_thread()->affinity >> c->cpu & 1 && c->apic_id < 255)
+			return c->apic_id;
+	}
+	return percpu_all[0]->apic_id;
+}
+
 static struct irq *irq_create(struct irq_pin pin, struct budget *payer, status_t *why)
 {
 	*why = ERR_INVALID;
@@ -77,7 +92,7 @@ static struct irq *irq_create(struct irq_pin pin, struct budget *payer, status_t
 			line_vector[pin.gsi] = (uint8_t)v;
 			break;
 		}
-	if (irq->vector && !ioapic_route(pin, irq->vector, percpu_all[0]->apic_id)) {
+	if (irq->vector && !ioapic_route(pin, irq->vector, next_target_locked())) {
 		by_vector[irq->vector] = NULL;
 		line_vector[pin.gsi] = 0;
 		irq->vector = 0;

@@ -87,7 +87,7 @@ bool ioapic_route(struct irq_pin pin, uint8_t vector, uint32_t target_apic_id)
 {
 	struct ioapic *a = find(pin.gsi);
 
-	if (!a || target_apic_id > 0xff)        /* an entry has eight bits for the target */
+	if (!a || target_apic_id >= 0xff)       /* an entry has eight bits for the target; 255: all CPUs */
 		return false;
 	uint32_t at = pin.gsi - a->gsi_base;
 	spin_lock(&a->lock);
