@@ -56,12 +56,13 @@ static struct trace_record *add(const struct command *c, enum trace_kind kind, c
 /* What it asks: operation, words, windows, and the end of its path. */
 static void describe(struct trace_record *r, const struct command *c)
 {
-	uint64_t meta = c->is_close ? 0 : c->submitted ? c->meta : c->caller->regs.r15;
+	bool within = c->submitted || c->is_page;       /* the message is */
+	uint64_t meta = c->is_close ? 0 : within ? c->meta : c->caller->regs.r15;
 	uint32_t len = c->path ? c->path_offset + c->path_len : 0u, n = MIN(len, TRACE_TEXT - 1u);
 	r->op = (uint16_t)IPC_META_OP(meta);
 	r->in_len = IPC_META_IN(meta);
 	r->out_len = IPC_META_OUT(meta);
-	if (c->submitted)
+	if (within)
 		memcpy(r->w, c->w, sizeof(r->w));
 	else if (!c->is_close)
 		r->w[0] = c->caller->regs.rsi, r->w[1] = c->caller->regs.rdx, r->w[2] = c->caller->regs.r10;

@@ -10,6 +10,7 @@
 #include <kernel/ipc.h>
 #include <kernel/log.h>
 #include <kernel/mm.h>
+#include <kernel/pager.h>
 #include <kernel/plant.h>
 #include <kernel/sched.h>
 #include <kernel/syscall.h>
@@ -78,6 +79,9 @@ static status_t abandon(struct command *c, status_t st)
 	struct residue r = { .payer = c->payer, .path = c->path_size ? c->path : NULL, .path_size = c->path_size, .n_handles = c->n_handles };
 	for (unsigned i = 0; i < c->n_handles; i++)
 		r.handles[i] = c->handles[i];
+	if (c->lent)
+		vmem_unlend(current_thread());
+	c->lent = false;
 	c->path = NULL;
 	c->n_handles = 0;
 	c->extra = 0;
@@ -123,7 +127,7 @@ static status_t send(struct thread *t, struct command *c, struct session *s, uin
 	return abandon(c, st);
 }
 
-static must_use status_t own_command(struct thread *t)
+status_t own_command(struct thread *t)
 {
 	status_t why = OK;
 	if (unlikely(!t->command)) {
@@ -196,6 +200,17 @@ status_t raw_call(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a
 		st = compose(t->command, &t->regs, IPC_HANDLES, &s, &rights, &counted);
 	if (st < 0)
 		return st;
+	if (unlikely(t->special & SPECIAL_PAGED)) {
+		bool lent = false;
+		st = vmem_lend(t, &lent);
+		t->command->lent = lent;
+		t->command->extra |= lent;      /* so that the end of it is seen */
+		if (st < 0) {
+			(void)abandon(t->command, st);
+			OBJ_PUT(counted);
+			return st;
+		}
+	}
 	st = send(t, t->command, s, rights, t->regs.rbp);
 	OBJ_PUT(counted);
 	return st;
@@ -267,7 +282,7 @@ status_t sys_forward(cmd_id_t id, handle_t session, uint32_t skip, uint32_t righ
 		return ERR_NOT_FOUND;
 	struct session *from = c->session;
 	struct port *p = from->port;
-	if (c->is_close || skip > (c->path ? c->path_len : 0u))
+	if (c->is_close || c->is_page || skip > (c->path ? c->path_len : 0u))
 		st = ERR_INVALID;
 	else if (c->hops == HOPS_MAX)
 		st = ERR_LOOP;
@@ -316,6 +331,9 @@ status_t sys_forward(cmd_id_t id, handle_t session, uint32_t skip, uint32_t righ
 	if (unlikely(st < 0)) {
 		/* Nobody wants it any more, or the other side went in this instant: that is the answer. */
 		__atomic_store_n(&c->state, CMD_IDLE, __ATOMIC_RELEASE);
+		if (c->lent)
+			vmem_unlend(caller);
+		c->lent = false;
 		c->session = NULL;
 		c->caller = NULL;
 		(void)abandon(c, st);
@@ -371,14 +389,16 @@ static status_t window(cmd_id_t id, uint64_t offset, uint64_t user, uint64_t len
 			st = ERR_GONE;
 		} else if ((size = command_window(c, to_caller, &base, &vm)) > at && done < len && offset < size) {
 			n = MIN(len - done, size - at);
-			if (!vm)
+			if (!vm && to_caller)
+				st = copy_in((char *)base + at, (user_in_t){ user + done }, n);
+			else if (!vm)
 				st = copy_out((user_out_t){ user + done }, (const char *)base + at, n);
 			else
 				st = copy_piece(base + at, vm, user + done, &n, to_caller);
 		}
 		spin_unlock(&p->lock);
 		if (unlikely(st < 0))
-			return st;
+			return page_lacking() ? progress_restart(call, id, done) : st;
 		done += n;
 		if (!n || done == len)
 			break;

@@ -5,6 +5,7 @@
 #include <kernel/budget.h>
 #include <kernel/ipc.h>
 #include <kernel/mm.h>
+#include <kernel/pager.h>
 #include <kernel/panic.h>
 #include <kernel/plant.h>
 #include <kernel/sched.h>
@@ -126,6 +127,10 @@ uint64_t command_window(const struct command *c, bool out, uint64_t *base, struc
 	*base = 0;
 	if (command_detached(c) || c->is_close)
 		return 0;
+	if (unlikely(c->is_page)) {
+		*base = out ? (uint64_t)HHDM(c->out) : 0;
+		return out ? PAGE_SIZE : 0;
+	}
 	if (!out && c->path) {
 		*base = (uint64_t)(c->path + c->path_offset);
 		return c->path_len;
@@ -267,6 +272,9 @@ void command_finish_locked(struct command *c, struct residue *r)
 		r->dispatch = OBJ_GET(p);
 	}
 	if (unlikely(c->extra)) {
+		if (c->lent)
+			vmem_unlend(c->caller);
+		c->lent = false;
 		r->path = c->path_size ? c->path : NULL;
 		r->path_size = c->path_size;
 		r->n_handles = c->n_handles;
@@ -279,6 +287,8 @@ void command_finish_locked(struct command *c, struct residue *r)
 	if (unlikely(c->submitted)) {
 		r->done = c;
 		r->tell = c->sender;
+	} else if (unlikely(c->is_page)) {
+		r->page = c;
 	} else if (unlikely(!c->caller)) {
 		r->dead = c;
 		r->late = c->is_close ? NULL : c->late;
@@ -309,6 +319,8 @@ void residue_drop(struct residue *r)
 		session_send_close(r->close);
 	if (r->closed)
 		r->closed->close = NULL;        /* freed here, as every command without a caller */
+	if (r->page)
+		page_over(r->page);
 	if (r->dead)
 		command_free(r->dead);
 	if (r->late)
@@ -337,6 +349,9 @@ void command_cancel_locked(struct command *c)
 static void detach_locked(struct command *c, struct process *sender)
 {
 	(void)command_op_id(c);
+	if (c->lent)
+		vmem_unlend(c->caller);
+	c->lent = false;
 	c->submitted = false;
 	c->caller = NULL;
 	c->late = sender;
@@ -404,6 +419,26 @@ bool command_withdraw(struct thread *t, status_t why)
 		OBJ_PUT(p);
 	}
 	return true;
+}
+
+void command_page_left(struct command *c, struct frame *f)
+{
+	struct residue r = { 0 };
+	struct port *p = command_port_lock(c);
+	if (!p)
+		return;
+	if (page_left_locked(c, f)) {
+		if (c->state == CMD_QUEUED) {
+			c->meta = (uint64_t)ERR_CANCELLED;
+			command_finish_locked(c, &r);
+			queue_priorities(p);
+		} else {
+			command_cancel_locked(c);
+			r.dispatch = OBJ_GET(p);
+		}
+	}
+	spin_unlock(&p->lock);
+	residue_drop(&r);
 }
 
 bool command_interrupt(struct thread *t)

@@ -18,7 +18,7 @@
 
 #define LOW_MEMORY    (1 * MiB)
 /* Pages that user memory and kernel objects leave to whoever stands closer to the root. */
-enum { SERVICES_LEAVE_USER = 256, SERVICES_LEAVE_KERNEL = 128, PROGRAMS_LEAVE = 1024 };
+enum { SERVICES_LEAVE_USER = 256, SERVICES_LEAVE_KERNEL = 128 };
 #define CACHE_BATCH   16
 #define RANGES_MAX    512            /* as many as the memory map can have */
 
@@ -26,6 +26,7 @@ static struct spinlock lock;            /* covers the lists */
 static uint32_t free_list[2][PAGE_ORDER_MAX + 1];   /* below 4 GiB, and above: frame number of the first; 0: empty */
 static uint64_t free_pages;             /* in the lists; under lock */
 uint64_t page_total;
+static uint64_t low_edge, high_edge = UINT64_MAX;       /* pressure.c wants to hear when free_pages falls below, or rises above; under lock */
 
 enum page_need { PAGE_USER, PAGE_KERNEL };
 
@@ -157,6 +158,8 @@ static uint64_t alloc(const struct budget *b, unsigned order, enum page_need nee
 		return 0;
 	}
 	p = alloc_locked(order, high);
+	if (unlikely(free_pages < low_edge))
+		cpu_work(WORK_PRESSURE);
 	if (order == 0 && high && free_pages > PROGRAMS_LEAVE + CACHE_BATCH)
 		while (c->n_cached < CACHE_BATCH)
 			c->cached[c->n_cached++] = alloc_locked(0, true);
@@ -210,7 +213,19 @@ void page_free(uint64_t phys, unsigned order)
 	if (order == 0)
 		while (c->n_cached > CACHE_BATCH)
 			free_locked(c->cached[--c->n_cached], 0);
+	if (unlikely(free_pages > high_edge))
+		cpu_work(WORK_PRESSURE);
 	spin_unlock(&lock);
+}
+
+uint64_t page_watch(uint64_t low, uint64_t high)
+{
+	spin_lock(&lock);
+	low_edge = low;
+	high_edge = high;
+	uint64_t n = free_pages;
+	spin_unlock(&lock);
+	return n;
 }
 
 uint64_t page_free_count(void)

@@ -147,7 +147,7 @@ status_t sys_frame_pin(handle_t frame, uint64_t offset, uint64_t size, handle_t 
 		st = LOOKUP(dma, OBJ_DMA, RIGHT_WRITE, &d);
 	if (st < 0)
 		return st;
-	if (f->kind == FRAME_PHYS || !size || !count || ((offset | size) & (PAGE_SIZE - 1)) || offset + size < offset ||
+	if (f->kind == FRAME_PHYS || f->kind == FRAME_PAGED || !size || !count || ((offset | size) & (PAGE_SIZE - 1)) || offset + size < offset ||
 		(offset + size) >> PAGE_SHIFT > f->n_pages)
 		return ERR_INVALID;
 	struct pin *p = budget_kmalloc(f->obj.payer, sizeof(*p));

@@ -11,6 +11,7 @@
 #include <kernel/dma.h>
 #include <kernel/irq.h>
 #include <kernel/mm.h>
+#include <kernel/pager.h>
 #include <kernel/panic.h>
 #include <kernel/sched.h>
 #include <kernel/smp.h>
@@ -64,7 +65,7 @@ static status_t reserve_locked(struct frame *f, uint64_t n)
 
 static uint64_t phys_of(uint64_t entry, unsigned height)        /* of a node, or of a page */
 {
-	return height ? HHDM_PHYS((void *)entry) : entry;
+	return height ? HHDM_PHYS((void *)entry) : ALIGN_DOWN(entry, PAGE_SIZE);
 }
 
 /* One holder of a node less; the last one takes it apart. Each entry of it has other holders. */
@@ -131,8 +132,13 @@ static uint64_t *own_slot_locked(struct frame *f, uint64_t index)
 	return &node[index % LEAF];
 }
 
-/* Pages under the first missing node on the way to `index`; 0: its leaf is there. */
-static uint64_t hole_locked(struct frame *f, uint64_t index)
+uint64_t *frame_slot_locked(struct frame *f, uint64_t index, bool make)
+{
+	bool shared;
+	return make ? own_slot_locked(f, index) : find_slot_locked(f, index, &shared);
+}
+
+uint64_t frame_hole_locked(struct frame *f, uint64_t index)
 {
 	uint64_t *node = f->root;
 	for (unsigned h = f->height; h > 0; h--) {
@@ -192,6 +198,19 @@ struct frame *frame_create(uint64_t size, uint32_t flags, struct budget *payer, 
 	return NULL;
 }
 
+struct frame *frame_create_paged(struct session *pager, uint64_t first, uint64_t size, struct budget *payer, status_t *why)
+{
+	struct frame *f = frame_create(size, 0, payer, why);
+	if (f) {
+		f->kind = FRAME_PAGED;
+		f->shared = true;
+		f->pager = OBJ_GET(pager);
+		f->pager_first = first;
+		list_init(&f->coming);
+	}
+	return f;
+}
+
 struct frame *frame_create_phys(uint64_t phys, uint64_t size, int cache, struct budget *payer, status_t *why)
 {
 	struct frame *f = create(FRAME_PHYS, payer, why);
@@ -210,6 +229,13 @@ status_t frame_page(struct frame *f, uint64_t index, uint64_t *phys)
 	spin_lock(&f->lock);
 	if (unlikely(index >= f->n_pages)) {
 		st = ERR_FAULT;
+	} else if (unlikely(f->kind == FRAME_PAGED)) {
+		uint64_t *slot = find_slot_locked(f, index, &shared);
+		st = !slot || !*slot ? STATUS_ABSENT : shared || !(*slot & SLOT_DIRTY) ? FRAME_SHARED : OK;
+		if (st >= 0) {
+			*slot &= ~(uint64_t)SLOT_GOING;
+			*phys = ALIGN_DOWN(*slot, PAGE_SIZE);
+		}
 	} else if (f->kind != FRAME_ANONYMOUS) {
 		*phys = f->phys + (index << PAGE_SHIFT);
 	} else {
@@ -240,12 +266,11 @@ uint64_t frame_peek(struct frame *f, uint64_t index)
 	uint64_t phys = 0;
 	spin_lock(&f->lock);
 	if (index < f->n_pages) {
-		if (f->kind != FRAME_ANONYMOUS) {
+		if (!frame_in_pages(f)) {
 			phys = f->phys + (index << PAGE_SHIFT);
 		} else {
-			bool shared;
-			uint64_t *slot = find_slot_locked(f, index, &shared);
-			phys = slot ? *slot : 0;
+			uint64_t *slot = frame_slot_locked(f, index, false);
+			phys = slot ? ALIGN_DOWN(*slot, PAGE_SIZE) : 0;
 		}
 	}
 	spin_unlock(&f->lock);
@@ -267,13 +292,13 @@ static bool pinned_locked(const struct frame *f, uint64_t first, uint64_t n)
  * Takes pages away: first from the Frame, so that nobody can map them anew, then from every
  * Vmem that has them, and only then are they free.
  */
-status_t frame_drop_pages(struct frame *f, uint64_t first, uint64_t n, uint64_t *done)
+status_t frame_drop_pages(struct frame *f, uint64_t first, uint64_t n, const uint64_t *keep, uint64_t *done)
 {
 	uint64_t end = first + n, at = first, phys[64], base = first, taken = 0;
 	status_t st = OK;
 	spin_lock(&f->lock);
 	for (unsigned work = 0; at < end && work < ARRAY_LEN(phys); work++) {
-		uint64_t hole = hole_locked(f, at);
+		uint64_t hole = frame_hole_locked(f, at);
 		if (hole && taken)
 			break;
 		if (hole) {
@@ -285,11 +310,16 @@ status_t frame_drop_pages(struct frame *f, uint64_t first, uint64_t n, uint64_t 
 			break;
 		bool shared;
 		uint64_t *slot = find_slot_locked(f, at, &shared);
+		if (unlikely(keep) && (!(*slot & SLOT_GOING) || (*keep >> (at - first) & 1))) {
+			*slot &= ~(uint64_t)SLOT_GOING;
+			phys[at++ - base] = 0;
+			continue;
+		}
 		if (*slot && shared && !(slot = own_slot_locked(f, at))) {
 			st = ERR_NO_MEMORY;
 			break;
 		}
-		phys[at++ - base] = *slot;
+		phys[at++ - base] = ALIGN_DOWN(*slot, PAGE_SIZE);
 		if (*slot) {
 			taken++;
 			*slot = 0;
@@ -321,8 +351,23 @@ status_t frame_drop_pages(struct frame *f, uint64_t first, uint64_t n, uint64_t 
 
 /* ---- copy on write ---- */
 
+/* The page is the Frame's alone, and its pager is to save it. False: it is not there, or somebody else's, too. */
+static bool dirty(struct frame *f, uint64_t index)
+{
+	bool shared = true;
+	spin_lock(&f->lock);
+	uint64_t *slot = index < f->n_pages ? find_slot_locked(f, index, &shared) : NULL;
+	bool ours = slot && *slot && !shared;
+	if (ours)
+		*slot |= SLOT_DIRTY;
+	spin_unlock(&f->lock);
+	return ours;
+}
+
 status_t frame_break(struct frame *f, uint64_t index)
 {
+	if (f->kind == FRAME_PAGED && dirty(f, index))
+		return OK;
 	uint64_t fresh = page_alloc_user(f->obj.payer, 0), was = 0;
 	bool shared = false;
 	if (!fresh)
@@ -332,11 +377,11 @@ status_t frame_break(struct frame *f, uint64_t index)
 	if (shared && slot && *slot)
 		slot = own_slot_locked(f, index);
 	if (slot && *slot && page_shared(*slot)) {
-		memcpy(HHDM(fresh), HHDM(*slot), PAGE_SIZE);
+		memcpy(HHDM(fresh), HHDM(ALIGN_DOWN(*slot, PAGE_SIZE)), PAGE_SIZE);
 		/* The last one keeps it: whoever lets go of a page waits before it frees it, so nobody else does. */
 		if (!page_unshare(*slot)) {
-			was = *slot;
-			*slot = fresh;
+			was = ALIGN_DOWN(*slot, PAGE_SIZE);
+			*slot = fresh | (*slot & SLOT_BITS);
 		}
 	}
 	spin_unlock(&f->lock);
@@ -385,7 +430,7 @@ status_t frame_share(struct frame *from, uint64_t first, struct frame *to, uint6
 	status_t st = OK;
 	spin_lock(&from->lock);
 	from->shared = true;
-	uint64_t hole = first < from->n_pages ? hole_locked(from, first) : 0;
+	uint64_t hole = first < from->n_pages ? frame_hole_locked(from, first) : 0;
 	if (hole || first >= from->n_pages) {
 		spin_unlock(&from->lock);
 		*done = hole ? MIN(n, ALIGN_DOWN(first, hole) + hole - first) : n;
@@ -402,7 +447,7 @@ status_t frame_share(struct frame *from, uint64_t first, struct frame *to, uint6
 	bool held;
 	const uint64_t *theirs = find_slot_locked(from, first, &held);
 	for (uint64_t i = 0; i < n; i++) {
-		phys[i] = first + i < from->n_pages ? theirs[i] : 0;
+		phys[i] = first + i < from->n_pages ? ALIGN_DOWN(theirs[i], PAGE_SIZE) : 0;
 		if (phys[i] && unlikely(from->n_pins) && pinned_locked(from, first + i, 1)) {
 			uint64_t copy = page_alloc_user(to->obj.payer, 0);
 			if (!copy) {
@@ -462,7 +507,7 @@ static bool destroy_node(struct frame *f, uint64_t *node, uint32_t len, unsigned
 			return false;
 		if (page_unshare(phys_of(e, height))) {
 			if (!height) {
-				b->phys[b->n++] = e;
+				b->phys[b->n++] = phys_of(e, 0);
 			} else {
 				if (!destroy_node(f, (uint64_t *)e, LEAF, height - 1, b))
 					return false;
@@ -482,7 +527,7 @@ bool frame_destroy(struct object *o)
 	struct frame *f = (struct frame *)o;
 	if (f->kind == FRAME_CONTIG && f->phys) {
 		page_free(f->phys, f->array_len);
-	} else if (f->kind == FRAME_ANONYMOUS && f->root) {
+	} else if (frame_in_pages(f) && f->root) {
 		struct batch b;
 		b.n = b.nodes = 0;
 		bool ours = !f->nodes || page_unshare(HHDM_PHYS(f->root)), all = !ours || destroy_node(f, f->root, f->array_len, f->height, &b);
@@ -497,6 +542,8 @@ bool frame_destroy(struct object *o)
 		else if (!f->nodes && f->root != f->small)
 			budget_kfree(f->obj.payer, f->root, f->array_len * 8);
 		budget_release(f->obj.payer, CHARGE_KERNEL, f->nodes * PAGE_SIZE);
+		if (f->kind == FRAME_PAGED)
+			OBJ_PUT(f->pager);
 	}
 	ACCOUNT_SUB(pages_frames, f->committed);
 	budget_release(f->obj.payer, CHARGE_PAGES, f->committed);
@@ -530,6 +577,14 @@ status_t sys_frame_device(handle_t resource, uint64_t phys, uint64_t size, uint3
 	return object_install((struct object *)f, RIGHT_ALL & ~RIGHT_EXEC, h, why);
 }
 
+/* A handle that may take pages away: of a paged Frame, its pager's. */
+static status_t frame_own(handle_t h, struct frame **f)
+{
+	uint32_t rights;
+	status_t st = handle_lookup(CURRENT_PROCESS->table, h, OBJ_FRAME, RIGHT_WRITE, (struct object **)f, &rights);
+	return st == OK && (*f)->kind == FRAME_PAGED && !(rights & RIGHT_MANAGE) ? ERR_DENIED : st;
+}
+
 static status_t resize(struct frame *f, uint64_t n)
 {
 	status_t st;
@@ -538,7 +593,7 @@ static status_t resize(struct frame *f, uint64_t n)
 		/* From the end, in steps that grow where there are only holes: a piece that is too much at once is halved. */
 		for (uint64_t step = 64; f->cut_end > f->n_pages && f->committed;) {
 			uint64_t from = MAX(f->n_pages, f->cut_end - MIN(f->cut_end, step)), done = 0;
-			st = frame_drop_pages(f, from, f->cut_end - from, &done);
+			st = frame_drop_pages(f, from, f->cut_end - from, NULL, &done);
 			if (st < 0)
 				return st;
 			bool whole = from + done == f->cut_end;
@@ -557,6 +612,7 @@ static status_t resize(struct frame *f, uint64_t n)
 			if (n < f->n_pages)
 				f->cut_end = f->n_pages;
 			f->n_pages = n;
+			page_cut_locked(f);
 		}
 		spin_unlock(&f->lock);
 		if (st < 0)
@@ -567,11 +623,11 @@ static status_t resize(struct frame *f, uint64_t n)
 status_t sys_frame_resize(handle_t h, uint64_t size)
 {
 	struct frame *f;
-	status_t st = LOOKUP(h, OBJ_FRAME, RIGHT_WRITE, &f);
+	status_t st = frame_own(h, &f);
 	if (st < 0)
 		return st;
 	uint64_t n = (size >> PAGE_SHIFT) + ((size & (PAGE_SIZE - 1)) != 0);
-	if (f->kind != FRAME_ANONYMOUS || !size || n > FRAME_PAGES_MAX)
+	if (!frame_in_pages(f) || !size || n > FRAME_PAGES_MAX)
 		return ERR_INVALID;
 	if (__atomic_exchange_n(&f->resizing, true, __ATOMIC_ACQUIRE)) {
 		sched_yield_current();
@@ -586,10 +642,10 @@ status_t sys_frame_decommit(handle_t h, uint64_t offset, uint64_t size)
 {
 	struct progress was = progress_load();
 	struct frame *f;
-	status_t st = LOOKUP(h, OBJ_FRAME, RIGHT_WRITE, &f);
+	status_t st = frame_own(h, &f);
 	if (st < 0)
 		return st;
-	if (f->kind != FRAME_ANONYMOUS || ((offset | size) & (PAGE_SIZE - 1)) || offset + size < offset || (offset + size) >> PAGE_SHIFT > f->n_pages)
+	if (!frame_in_pages(f) || ((offset | size) & (PAGE_SIZE - 1)) || offset + size < offset || (offset + size) >> PAGE_SHIFT > f->n_pages)
 		return ERR_INVALID;
 	uint64_t at = MAX(offset >> PAGE_SHIFT, progress_of(&was, SYS_frame_decommit, f->obj.id)), end = (offset + size) >> PAGE_SHIFT, done;
 	while (at < end && f->committed) {
@@ -598,7 +654,10 @@ status_t sys_frame_decommit(handle_t h, uint64_t offset, uint64_t size)
 		spin_unlock(&f->lock);
 		if (pinned)
 			return ERR_BUSY;
-		st = frame_drop_pages(f, at, end - at, &done);
+		if (f->kind == FRAME_PAGED)
+			page_reclaim(f, at, end - at, &done);
+		else
+			st = frame_drop_pages(f, at, end - at, NULL, &done);
 		at += done;
 		if (st < 0)
 			return st;
@@ -632,12 +691,14 @@ static status_t copy(handle_t h, uint64_t offset, uint64_t user, uint64_t len, b
 			phys = zero_page_phys();
 		else if ((st = frame_page(f, at >> PAGE_SHIFT, &phys)) == FRAME_SHARED && !to_user && (st = frame_break(f, at >> PAGE_SHIFT)) == OK)
 			continue;
+		if (st == STATUS_ABSENT && (st = page_want(f, at >> PAGE_SHIFT)) == STATUS_ABSENT)
+			return page_call(call, f->obj.id, done);
 		if (st < 0)
 			return st;
 		char *mem = (char *)HHDM(phys) + in_page;
 		st = to_user ? copy_out((user_out_t){ user + done }, mem, n) : copy_in(mem, (user_in_t){ user + done }, n);
 		if (st < 0)
-			return st;
+			return page_lacking() ? progress_restart(call, f->obj.id, done) : st;
 		done += n;
 		if (done < len && (done >> PAGE_SHIFT) % 8 == 0 && sched_preempt_point())
 			return progress_restart(call, f->obj.id, done);
@@ -665,6 +726,6 @@ status_t sys_frame_info(handle_t h, struct frame_info *info)
 		return st;
 	info->size = f->n_pages << PAGE_SHIFT;
 	info->committed = f->committed << PAGE_SHIFT;
-	info->phys = f->kind != FRAME_ANONYMOUS && (rights & RIGHT_MANAGE) ? f->phys : 0;
+	info->phys = !frame_in_pages(f) && (rights & RIGHT_MANAGE) ? f->phys : 0;
 	return OK;
 }

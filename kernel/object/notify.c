@@ -263,7 +263,7 @@ static status_t bind_locked(struct notify *n, unsigned bit, struct object *sourc
 	spin_lock(&n->lock);
 	struct binding *old = binding_find_locked(n, bit);
 	/* A source that has ended makes room for the next one. */
-	bool stale = old && old->source && old->source->type != OBJ_IRQ && old->watchers->fired;
+	bool stale = old && old->source && old->source->type != OBJ_IRQ && old->source->type != OBJ_BUDGET && old->watchers->fired;
 	if (!old || stale) {
 		b->source = source;
 		b->watchers = w;

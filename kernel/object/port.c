@@ -269,7 +269,7 @@ status_t port_send(struct port *p, struct command *c, bool direct)
 			waiter_off_locked(t);
 		else
 			c->session->in_flight--;
-	} else if (st == OK && !c->is_close && c->session->queued >= SESSION_QUEUED_MAX) {
+	} else if (st == OK && !c->is_close && !c->is_page && c->session->queued >= SESSION_QUEUED_MAX) {
 		c->session->in_flight--;
 		st = ERR_LIMIT;
 	} else if (st == OK) {
@@ -660,6 +660,8 @@ static status_t answer(bool direct)
 		trace_event(c, TRACE_RETURNED, t, result);
 	struct residue r;
 	struct command *done = c->submitted && c->sender ? c : NULL;
+	if (unlikely(c->is_page))
+		c->meta = (uint64_t)result;
 	command_finish_locked(c, &r);
 	if (!direct && t->priority != t->base_priority)
 		queue_priorities(p);

@@ -6,6 +6,7 @@
 #include <kernel/cpu.h>
 #include <kernel/futex.h>
 #include <kernel/mm.h>
+#include <kernel/pager.h>
 #include <kernel/panic.h>
 #include <kernel/sched.h>
 #include <kernel/smp.h>
@@ -55,6 +56,9 @@ void thread_timeout(struct timer *timer)
 		break;
 	case WAIT_FUTEX:
 		(void)futex_wait_break(t, ERR_TIMED_OUT);
+		break;
+	case WAIT_PAGE:
+		(void)!page_wait_break(t, ERR_TIMED_OUT);
 		break;
 	default:
 		break;
@@ -107,6 +111,8 @@ struct thread *thread_create(struct process *p, uint64_t entry, uint64_t stack, 
 		p->n_threads++;
 		p->n_live++;
 	}
+	if (listed && t->vmem->paged)
+		thread_special_on(t, SPECIAL_PAGED);
 	spin_unlock(&p->lock);
 	if (listed)
 		return t;
@@ -127,6 +133,7 @@ bool thread_destroy(struct object *o)
 	fpu_free(t);
 	upcall_free(t);
 	vmem_building_drop(t);
+	page_forget(t);
 	if (t->command)
 		command_free(t->command);
 	budget_release(t->process->budget, CHARGE_THREADS, 1);
@@ -146,6 +153,8 @@ static bool wait_leave(struct thread *t)
 		return socket_wait_break(t, ERR_GONE);
 	case WAIT_FUTEX:
 		return futex_wait_break(t, ERR_GONE);
+	case WAIT_PAGE:
+		return page_wait_break(t, ERR_GONE);
 	case WAIT_SLEEP:
 	case WAIT_START:
 	case WAIT_SUSPENDED:
@@ -189,6 +198,8 @@ static bool wait_interrupt(struct thread *t)
 		return socket_wait_break(t, ERR_INTERRUPTED);
 	case WAIT_FUTEX:
 		return futex_wait_break(t, ERR_INTERRUPTED);
+	case WAIT_PAGE:
+		return page_wait_break(t, ERR_INTERRUPTED);
 	default:
 		return false;
 	}

@@ -6,6 +6,7 @@
 #include <kernel/budget.h>
 #include <kernel/cpu.h>
 #include <kernel/mm.h>
+#include <kernel/pager.h>
 #include <kernel/plant.h>
 #include <kernel/sched.h>
 #include <kernel/smp.h>
@@ -23,6 +24,7 @@ struct vmem *vmem_create(struct budget *payer, status_t *why)
 		return NULL;
 	vm->hint = HINT_START;
 	list_init(&vm->trim);
+	list_init(&vm->lenders);
 	*why = pt_create(vm);
 	if (*why < 0) {
 		object_put(&vm->obj);
@@ -93,6 +95,7 @@ static void insert_locked(struct vmem *vm, uint32_t at, struct mapping *m)
 	vm->n_maps++;
 	vm->mapped_pages += m->size >> PAGE_SHIFT;
 	m->vmem = vm;
+	vm->paged |= m->frame->kind == FRAME_PAGED;
 	object_get(&m->frame->obj);
 	spin_lock(&m->frame->maps_lock);
 	list_push_back(&m->frame->maps, &m->in_frame);
@@ -412,9 +415,10 @@ status_t vmem_protect(struct vmem *vm, uint64_t va, uint64_t size, uint32_t prot
 }
 
 /*
- * OK: vm stays locked, and *phys may be used for `access`, in *map, whose access is in *prot, less writing if others hold the page.
+ * OK: vm stays locked, and *phys may be used for `access`, in *map, whose access is in *prot, less writing if that is to be asked for.
+ * mine: the current thread can wait for the page.
  */
-static status_t resolve_and_lock(struct vmem *vm, uint64_t va, uint32_t access, uint64_t *phys, struct mapping **map, uint32_t *prot)
+static status_t resolve_and_lock(struct vmem *vm, uint64_t va, uint32_t access, uint64_t *phys, struct mapping **map, uint32_t *prot, bool mine)
 {
 	for (;;) {
 		spin_lock(&vm->lock);
@@ -429,6 +433,8 @@ static status_t resolve_and_lock(struct vmem *vm, uint64_t va, uint32_t access, 
 			return OK;
 		}
 		struct frame *shared = st == FRAME_SHARED ? OBJ_GET(m->frame) : NULL;
+		if (st == STATUS_ABSENT)
+			st = mine ? page_want(m->frame, index) : ERR_FAULT;
 		spin_unlock(&vm->lock);
 		if (shared) {
 			st = frame_break(shared, index);
@@ -445,7 +451,7 @@ static status_t enter_locked(struct vmem *vm, uint64_t va, uint64_t phys, const 
 	const struct frame *f = m->frame;
 	int cache = f->kind == FRAME_PHYS ? f->cache : 0;
 	va = ALIGN_DOWN(va, PAGE_SIZE);
-	if (unlikely(f->kind != FRAME_ANONYMOUS)) {
+	if (unlikely(!frame_in_pages(f))) {
 		uint64_t low = ALIGN_DOWN(va, LARGE_PAGE);
 		if (!((va ^ phys) & (LARGE_PAGE - 1)) && low >= m->va && low + LARGE_PAGE <= m->va + m->size &&
 		    pt_map_large(vm, low, ALIGN_DOWN(phys, LARGE_PAGE), prot, cache))
@@ -459,7 +465,7 @@ status_t vmem_fault(struct vmem *vm, uint64_t va, uint32_t access)
 	struct mapping *m;
 	uint64_t phys;
 	uint32_t prot;
-	status_t st = resolve_and_lock(vm, va, access, &phys, &m, &prot);
+	status_t st = resolve_and_lock(vm, va, access, &phys, &m, &prot, true);
 	if (unlikely(st < 0))
 		return st;
 	st = enter_locked(vm, va, phys, m, prot);
@@ -477,7 +483,7 @@ status_t vmem_resolve(struct vmem *vm, uint64_t va, uint32_t access, uint64_t *p
 	spin_unlock(&vm->lock);
 	if (likely(*phys))
 		return OK;
-	status_t st = resolve_and_lock(vm, va, access, phys, &m, &prot);
+	status_t st = resolve_and_lock(vm, va, access, phys, &m, &prot, false);
 	if (st < 0)
 		return st;
 	if (m->frame->kind == FRAME_PHYS && !phys_is_mapped(*phys, PAGE_SIZE))
@@ -520,6 +526,95 @@ again:
 		spin_unlock(&m->vmem->lock);
 	}
 	spin_unlock(&f->maps_lock);
+}
+
+/* ---- windows of calls in paged memory ---- */
+
+/* Every page of the window that is a pager's is there; *paged: some are. Other memory is seen to when it is used. */
+static status_t present(struct vmem *vm, uint64_t va, uint64_t len, bool *paged)
+{
+	uint64_t end = va + len, phys;
+	status_t st = OK;
+	for (uint64_t at = ALIGN_DOWN(va, PAGE_SIZE); at < end && st >= 0;) {
+		spin_lock(&vm->lock);
+		uint32_t i = vmem_lower_bound(vm, at);
+		const struct mapping *m = i < vm->n_maps ? vm->maps[i] : NULL;
+		if (!m || m->va > at) {
+			at = m ? m->va : end;
+		} else if (m->frame->kind != FRAME_PAGED) {
+			at = m->va + m->size;
+		} else {
+			uint64_t index = (m->offset + (at - m->va)) >> PAGE_SHIFT;
+			*paged = true;
+			st = MIN(frame_page(m->frame, index, &phys), (status_t)OK);
+			if (st == STATUS_ABSENT)
+				st = page_want(m->frame, index) == STATUS_ABSENT ? STATUS_ABSENT : ERR_FAULT;
+			at += PAGE_SIZE;
+		}
+		spin_unlock(&vm->lock);
+	}
+	return st;
+}
+
+status_t vmem_lend(struct thread *t, bool *lent)
+{
+	struct vmem *vm = t->vmem;
+	const struct regs *r = &t->regs;
+	bool path = IPC_META_FLAGS(r->r15) & (IPC_PATH | IPC_URI);
+	/* In the list first: who takes pages back either finds it there, or has taken them before they are looked at. */
+	spin_lock(&vm->lock);
+	list_push_back(&vm->lenders, &t->wait_node);
+	spin_unlock(&vm->lock);
+	status_t st = path ? OK : present(vm, r->r13, IPC_META_IN(r->r15), lent);
+	if (st >= 0)
+		st = present(vm, r->r14, IPC_META_OUT(r->r15), lent);
+	if (!*lent)
+		vmem_unlend(t);
+	if (st == STATUS_ABSENT) {
+		cpu_work(WORK_PAGE);
+		return STATUS_RESTART;
+	}
+	return st;
+}
+
+void vmem_unlend(struct thread *t)
+{
+	spin_lock(&t->vmem->lock);
+	list_remove(&t->wait_node);
+	spin_unlock(&t->vmem->lock);
+}
+
+/* Bit i: the page at from + i pages lies in [base, base + len). */
+static uint64_t pages_in(uint64_t from, uint64_t base, uint64_t len)
+{
+	uint64_t first = MAX(from, ALIGN_DOWN(base, PAGE_SIZE)), end = MIN(from + 64 * PAGE_SIZE, ALIGN_UP(base + len, PAGE_SIZE));
+	return len && first < end ? UINT64_MAX >> (64 - ((end - first) >> PAGE_SHIFT)) << ((first - from) >> PAGE_SHIFT) : 0;
+}
+
+uint64_t vmem_lent(struct frame *f, uint64_t index)
+{
+	uint64_t lent = 0;
+again:
+	spin_lock(&f->maps_lock);
+	LIST_EACH(node, &f->maps) {
+		struct mapping *m = CONTAINER_OF(node, struct mapping, in_frame);
+		uint64_t at = index << PAGE_SHIFT, skip = m->offset > at ? (m->offset - at) >> PAGE_SHIFT : 0;
+		uint64_t va = m->va + (at + (skip << PAGE_SHIFT) - m->offset);
+		if (skip >= 64 || m->offset + m->size <= at)
+			continue;
+		if (!spin_trylock(&m->vmem->lock)) {
+			spin_unlock(&f->maps_lock);
+			cpu_relax();
+			goto again;
+		}
+		LIST_EACH(lender, &m->vmem->lenders) {
+			const struct regs *r = &CONTAINER_OF(lender, struct thread, wait_node)->regs;
+			lent |= (pages_in(va, r->r13, IPC_META_IN(r->r15)) | pages_in(va, r->r14, IPC_META_OUT(r->r15))) << skip;
+		}
+		spin_unlock(&m->vmem->lock);
+	}
+	spin_unlock(&f->maps_lock);
+	return lent;
 }
 
 /* Nobody runs in it any more: translations need no flush, tables and mappings go in pieces. */
@@ -565,7 +660,7 @@ static status_t clone_piece(struct vmem *vm, struct vmem *copy, uint64_t at, uin
 		return OK;
 	}
 	/* What can never be written through this mapping need not be copied for it. */
-	bool share = m.inherit == MAP_SHARE || m.frame->kind != FRAME_ANONYMOUS || !(m.max_prot & PROT_WRITE);
+	bool share = m.inherit == MAP_SHARE || !frame_in_pages(m.frame) || !(m.max_prot & PROT_WRITE);
 	uint32_t flags = m.prot | m.inherit | MAP_FIXED | MAP_LOW;
 	status_t st = OK;
 	if (share) {
@@ -574,7 +669,9 @@ static status_t clone_piece(struct vmem *vm, struct vmem *copy, uint64_t at, uin
 		struct mapping *made;
 		uint64_t done = 0, va = m.va, skip = at > m.va ? at - m.va : 0;
 		if (!skip) {
-			struct frame *fresh = frame_copy(m.frame, m.offset >> PAGE_SHIFT, m.size >> PAGE_SHIFT, copy->obj.payer, &st);
+			struct frame *fresh = m.frame->kind == FRAME_PAGED ?
+				frame_create_paged(m.frame->pager, m.frame->pager_first + (m.offset >> PAGE_SHIFT), m.size, copy->obj.payer, &st) :
+				frame_copy(m.frame, m.offset >> PAGE_SHIFT, m.size >> PAGE_SHIFT, copy->obj.payer, &st);
 			if (fresh)
 				st = vmem_map(copy, fresh, 0, &va, m.size, flags, m.max_prot);
 			OBJ_PUT(fresh);
@@ -640,6 +737,25 @@ uint32_t prot_of_rights(uint32_t rights)
 	return (rights & RIGHT_READ ? PROT_READ : 0) | (rights & RIGHT_WRITE ? PROT_WRITE : 0) | (rights & RIGHT_EXEC ? PROT_EXEC : 0);
 }
 
+/* Every thread of vm is to take the long way with its windows, from before anything paged is mapped there. */
+static void tell_paged(struct vmem *vm)
+{
+	spin_lock(&vm->lock);
+	vm->paged = true;
+	spin_unlock(&vm->lock);
+	spin_lock(&process_list_lock);
+	LIST_EACH(node, &process_list) {
+		struct process *p = CONTAINER_OF(node, struct process, all);
+		if (p->vmem != vm)
+			continue;
+		spin_lock(&p->lock);
+		LIST_EACH(at, &p->threads)
+			thread_special_on(CONTAINER_OF(at, struct thread, in_process), SPECIAL_PAGED);
+		spin_unlock(&p->lock);
+	}
+	spin_unlock(&process_list_lock);
+}
+
 status_t sys_vmem_map(handle_t h, handle_t frame, uint64_t offset, uint64_t va, uint64_t size, uint32_t prot, uint64_t *result)
 {
 	struct vmem *vm;
@@ -661,6 +777,8 @@ status_t sys_vmem_map(handle_t h, handle_t frame, uint64_t offset, uint64_t va, 
 			return why;
 	}
 	uint32_t max = prot_of_rights(rights);
+	if (unlikely(f->kind == FRAME_PAGED && !vm->paged))
+		tell_paged(vm);
 	st = (prot & PROT_ALL & ~max) ? ERR_DENIED : vmem_map(vm, f, offset, &va, size, prot, max);
 	OBJ_PUT(f);
 	if (st == OK)
@@ -682,6 +800,16 @@ status_t sys_vmem_protect(handle_t h, uint64_t va, uint64_t size, uint32_t prot)
 	return st < 0 ? st : vmem_protect(vm, va, size, prot);
 }
 
+/* What a pager is told of when it is written to is not written to for being present. */
+static bool paged_at(struct vmem *vm, uint64_t va)
+{
+	spin_lock(&vm->lock);
+	const struct mapping *m = vmem_find_locked(vm, va);
+	bool paged = m && m->frame->kind == FRAME_PAGED;
+	spin_unlock(&vm->lock);
+	return paged;
+}
+
 /* What is present stays so: a restart goes on behind it. */
 status_t sys_vmem_commit(handle_t h, uint64_t va, uint64_t size)
 {
@@ -694,7 +822,9 @@ status_t sys_vmem_commit(handle_t h, uint64_t va, uint64_t size)
 		return ERR_INVALID;
 	uint64_t end = va + size, at = MAX(va, progress_of(&was, SYS_vmem_commit, vm->obj.id));
 	for (unsigned work = 1; at < end; at += PAGE_SIZE, work++) {
-		st = vmem_fault(vm, at, PROT_ALL);
+		st = vmem_fault(vm, at, unlikely(vm->paged) && paged_at(vm, at) ? PROT_READ | PROT_EXEC : PROT_ALL);
+		if (st == STATUS_ABSENT)
+			return page_call(SYS_vmem_commit, vm->obj.id, at);
 		if (st < 0)
 			return st == ERR_FAULT ? ERR_NOT_FOUND : st;
 		if (work % 16 == 0 && sched_preempt_point())

@@ -8,6 +8,8 @@
 #include <kernel/account.h>
 #include <kernel/arch.h>
 #include <kernel/cpu.h>
+#include <kernel/mm.h>
+#include <kernel/pager.h>
 #include <kernel/panic.h>
 #include <kernel/sched.h>
 #include <kernel/smp.h>
@@ -478,6 +480,8 @@ static noinline struct regs *leave_slowly(struct percpu *c)
 			work |= c->work;
 			c->work = 0;
 		}
+		if (unlikely(work & WORK_PRESSURE))
+			pressure_look();
 		if (t && t->dying && t->state == THREAD_RUNNING) {
 			t->state = THREAD_DEAD;
 			work |= WORK_RESCHED;
@@ -646,6 +650,8 @@ void sched_idle(bool about_to_halt)
 struct regs *syscall_finish(status_t status)
 {
 	struct thread *t = current_thread();
+	if (unlikely(page_lacking()))
+		status = page_finish(status);
 	if (likely(status > STATUS_REGS)) {
 		t->regs.rax = (uint64_t)status;
 		t->regs.rdi = t->regs.r8 = t->regs.r9 = 0;

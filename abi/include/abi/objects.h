@@ -34,6 +34,8 @@ enum { PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4 };
 enum { MAP_FIXED = 1 << 8, MAP_REPLACE = 1 << 9, MAP_LOW = 1 << 10 };  /* with vmem_map's prot */
 enum { MAP_SHARE = 1 << 11, MAP_DROP = 1 << 12 };       /* what a clone of the address space has there: the same memory, or nothing; else a copy */
 enum { FRAME_CONTIGUOUS = 1, FRAME_DMA32 = 2 }; /* frame_create; DMA32: contiguous, and all of it below 4 GiB */
+enum { FRAME_UNSAVED = 1 };                     /* frame_dirty: also what was given out and is not saved yet */
+#define FRAME_READ_OP 3                         /* what a paged Frame asks its Port: READ of abi/proto/file.txt */
 enum { CACHE_WRITE_BACK, CACHE_UNCACHED, CACHE_WRITE_COMBINING };       /* frame_device */
 
 struct frame_info { uint64_t size, committed, phys; };  /* phys: contiguous and device Frames, with a right; else 0 */
@@ -152,6 +154,9 @@ enum { FUTEX_SHARED = 1 };              /* the word is told by its Frame, not by
 #define NS_ENTRIES_MAX 64
 struct ns_entry { char scheme[SCHEME_MAX + 1]; };
 
+/* ---- Notify ---- */
+enum { PRESSURE_MIN = 1, PRESSURE_MAX = 6 };    /* notify_pressure: levels; i: less than 1/2^i of memory is free */
+
 /* ---- Socket ---- */
 enum { SOCKET_STREAM = 0, SOCKET_PACKET = 1 };          /* bytes, or whole messages (seqpacket) */
 enum socket_event { SOCKET_READABLE, SOCKET_WRITABLE, SOCKET_CLOSED, SOCKET_EVENTS };   /* CLOSED: the other end is */
@@ -213,7 +218,7 @@ _Static_assert(OBJ_TYPES <= 24, "kstat.objects");
 /* Where a process that ended was: the instruction, then return addresses, as far as they could be followed. entry: of its image. */
 struct process_way { uint64_t entry, at[PROCESS_WAY]; uint32_t n, reserved; };
 enum thread_state_info { THREAD_IS_READY, THREAD_IS_RUNNING, THREAD_IS_BLOCKED, THREAD_IS_DEAD };
-enum thread_wait_info { THREAD_WAITS_NOT, THREAD_SLEEPS, THREAD_CALLS, THREAD_ACCEPTS, THREAD_AT_SOCKET, THREAD_NOT_STARTED, THREAD_IS_SUSPENDED, THREAD_AT_FUTEX };
+enum thread_wait_info { THREAD_WAITS_NOT, THREAD_SLEEPS, THREAD_CALLS, THREAD_ACCEPTS, THREAD_AT_SOCKET, THREAD_NOT_STARTED, THREAD_IS_SUSPENDED, THREAD_AT_FUTEX, THREAD_AT_PAGE };
 /* port: object id of where it calls or accepts; server: pid of who has accepted its call, 0: it is queued. */
 struct thread_info { uint64_t id, cpu_time_ns, port, server; uint32_t state, wait, op, priority; };
 /* accepted_ever: since the Port was made; waiting: threads in accept. */

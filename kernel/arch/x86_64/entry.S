@@ -115,6 +115,7 @@ light_slow:
 	mov %r12, R_R12(%rcx)
 	mov %rbp, R_RBP(%rcx)
 	mov %rbx, R_RBX(%rcx)
+	andl $~WORK_PAGE_BIT, %gs:PC_WORK       /* such a call does not begin again: an absent page is an error */
 	jmp syscall_slow
 
 /* What C functions keep. RSP = the current thread. */

@@ -104,6 +104,7 @@
 #define PR_ACCEPTS   360
 #define SPECIAL_FPU_BIT 64       /* neither is a value of on_cpu or session.closing */
 #define SPECIAL_PINNED_BIT 128
+#define WORK_PAGE_BIT    16
 #define CR0_TS_BIT   8
 #define C_ID         0
 #define C_STATE      8      /* and C_EXTRA in the next byte */

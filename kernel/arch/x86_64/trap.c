@@ -7,6 +7,7 @@
 #include <kernel/cpu.h>
 #include <kernel/irq.h>
 #include <kernel/log.h>
+#include <kernel/pager.h>
 #include <kernel/panic.h>
 #include <kernel/plant.h>
 #include <kernel/process.h>
@@ -112,7 +113,9 @@ static noinline struct regs *exception(struct regs *r)
 		   an IRET, against SMAP): mapping the page would not help, the fault would come again for ever. */
 		status_t st = (r->error & PF_RESERVED) || !(r->error & PF_USER) ? ERR_FAULT : vmem_fault(t->process->vmem, address, fault_access(r->error));
 		if (unlikely(st < 0)) {
-			if (!try_again(t, st))
+			if (st == STATUS_ABSENT)
+				st = page_wait(FOREVER);
+			if (st > STATUS_REGS && !try_again(t, st))
 				user_exception(t, address);
 		} else {
 			t->starved = 0;
@@ -149,9 +152,12 @@ void trap_kernel(struct regs *r)
 		uint64_t address = read_cr2();
 		struct thread *t = current_thread();
 		this_cpu()->page_faults++;
-		if (t && user_range_ok(address, 1) && !(r->error & PF_RESERVED) &&
-		    vmem_fault(t->process->vmem, address, fault_access(r->error)) == OK)
+		bool ours = t && user_range_ok(address, 1) && !(r->error & PF_RESERVED);
+		status_t st = ours ? vmem_fault(t->process->vmem, address, fault_access(r->error)) : ERR_FAULT;
+		if (likely(st == OK))
 			return;
+		if (st == STATUS_ABSENT)
+			cpu_work(WORK_PAGE);
 		r->rip = (uint64_t)usercopy_fault;
 		return;
 	}

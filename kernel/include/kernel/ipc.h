@@ -22,6 +22,7 @@ struct process;
 struct port;
 struct session;
 struct vmem;
+struct frame;
 
 enum command_state { CMD_IDLE, CMD_QUEUED, CMD_ACCEPTED, CMD_DONE /* submitted, answered, not yet told */,
 	CMD_MOVING /* between two Ports, by forward */ };
@@ -38,6 +39,8 @@ struct command {
 	bool            is_close : 1;   /* a Session's last word; fixed */
 	bool            redelivered : 1; /* while QUEUED: in port->again */
 	bool            lead : 1;       /* while QUEUED: the first of its payer, and leads `peers` */
+	bool            is_page : 1;    /* READ of a paged Frame, which nobody in particular sent (pager.c) */
+	bool            lent : 1;       /* its caller is in vmem->lenders */
 	bool            overdue : 1;    /* submitted: wanted back since the last look (grace_fire) */
 	uint8_t         faults;         /* servers that died of it in a row */
 	uint8_t         hops;           /* forwards so far */
@@ -59,17 +62,24 @@ struct command {
 	uint8_t         n_handles;
 	uint32_t        handle_rights[IPC_HANDLES];
 	char           *path;           /* kernel's copy: path_len bytes at path_offset; owned if path_size > 0, else in the caller */
-	struct object  *handles[IPC_HANDLES];   /* a handle count each */
+	union {
+		struct object  *handles[IPC_HANDLES];   /* a handle count each */
+		struct { struct list page_waiters /* of struct thread (run) */, in_frame /* frame->coming */; };     /* is_page: frame->lock */
+	};
 	union {
 		struct list event;      /* port->cancels of the server's Port; port->completions of the sender's */
 		struct list peers;      /* while QUEUED: of struct command, its payer's others of this priority */
 	};
-	struct port    *completion;     /* (f) submitted: counted; where COMPLETION goes */
 	union {
-		uint64_t        token;  /* (f) submitted: the sender's name for it */
+		struct port    *completion;     /* (f) submitted: counted; where COMPLETION goes */
+		struct frame   *paging;         /* is_page: counted */
+	};
+	union {
+		uint64_t        token;  /* (f) submitted: the sender's name for it; is_page: how many wait */
 		struct process *late;   /* detached: counted; who sent it, and may be gone */
 	};
-	uint64_t        in, out, meta;  /* submitted: windows in the sender's memory, and r15; DONE: meta = status */
+	/* submitted: windows in the sender's memory, and r15; DONE: meta = status. is_page: in = index, out = physical address, the same */
+	uint64_t        in, out, meta;
 } aligned(64);
 #define COMMAND_SIZE 256                /* aligned: a slot is found by shifts */
 _Static_assert(sizeof(struct command) == COMMAND_SIZE, "fastpath.S");
@@ -140,7 +150,7 @@ struct namespace {
 
 /* A window of c: its length, its address and in whose Vmem (NULL: the path, in the kernel); 0 if nobody waits for it. */
 uint64_t command_window(const struct command *c, bool out, uint64_t *base, struct vmem **vm);
-always_inline bool command_detached(const struct command *c) { return !c->caller && !c->is_close; }
+always_inline bool command_detached(const struct command *c) { return !c->caller && !c->is_close && !c->is_page; }
 /* The identity of the request, unchanged by forward and redelivery; c is accepted, its Port locked. */
 uint64_t command_op_id(struct command *c);
 /* The caller of an accepted command wants it back: tells its server, once. The Port is locked; dispatch it after. */
@@ -175,6 +185,7 @@ struct residue {
 	bool tell;
 	struct port *dispatch;          /* counted: its suspect is off, or a CANCEL came */
 	struct port *done_port;         /* counted: of a COMPLETION that was accepted */
+	struct command *page;           /* the page is there, or does not come */
 	struct process *late;           /* counted: the sender of a detached command, which is over now */
 	struct budget *payer;
 	char *path;
@@ -191,6 +202,8 @@ void residue_drop(struct residue *r);
 
 /* c is filled in: to a waiting thread, or into the queue. An error: c is IDLE, as if it had never been sent. */
 must_use status_t port_send(struct port *p, struct command *c, bool direct);
+void command_page_left(struct command *c, struct frame *f);  /* the last who waited for a page of f has left */
+must_use status_t own_command(struct thread *t);             /* t has one: ERR_LIMIT, ERR_NO_MEMORY */
 
 /* ---- ports ---- */
 struct port *port_create(uint32_t flags, struct budget *payer, status_t *why);

@@ -43,12 +43,18 @@ uint64_t page_alloc_dma32(const struct budget *payer, unsigned order);  /* below
 uint64_t page_alloc_user_zero(const struct budget *payer);
 void page_free(uint64_t phys, unsigned order);
 void page_add_range(uint64_t phys, uint64_t pages);     /* boot: hand memory over */
+#define PROGRAMS_LEAVE 1024u            /* free pages that programs cannot have */
+/* From now on pressure_look is called some time after fewer than `low` or more than `high` pages are free. Returns how many are. */
+uint64_t page_watch(uint64_t low, uint64_t high);
 uint64_t page_free_count(void);
 extern uint64_t page_total;
 /* Early memory for tables before page_init is complete: zeroed, never freed. */
 uint64_t page_early(void);
 bool phys_is_ram(uint64_t phys, uint64_t size);         /* touches memory the allocator or kernel owns */
 bool phys_is_mapped(uint64_t phys, uint64_t size);      /* HHDM reaches it */
+
+/* ---- pressure.c: memory runs short, or does no longer. No lock held ---- */
+void pressure_look(void);
 
 /* ---- slab.c: objects of any size up to 1 MiB, 16-byte aligned ---- */
 void *kmalloc(size_t size);             /* zeroed; NULL: no memory */

@@ -13,7 +13,8 @@ struct timer;
 #define SYSCALL_TABLE_MAX 128
 
 enum way { CALL_SHORT, CALL_LONG, RETURN_SHORT, RETURN_LONG, WAYS };
-enum { WORK_RESCHED = 1, WORK_REAP = 2, WORK_DYING = 4, WORK_RESTORE = 8 };
+enum { WORK_RESCHED = 1, WORK_REAP = 2, WORK_DYING = 4, WORK_RESTORE = 8,
+	WORK_PAGE = 16 /* the system call lacks a page: pager.h; entry.S */, WORK_PRESSURE = 32 };
 
 /* Intel SDM 3A 8.7 */
 struct packed tss {

@@ -17,7 +17,7 @@
 #include <kernel/vmem.h>
 
 enum thread_state { THREAD_READY, THREAD_RUNNING, THREAD_BLOCKED, THREAD_DEAD };
-enum wait_kind { WAIT_NONE, WAIT_SLEEP, WAIT_CALL, WAIT_ACCEPT, WAIT_SOCKET, WAIT_START, WAIT_SUSPENDED, WAIT_FUTEX };
+enum wait_kind { WAIT_NONE, WAIT_SLEEP, WAIT_CALL, WAIT_ACCEPT, WAIT_SOCKET, WAIT_START, WAIT_SUSPENDED, WAIT_FUTEX, WAIT_PAGE };
 
 #define REGS_SYSCALL 0x100          /* regs.vector: leave by SYSRET; so always, but after an exception or interrupt until IRET */
 #define QUEUE_NONE   0xff
@@ -25,6 +25,14 @@ enum wait_kind { WAIT_NONE, WAIT_SLEEP, WAIT_CALL, WAIT_ACCEPT, WAIT_SOCKET, WAI
 #define THREAD_PATH 96
 
 struct futex_key { uint64_t object, offset; };      /* id of a Vmem or Frame, bytes */
+
+/* The page of a paged Frame that a thread lacks, or waits for, or could not have (pager.c). */
+struct thread_page {
+	struct frame   *frame;          /* counted; NULL: none */
+	struct command *command;        /* WAIT_PAGE: which brings it; frame->lock */
+	uint64_t        id, index, rip; /* of the Frame; the page; where the thread was */
+	status_t        error;          /* < 0: why it did not come, for when it is asked for again */
+};
 
 /* entry.S and fastpath.S know the fields marked (f). */
 struct thread {
@@ -58,7 +66,7 @@ struct thread {
 	uint64_t        slice_end;      /* preempted: when its slice would have ended (TSC); else 0 */
 	struct watchers watchers;
 	struct socket  *wait_socket;    /* counted; waits in it, or was woken and has not begun its call again (socket.h) */
-	struct list     wait_node;      /* its place there */
+	struct list     wait_node;      /* its place there; in a call: in vmem->lenders */
 	struct futex_key futex;         /* WAIT_FUTEX: where; lock of the bucket */
 	uint16_t        futex_bucket;
 	bool            futex_lead;     /* wait_node is the head of those who wait there, too */
@@ -71,9 +79,11 @@ struct thread {
 	struct frame   *upcall_frame;   /* counted */
 	uint32_t        suspends;       /* it may not run while this is not 0; atomic */
 	uint64_t        starved;        /* since when (ns) its page faults have found no memory (trap.c); 0: they do */
+	struct thread_page need;
 	bool            told;           /* thread_interrupt: its upcall is to hear of it; atomic */
 };
 enum thread_special { SPECIAL_ATTEND = 1 /* upcall.h */, SPECIAL_KEEP = 16 /* its vector state outlives native calls */, SPECIAL_FPU = 64, SPECIAL_DEADLINE = 2, SPECIAL_NO_COMMAND = 4, SPECIAL_INTERRUPTED = 8, SPECIAL_PINNED = 128,
+	SPECIAL_PAGED = 32 /* its windows may lie in paged memory */,
 	SPECIAL_FINE = SPECIAL_FPU | SPECIAL_PINNED /* not for all of it */ };
 always_inline void thread_special_on(struct thread *t, uint8_t bit)  { __atomic_fetch_or(&t->special, bit, __ATOMIC_SEQ_CST); }
 /* True: it was on. */

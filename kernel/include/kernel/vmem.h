@@ -7,7 +7,11 @@
 #include <kernel/list.h>
 #include <kernel/object.h>
 
-enum frame_kind { FRAME_ANONYMOUS, FRAME_CONTIG, FRAME_PHYS };
+enum frame_kind { FRAME_ANONYMOUS, FRAME_PAGED, FRAME_CONTIG, FRAME_PHYS };
+
+/* In the low bits of a page's slot; only of paged Frames (pager.c). */
+enum { SLOT_DIRTY = 1 /* written to */, SLOT_SAVING = 2 /* given out to be saved */, SLOT_GOING = 4 /* to be taken, if nobody asks for it meanwhile */,
+	SLOT_BITS = 7 };
 
 struct frame {
 	struct object   obj;
@@ -16,13 +20,18 @@ struct frame {
 	struct spinlock lock;           /* covers pages, n_pages, committed */
 	uint64_t        n_pages;
 	uint64_t        committed;      /* pages present */
-	uint64_t        phys;           /* CONTIG, PHYS: base */
-	/* ANONYMOUS: page addresses by index, 0 = not yet. height 0: one array of array_len entries;
+	union {
+		uint64_t        phys;   /* CONTIG, PHYS: base */
+		struct session *pager;  /* PAGED: counted; where READ goes */
+	};
+	uint64_t        pager_first;    /* PAGED: what page 0 is to the pager; fixed */
+	struct list     coming;         /* PAGED: of struct command (in_frame): pages asked for; lock */
+	/* ANONYMOUS, PAGED: page addresses by index, 0 = not yet. height 0: one array of array_len entries;
 	   height h: 512-way nodes h levels deep above 512-entry leaves. */
 	uint64_t       *root;
 	uint32_t        array_len;
 	uint8_t         height;
-	bool            shared;         /* some of its pages or nodes are, or were, another Frame's too */
+	bool            shared;         /* some of its pages or nodes are, or were, another Frame's too; or it is PAGED */
 	bool            whole;          /* made by frame_copy with all of the other's pages */
 	bool            resizing;       /* one CPU at a time; atomic */
 	uint64_t        cut_end;        /* a shrink under way: pages from n_pages up to here may still be present */
@@ -57,19 +66,26 @@ struct vmem {
 	uint32_t         tables, table_pages;   /* the first of its page tables, linked by struct page; how many. Charged */
 	uint64_t         mapped_pages;  /* sum of mapping sizes */
 	struct mapping  *last;          /* the last one a fault hit; NULL after changes */
+	bool             paged;         /* has, or had, mappings of paged Frames: its threads know (SPECIAL_PAGED) */
+	struct list      lenders;       /* of struct thread (wait_node): in a call with windows in such */
 	struct list      trim;          /* in the list of those whose page tables may have become empty (its lock) */
 };
 
 /* ---- frame.c ---- */
 struct frame *frame_create(uint64_t size, uint32_t flags, struct budget *payer, status_t *why);
+/* Its pages come from `pager`, to which page 0 is page `first`. */
+struct frame *frame_create_paged(struct session *pager, uint64_t first, uint64_t size, struct budget *payer, status_t *why);
+/* Has pages one by one, each there or not. */
+always_inline bool frame_in_pages(const struct frame *f) { return f->kind <= FRAME_PAGED; }
 struct frame *frame_create_phys(uint64_t phys, uint64_t size, int cache, struct budget *payer, status_t *why);
 /*
  * The page at `index`, allocated and zeroed if need be; FRAME_SHARED: to be read, not written to: that takes frame_break first, with no
- * Vmem locked. ERR_FAULT: beyond the end. ERR_NO_MEMORY. frame.lock not held.
+ * Vmem locked. STATUS_ABSENT: a Port has to be asked (pager.h). ERR_FAULT: beyond the end. ERR_NO_MEMORY. frame.lock not held.
  */
 must_use status_t frame_page(struct frame *f, uint64_t index, uint64_t *phys);
 #define FRAME_SHARED 1
-/* The page becomes the Frame's own. ERR_NO_MEMORY. */
+#define STATUS_ABSENT (INT64_MIN + 5)
+/* The page becomes the Frame's own, and dirty if a pager wants to know. ERR_NO_MEMORY. */
 must_use status_t frame_break(struct frame *f, uint64_t index);
 /*
  * A Frame to hold n pages of `from`, to be copied when either is written to. If these are all that `from` has room for, it has them
@@ -81,11 +97,13 @@ struct frame *frame_copy(struct frame *from, uint64_t first, uint64_t n, struct 
  */
 must_use status_t frame_share(struct frame *from, uint64_t first, struct frame *to, uint64_t at, uint64_t n, uint64_t *done);
 uint64_t frame_peek(struct frame *f, uint64_t index);       /* 0: not present */
+uint64_t *frame_slot_locked(struct frame *f, uint64_t index, bool make);    /* NULL: no memory for it, or not made */
+uint64_t frame_hole_locked(struct frame *f, uint64_t index);        /* pages without a slot around there; 0: it has one */
 /*
- * Gives back pages [first, first + n); bounded: *done says how many indexes were handled; it stops at a pinned one. ERR_NO_MEMORY: others
- * share what leads there.
+ * Gives back pages [first, first + n); bounded: *done says how many indexes were handled; it stops at a pinned one. keep: only SLOT_GOING
+ * ones, and of these not the one of bit i, which is page first + i. ERR_NO_MEMORY: others share what leads there.
  */
-must_use status_t frame_drop_pages(struct frame *f, uint64_t first, uint64_t n, uint64_t *done);
+must_use status_t frame_drop_pages(struct frame *f, uint64_t first, uint64_t n, const uint64_t *keep, uint64_t *done);
 bool frame_destroy(struct object *o);
 
 /* ---- vmem.c ---- */
@@ -96,7 +114,7 @@ must_use status_t vmem_unmap(struct vmem *vm, uint64_t va, uint64_t size);
 must_use status_t vmem_protect(struct vmem *vm, uint64_t va, uint64_t size, uint32_t prot);
 struct mapping *vmem_find_locked(struct vmem *vm, uint64_t va);     /* containing va, or NULL */
 uint32_t vmem_lower_bound(struct vmem *vm, uint64_t va);            /* first mapping with end > va */
-/* Resolves a fault at va. ERR_FAULT: no mapping, or not that access. ERR_NO_MEMORY. */
+/* Resolves a fault at va. ERR_FAULT: no mapping, or not that access. ERR_NO_MEMORY. STATUS_ABSENT: page_wait is to be called. */
 must_use status_t vmem_fault(struct vmem *vm, uint64_t va, uint32_t access);
 /* The physical address behind va, made present; access: PROT_*. For copies into other address spaces. */
 must_use status_t vmem_resolve(struct vmem *vm, uint64_t va, uint32_t access, uint64_t *phys);
@@ -112,6 +130,12 @@ void vmem_trim_cancel(struct vmem *vm);         /* it is about to go as a whole 
  * be written through.
  */
 void vmem_zap(struct frame *f, uint64_t index, const uint64_t *phys, uint64_t n);
+
+/* The windows of t's call (rsp. r13, r14, r15) are present, and stay so until unlend. STATUS_RESTART: not yet. ERR_FAULT. */
+must_use status_t vmem_lend(struct thread *t, bool *lent);
+void vmem_unlend(struct thread *t);
+/* Bit i: page index + i of f lies in such a window. */
+uint64_t vmem_lent(struct frame *f, uint64_t index);
 
 /* ---- arch/x86_64/paging.c, smp.c ---- */
 uint64_t paging_kernel_root(void);           /* tables without a user half */

@@ -16,8 +16,8 @@
 
 enum { STACK_SIZE = 64 * KiB, JOIN_MS = 5000 };
 
-static const struct test *const rooms[] = { handle_tests, memory_tests, ipc_tests, event_tests, process_tests, misc_tests, socket_tests, fpu_tests, hostile_tests, shelf_tests, recovery_tests, order_tests, trace_tests, paths_tests, smp_tests, upcall_tests, futex_tests, clone_tests, dma_tests };
-static const struct deed *const deed_rooms[] = { handle_deeds, ipc_deeds, process_deeds, hostile_deeds, socket_deeds, fpu_deeds, recovery_deeds, order_deeds, paths_deeds, smp_deeds, upcall_deeds, futex_deeds, dma_deeds };
+static const struct test *const rooms[] = { handle_tests, memory_tests, ipc_tests, event_tests, process_tests, misc_tests, socket_tests, fpu_tests, hostile_tests, shelf_tests, recovery_tests, order_tests, trace_tests, paths_tests, smp_tests, upcall_tests, futex_tests, clone_tests, dma_tests, pager_tests };
+static const struct deed *const deed_rooms[] = { handle_deeds, ipc_deeds, process_deeds, hostile_deeds, socket_deeds, fpu_deeds, recovery_deeds, order_deeds, paths_deeds, smp_deeds, upcall_deeds, futex_deeds, dma_deeds, pager_deeds };
 
 handle_t res_info, res_ioports, res_irq, res_phys, res_dma, own_image;
 uint64_t own_image_size;

@@ -14,14 +14,14 @@ struct test {
 	const char *name;
 	void (*run)(void);
 };
-extern const struct test handle_tests[], memory_tests[], ipc_tests[], event_tests[], process_tests[], hostile_tests[], misc_tests[], fpu_tests[], socket_tests[], shelf_tests[], recovery_tests[], order_tests[], trace_tests[], paths_tests[], smp_tests[], upcall_tests[], futex_tests[], clone_tests[], dma_tests[];
+extern const struct test handle_tests[], memory_tests[], ipc_tests[], event_tests[], process_tests[], hostile_tests[], misc_tests[], fpu_tests[], socket_tests[], shelf_tests[], recovery_tests[], order_tests[], trace_tests[], paths_tests[], smp_tests[], upcall_tests[], futex_tests[], clone_tests[], dma_tests[], pager_tests[];
 
 /* What a child can be asked to do; ends with exit, or as the deed has it. */
 struct deed {
 	const char *name;
 	int (*run)(int argc, char **argv);
 };
-extern const struct deed handle_deeds[], ipc_deeds[], process_deeds[], hostile_deeds[], fpu_deeds[], socket_deeds[], recovery_deeds[], order_deeds[], paths_deeds[], smp_deeds[], upcall_deeds[], futex_deeds[], dma_deeds[];
+extern const struct deed handle_deeds[], ipc_deeds[], process_deeds[], hostile_deeds[], fpu_deeds[], socket_deeds[], recovery_deeds[], order_deeds[], paths_deeds[], smp_deeds[], upcall_deeds[], futex_deeds[], dma_deeds[], pager_deeds[];
 
 void test_fail(const char *file, int line, const char *format, ...) printf_like(3, 4);
 bool test_failed(void);
