@@ -240,7 +240,10 @@ bool reap_before(uint32_t call, uint64_t *round)
 status_t reap_after(uint32_t call, uint64_t round, status_t st)
 {
 	bool again = (st == ERR_LIMIT || st == ERR_NO_MEMORY) && !round && reap_pending();
-	return again ? progress_restart(call, 0, rounds + ROUNDS) : st;
+	if (!again)
+		return st;
+	cpu_work(WORK_RESCHED);         /* the quick way out knows no restart */
+	return progress_restart(call, 0, rounds + ROUNDS);
 }
 
 bool reap_some(void)
