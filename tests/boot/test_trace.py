@@ -99,7 +99,7 @@ def test_everything_while_traced(m):
 
 
 def test_instructions(booted, build):
-    """Where an emulator counts instructions for time, the tree says so."""
-    with booted(image=build / "test" / "esp.img", extra=("-icount", "shift=0,sleep=off")) as machine:
+    """Where an emulator counts instructions for time, the tree says so. One CPU: four in turn take minutes to start."""
+    with booted(image=build / "test" / "esp.img", smp="1", extra=("-icount", "shift=0,sleep=off")) as machine:
         machine.run("put tmp://x hello")
         assert "times in instructions" in machine.run("trace cat tmp://x", timeout=60)
