@@ -25,6 +25,7 @@ enum { SERVICES_LEAVE_USER = 256, SERVICES_LEAVE_KERNEL = 128 };
 static struct spinlock lock;            /* covers the lists */
 static uint32_t free_list[2][PAGE_ORDER_MAX + 1];   /* below 4 GiB, and above: frame number of the first; 0: empty */
 static uint64_t free_pages;             /* in the lists; under lock */
+static bool above_4g;                   /* there is memory above 4 GiB */
 uint64_t page_total;
 static uint64_t low_edge, high_edge = UINT64_MAX;       /* pressure.c wants to hear when free_pages falls below, or rises above; under lock */
 
@@ -113,6 +114,7 @@ static void free_locked(uint64_t phys, unsigned order)
 static uint64_t alloc_locked(unsigned order, bool high)
 {
 	unsigned o = order;
+	high = high && above_4g;
 	while (o <= PAGE_ORDER_MAX && !free_list[high][o])
 		o++;
 	if (o > PAGE_ORDER_MAX)
@@ -240,6 +242,7 @@ void page_add_range(uint64_t phys, uint64_t pages)
 {
 	uint64_t n = phys >> PAGE_SHIFT, end = n + pages;
 	spin_lock(&lock);
+	above_4g = above_4g || end > 4 * GiB / PAGE_SIZE;
 	while (n < end) {
 		unsigned order = n ? (unsigned)__builtin_ctzll(n) : PAGE_ORDER_MAX;
 		order = MIN(order, PAGE_ORDER_MAX);
