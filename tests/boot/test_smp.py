@@ -46,6 +46,16 @@ def test_random_system_calls(booted, test_image, smp):
         assert re.search(r"^randcall: account equal$", text, re.M), text
 
 
+def test_interrupts_go_round(booted, test_image):
+    """A line that is taken again goes to another CPU (docs/smp.md): what the IO-APIC was told for GSI 2, the 8254's."""
+    with booted(image=test_image, smp=4) as m:
+        targets = set()
+        for _ in range(3):
+            assert "system: 1 passed, 0 failed" in m.run("systest irq-on-every-cpu")
+            targets.add(re.search(r"^ *pin 2 .*dest=([0-9a-f]+)", m.qmp.monitor("info pic"), re.M).group(1))
+        assert len(targets) > 1, targets
+
+
 @pytest.mark.parametrize("smp", ["2", "4"])
 def test_storms(booted, test_image, smp):
     """Those of systest that are about several CPUs (tests/system/systest/smp.c), again and again."""

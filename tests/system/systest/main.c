@@ -257,7 +257,7 @@ static int run_deed(int argc, char **argv)
 	return 99;
 }
 
-static handle_t granted(const char *name)
+handle_t granted(const char *name)
 {
 	char uri[32];
 	handle_t file, h;

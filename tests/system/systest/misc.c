@@ -240,6 +240,38 @@ static void resources(void)
 	DONE(handle_close(n));
 }
 
+/* The line of the 8254 goes to one CPU after the other, and from wherever it went the interrupt arrives. */
+static void irq_on_every_cpu(void)
+{
+	enum { CHANNEL0, COMMAND = 3, ONCE = 0x30, COUNT = 1193 /* 1 ms */, WAIT_MS = 5000 };
+	handle_t line = granted("irq1"), ports = granted("ioports1"), io, irq, port, n;
+	struct kstat k;
+	struct event e;
+	DONE(kstat(res_info, &k));
+	DONE(ioports_create(ports, 0x40, 4, &io));
+	DONE(port_create(0, &port));
+	for (unsigned round = 0; round <= 2 * k.cpus; round++) {
+		status_t st = ERR_BUSY;
+		for (unsigned ms = 0; st == ERR_BUSY && ms < WAIT_MS; ms++, pause_ms(st == ERR_BUSY))
+			st = irq_create(line, 0, IRQ_ISA, &irq);        /* the last one is still on its way out */
+		DONE(st);
+		DONE(notify_create(&n));                /* it keeps what is bound to it */
+		DONE(notify_port(n, port, 1));
+		DONE(notify_bind(n, 0, irq));
+		DONE(irq_ack(irq));
+		DONE(io_write(io, COMMAND, 1, ONCE));
+		DONE(io_write(io, CHANNEL0, 1, COUNT & 0xff));
+		DONE(io_write(io, CHANNEL0, 1, COUNT >> 8));
+		DONE(ipc_accept(port, now_ns() + WAIT_MS * NS_PER_MS, &e));
+		DONE(handle_close(irq));
+		DONE(handle_close(n));
+	}
+	DONE(handle_close(port));
+	DONE(handle_close(io));
+	DONE(handle_close(ports));
+	DONE(handle_close(line));
+}
+
 /* ---- every pointer of every call ---- */
 
 enum { IN, OUT };
@@ -349,6 +381,7 @@ const struct test misc_tests[] = {
 	{ "kstat", account },
 	{ "namespaces", namespaces },
 	{ "resources", resources },
+	{ "irq-on-every-cpu", irq_on_every_cpu },
 	{ "pointers", pointers },
 	{ "lengths", lengths },
 	{ NULL, NULL },

@@ -38,6 +38,7 @@ bool test_failed(void);
 /* Fixed after start: the Resource slices of tests/system/grant, this program's image. */
 extern handle_t res_info, res_ioports, res_irq, res_phys, res_dma, own_image;
 extern uint64_t own_image_size;
+handle_t granted(const char *name);     /* another such slice; the caller closes it */
 
 always_inline uint64_t now_ns(void)
 {
