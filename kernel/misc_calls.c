@@ -22,6 +22,13 @@ status_t sys_clock_now(uint64_t *ns)
 	return OK;
 }
 
+status_t sys_clock_page(handle_t *h)
+{
+	status_t why = OK;
+	struct frame *f = frame_create_phys(clock_page_phys(), PAGE_SIZE, CACHE_WRITE_BACK, CURRENT_PROCESS->budget, &why);
+	return object_install((struct object *)f, RIGHT_READ | RIGHT_MAP | RIGHT_DUP | RIGHT_TRANSFER, h, why);
+}
+
 /*
  * What one program, with all below it, may log: a line is written with interrupts off, to a serial port perhaps, and
  * pushes older ones out. 2 KiB a second, 32 KiB at once; the supervisor may say what it has to.

@@ -5,6 +5,7 @@
 #include <gen/errors.h>
 #include <gen/syscalls.h>
 #include <launch/launch.h>
+#include <rt/clock.h>
 #include <rt/start.h>
 #include <string.h>
 #include "shell.h"
@@ -104,7 +105,7 @@ static void say_time(const char *what, uint64_t ns)
 /* Here and not a program of its own: so ^C ends what is timed. */
 static int run_time(int argc, char **argv)
 {
-	uint64_t begin = 0, end = 0;
+	uint64_t begin, end;
 	int status;
 
 	if (argc < 2) {
@@ -112,10 +113,10 @@ static int run_time(int argc, char **argv)
 		return CLI_USAGE;
 	}
 	shell.cpu_ns = 0;
-	clock_now(&begin);
+	begin = clock_value();
 	if (!builtin_run(argc - 1, argv + 1, &status))
 		status = job_run(argc - 1, argv + 1);
-	clock_now(&end);
+	end = clock_value();
 	say_time("real", end - begin);
 	say_time("cpu ", shell.cpu_ns);
 	return status;

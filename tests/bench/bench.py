@@ -3,7 +3,7 @@
 bench: what make bench runs. Boots the bench image under the counting plugin, lets the cases of tests/bench/bench
 run inside, takes wall times and sizes, prints every figure beside its bar and writes them to OUT/bench.tsv.
 
-    bench.py [--only inside|outside] [--profile]
+    bench.py [--only inside|smp|outside] [--profile]
 
 --profile: after that, in which functions of the kernel each case spends its instructions.
 
@@ -33,6 +33,8 @@ COUNTS = OUT / "bench" / "counts"
 ENTRY_BYTES = 24
 CPU = "max,-erms"           # a REP string counts per iteration: by quadwords on both sides of a comparison
 MEM = 512
+SEVERAL = (("bench cross", 2), ("bench pairs", 8))      # cases for several CPUs, and how many
+WAITING = ("idle_loop", "reap_some")                    # what a CPU runs that has nothing to do
 KERNEL_BASE = 0xffffffff80000000    # efiloader/image.c, with nokaslr
 WALL_RUNS = 3
 LEAST_FROM_MIB, LEAST_TO_MIB, LEAST_STEP_MIB = 64, 28, 4
@@ -96,28 +98,67 @@ def functions():
     return [(KERNEL_BASE + int(line.split()[0], 16), line.split()[2]) for line in text.splitlines() if line.split()[1] in "tT"]
 
 
-def print_profiles(done):
+def by_function(cells):
+    """{function: instructions} of {address: instructions}."""
     symbols = functions()
     addresses = [address for address, _ in symbols]
+    sums = {}
+    for address, count in cells.items():
+        at = bisect.bisect_right(addresses, address) - 1
+        name = symbols[at][1] if at >= 0 else hex(address)
+        sums[name] = sums.get(name, 0) + count
+    return sums
+
+
+def print_profiles(done):
     for i, ((case, rounds), cells) in enumerate(zip(done, profiles())):
         if i and done[i - 1][0] == case:
             continue                    # one of the runs of a case will do
-        sums = {}
-        for address, count in cells.items():
-            at = bisect.bisect_right(addresses, address) - 1
-            name = symbols[at][1] if at >= 0 else hex(address)
-            sums[name] = sums.get(name, 0) + count / rounds
+        sums = {name: count / rounds for name, count in by_function(cells).items()}
         print(f"\n{case}: {sum(sums.values()):.1f} in the kernel")
         for name, count in sorted(sums.items(), key=lambda item: -item[1]):
             if count >= 0.5:
                 print(f"  {count:9.1f}  {name}")
 
 
+def run_cases(machine, command, profile, without=()):
+    """Runs the bench program; {case: instructions of one round}, those of some functions of the kernel left out."""
+    text = machine.run(command, 300)
+    print(text, file=sys.stderr) if "bench: done" not in text else None
+    done = re.findall(r"^bench: (\S+) (\d+)$", text, re.M)
+    regions = counts("R")
+    figures, runs = {}, {}
+    if "bench: done" not in text or len(done) != len(regions):
+        print(f"bench: the program inside ended early: {len(done)} cases, {len(regions)} counts", file=sys.stderr)
+        figures["incomplete"] = True
+    done = [(case, parts or int(rounds)) for (case, rounds), (_, _, parts) in zip(done, regions)]
+    idle = [sum(by_function(cells).get(name, 0) for name in without) for cells in profiles()] if without else [0] * len(done)
+    for (case, rounds), (user, kernel, _), waited in zip(done, regions, idle):
+        runs.setdefault(case, []).append((user + kernel - waited) / rounds)
+    figures.update({case: statistics.median(each) for case, each in runs.items()})
+    if profile:
+        print_profiles(done)
+    return figures
+
+
+def plugin(profile):
+    return ["-plugin", f"{PLUGIN},out={COUNTS},entry={loader_entry()}" + (",profile=on" if profile else "")]
+
+
+def several_cpus(profile):
+    """The cases for several CPUs, which take turns: the plugin's counters are plain additions. What CPUs do that wait is left out."""
+    figures = {}
+    for command, cpus in SEVERAL:
+        with vm.Machine(IMAGE, cpu=CPU, mem=MEM, smp=cpus, accel="tcg,thread=single", extra=plugin(True)) as machine:
+            machine.boot(300)
+            figures.update(run_cases(machine, command, profile, WAITING))
+    return figures
+
+
 def inside(profile):
     """What is counted: the boot, and the cases of the bench program."""
     figures = {}
-    plugin = ["-plugin", f"{PLUGIN},out={COUNTS},entry={loader_entry()}" + (",profile=on" if profile else "")]
-    with vm.Machine(IMAGE, cpu=CPU, mem=MEM, extra=plugin) as machine:
+    with vm.Machine(IMAGE, cpu=CPU, mem=MEM, extra=plugin(profile)) as machine:
         machine.boot(300)
         time.sleep(1)                   # until everything has come to rest
         loader, rest = counts("L"), counts("H")
@@ -127,20 +168,7 @@ def inside(profile):
         at_prompt = [h[0] for h in rest]
         figures["boot"] = (at_prompt[-1] - loader[0][0]) / 1e6
         figures["memory"] = MEM - kstat(machine)["pages_free"] * 4 / 1024
-        text = machine.run("bench", 300)
-        print(text, file=sys.stderr) if "bench: done" not in text else None
-        done = re.findall(r"^bench: (\S+) (\d+)$", text, re.M)
-        regions = counts("R")
-        if "bench: done" not in text or len(done) != len(regions):
-            print(f"bench: the program inside ended early: {len(done)} cases, {len(regions)} counts", file=sys.stderr)
-            figures["incomplete"] = True
-        done = [(case, parts or int(rounds)) for (case, rounds), (_, _, parts) in zip(done, regions)]
-        runs = {}
-        for (case, rounds), (user, kernel, _) in zip(done, regions):
-            runs.setdefault(case, []).append((user + kernel) / rounds)
-        figures.update({case: statistics.median(each) for case, each in runs.items()})
-        if profile:
-            print_profiles(done)
+        figures.update(run_cases(machine, "bench", profile))
     return figures
 
 
@@ -228,13 +256,15 @@ def write(table):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--only", choices=["inside", "outside"])
+    parser.add_argument("--only", choices=["inside", "smp", "outside"])
     parser.add_argument("--profile", action="store_true")
     options = parser.parse_args()
     figures = {}
-    if options.only != "outside":
+    if options.only in (None, "inside"):
         figures.update(inside(options.profile))
-    if options.only != "inside":
+    if options.only in (None, "smp"):
+        figures.update(several_cpus(options.profile))
+    if options.only in (None, "outside"):
         figures.update(outside())
     table = rows()
     for row in table:

@@ -221,9 +221,9 @@ class Machine:
     made = []           # those since the last test began; conftest.py prints their logs when one fails
 
     def __init__(self, image, cpu="max", mem=256, disk="virtio", smp=CPUS, machine="q35", serial=True, vga="std",
-                 debug_exit=False, reboots=False, extra=(), incoming=None, log=""):
+                 debug_exit=False, reboots=False, extra=(), incoming=None, log="", accel="tcg"):
         self.configuration = dict(image=image, cpu=cpu, mem=mem, disk=disk, smp=smp, machine=machine, serial=serial,
-                                  vga=vga, debug_exit=debug_exit, reboots=reboots, extra=tuple(extra))
+                                  vga=vga, debug_exit=debug_exit, reboots=reboots, extra=tuple(extra), accel=accel)
         self.log = log                  # all that came over the serial line, as it came
         self.mark = len(log)            # how far expect has read
         self.failed = None              # a panic's first line
@@ -235,7 +235,7 @@ class Machine:
         self.pipes = tempfile.TemporaryDirectory()
         self._open_line()
         control, control_far = socket.socketpair()
-        command = ["qemu-system-x86_64", "-name", "skerry-test", "-M", machine, "-accel", "tcg", "-cpu", cpu, "-m", str(mem),
+        command = ["qemu-system-x86_64", "-name", "skerry-test", "-M", machine, "-accel", accel, "-cpu", cpu, "-m", str(mem),
                    "-smp", str(smp), "-nic", "none", "-display", "none", "-vga", vga, "-no-user-config",
                    "-drive", f"file={image},format=raw,if=none,id=boot,snapshot=on", *DISKS[disk], *firmware(),
                    "-chardev", f"socket,id=control,fd={control_far.fileno()}", "-mon", "chardev=control,mode=control"]

@@ -47,6 +47,14 @@ struct dma_extent { uint64_t address, size; };
 #define DMAS_MAX        256u
 struct mapping_info { uint64_t va, size, offset, frame_id; uint32_t prot, reserved; };
 
+/* ---- the clock (clock_page) ---- */
+/* ns since the start = (TSC - base) * mult >> 32, in 128 bits; mult 0: only clock_now knows. The same on every CPU, and for good. */
+struct clock_page {
+	uint64_t base, mult;
+	uint64_t tsc_hz;
+	uint32_t cpus, reserved;    /* cpus: that run threads */
+};
+
 /* ---- Process ---- */
 #define PROCESS_NAME_MAX 32
 #define EXEC_SEGMENTS_MAX 16

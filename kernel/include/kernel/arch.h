@@ -27,6 +27,7 @@ uint64_t clock_at(uint64_t tsc);            /* what clock_ns said, or would have
 uint64_t clock_tsc_at(uint64_t ns);         /* the other way round; FOREVER stays FOREVER */
 uint64_t clock_ns_to_tsc(uint64_t ns);
 extern uint64_t clock_tsc_hz;
+uint64_t clock_page_phys(void);             /* of the struct clock_page that programs see */
 void clock_delay_us(uint32_t us);           /* busy wait, boot and panic only */
 uint64_t clock_tsc_to_ns(uint64_t delta);
 

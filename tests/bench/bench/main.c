@@ -3,9 +3,10 @@
  * (mark.h), which the plugin turns into instruction counts; the line "bench: NAME ROUNDS" tells
  * tests/bench/test_bench.py which count is whose, in order. A first run without marks warms everything up.
  *
- * Without arguments it runs them all; with one it is the other side of a case.
+ * Without arguments it runs them all but those for several CPUs, "cross" and "pairs"; with another name it is the other side of a case.
  */
 #include <gen/file.h>
+#include <rt/clock.h>
 #include <rt/file.h>
 #include <rt/io.h>
 #include <rt/start.h>
@@ -21,7 +22,7 @@
 /* The 8254's channel 0, an ISA edge on irq 0: nothing has to be told that its interrupt was served. */
 enum { PIT_CHANNEL0 = 0, PIT_COMMAND = 3, PIT_RATE_GENERATOR = 0x34, PIT_DIVISOR = 119 /* 0.1 ms */, PIT_IRQ = 0 };
 
-enum { ROUNDS = 2000, WARM = 64, FAULT_PAGES = 512, STACK = 16 * KiB };
+enum { ROUNDS = 2000, WARM = 64, FAULT_PAGES = 512, CPUS = 8, TIMERS_FEW = 10, TIMERS_MANY = 100000, STACK = 16 * KiB };
 enum { BIT_WAKE = 0 };
 
 status_t raw_calls0(handle_t session, uint64_t n, uint32_t op);
@@ -51,6 +52,13 @@ static int serve_raw(void)
 	struct event e;
 	MUST(ipc_accept(port, FOREVER, &e));
 	return (int)raw_serve(port, e.cmd);
+}
+
+/* On a CPU of its own. */
+static int serve_elsewhere(void)
+{
+	MUST(thread_set_affinity(0, 2));
+	return serve_raw();
 }
 
 /* From here on the thread owns vector state, which is kept over switches. */
@@ -327,8 +335,51 @@ static void run_socket(struct ctx *c, uint64_t n)
 	uint64_t done, size;
 	uint32_t got;
 	while (n-- > 0) {
-		MUST(socket_write(c->socket, buffer, c->len, FOREVER, NULL, 0, &done));
+		for (uint64_t at = 0; at < c->len; at += done)
+			MUST(socket_write(c->socket, buffer + at, c->len - at, FOREVER, NULL, 0, &done));
 		MUST(socket_read(c->socket, buffer, 1, FOREVER, NULL, 0, &done, &size, &got));
+	}
+}
+
+static void run_clock(struct ctx *c unused, uint64_t n)
+{
+	while (n--)
+		(void)clock_value();
+}
+
+/* Somewhere among the deadlines of the others: an hour and more from now. */
+static uint64_t some_deadline(void)
+{
+	static uint64_t state = 1;
+	state = state * 6364136223846793005ull + 1442695040888963407ull;
+	return 3600 * NS_PER_SEC + (state >> 24);
+}
+
+static void run_timer(struct ctx *c, uint64_t n)
+{
+	while (n--) {
+		MUST(notify_timer(c->notify, 0, some_deadline(), 0));
+		MUST(notify_timer(c->notify, 0, FOREVER, 0));
+	}
+}
+
+static uint8_t thread_stack[4096] aligned(16);
+static volatile uint32_t thread_runs;
+
+static void end_thread(void)
+{
+	(void)thread_exit_clear((uint64_t)&thread_runs);
+}
+
+static void run_thread(struct ctx *c unused, uint64_t n)
+{
+	while (n--) {
+		handle_t t;
+		thread_runs = 1;
+		MUST(thread_create((uint64_t)end_thread, (uint64_t)thread_stack + sizeof(thread_stack) - 8, 0, PRIORITY_NORMAL, &t));
+		while (thread_runs)
+			(void)futex_wait((uint64_t)&thread_runs, 1, 0, FOREVER);
+		handle_close(t);
 	}
 }
 
@@ -480,6 +531,7 @@ static void calls(void)
 	struct ctx c = { 0 };
 
 	measure("syscall", run_nop, &c);
+	measure("clock", run_clock, &c);
 	other_side(&c, "serve-raw");
 	measure("call-0", run_calls0, &c);
 	measure("call-6", run_calls6, &c);
@@ -507,6 +559,10 @@ static void calls(void)
 	other_side(&c, "serve-socket-4k");
 	c.len = 4 * KiB;
 	measure("socket-4k", run_socket, &c);
+	other_side_end(&c);
+	other_side(&c, "serve-socket-64k");
+	c.len = 64 * KiB;
+	measure_rounds("socket-64k", run_socket, &c, ROUNDS / 10);
 	other_side_end(&c);
 }
 
@@ -606,6 +662,24 @@ static void futexes(void)
 	handle_close(other);
 }
 
+/* n armed, 64 of a Notify; then one more comes and goes. */
+static void timers(const char *name, unsigned n)
+{
+	static handle_t armed[TIMERS_MANY / 64 + 1];
+	struct ctx c = { 0 };
+	for (unsigned i = 0; i < n; i++) {
+		if (i % 64 == 0)
+			MUST(notify_create(&armed[i / 64]));
+		MUST(notify_timer(armed[i / 64], i % 64, some_deadline(), 0));
+	}
+	MUST(notify_create(&c.notify));
+	measure(name, run_timer, &c);
+	handle_close(c.notify);
+	for (unsigned i = 0; i < n; i += 64)
+		handle_close(armed[i / 64]);
+	MUST(thread_sleep(clock_value() + NS_PER_SEC));         /* they go piece by piece */
+}
+
 static void foreign(void)
 {
 	handle_t frame;
@@ -672,10 +746,71 @@ static void vector_calls(void)
 	other_side_end(&c);
 }
 
+/* ---- several CPUs ---- */
+
+static struct pair { handle_t session; uint64_t cpu, n; } pair[CPUS];
+static volatile uint32_t pairs_left;
+
+static void pair_main(struct ctx *c)
+{
+	const struct pair *p = (const struct pair *)c;
+	uint32_t woken;
+	MUST(thread_set_affinity(0, 1ull << p->cpu));
+	MUST(raw_calls0(p->session, p->n, 1));
+	if (!__atomic_sub_fetch(&pairs_left, 1, __ATOMIC_SEQ_CST))
+		(void)futex_wake((uint64_t)&pairs_left, 1, 0, &woken);
+	thread_exit();
+}
+
+/* n round trips in all, as many on each of c->len CPUs. */
+static void run_pairs(struct ctx *c, uint64_t n)
+{
+	uint32_t left;
+	pairs_left = (uint32_t)c->len;
+	for (uint64_t i = 0; i < c->len; i++) {
+		pair[i].cpu = i;
+		pair[i].n = n / c->len;
+		handle_close(thread_start(pair_main, (struct ctx *)&pair[i], PRIORITY_NORMAL));
+	}
+	while ((left = pairs_left))
+		(void)futex_wait((uint64_t)&pairs_left, left, 0, FOREVER);
+}
+
+static void cross_cpu(void)
+{
+	struct ctx c = { 0 };
+
+	other_side(&c, "serve-elsewhere");
+	MUST(thread_set_affinity(0, 1));
+	measure("cross-cpu", run_calls0, &c);
+	MUST(thread_set_affinity(0, UINT64_MAX));
+	other_side_end(&c);
+}
+
+static void independent_pairs(void)
+{
+	static const char *const names[] = { "pairs-1", "pairs-2", "pairs-4", "pairs-8" };
+	struct ctx c = { 0 }, servers[CPUS];
+
+	for (unsigned i = 0; i < CPUS; i++) {
+		servers[i] = (struct ctx){ 0 };
+		other_side(&servers[i], "serve-raw");
+		pair[i].session = servers[i].session;
+	}
+	for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
+		c.len = 1u << i;
+		measure_rounds(names[i], run_pairs, &c, ROUNDS * c.len);
+	}
+	for (unsigned i = 0; i < CPUS; i++)
+		other_side_end(&servers[i]);
+}
+
 static int role(const char *name)
 {
 	if (!strcmp(name, "serve-raw"))
 		return serve_raw();
+	if (!strcmp(name, "serve-elsewhere"))
+		return serve_elsewhere();
 	if (!strcmp(name, "serve-vector"))
 		return serve_vector();
 	if (!strcmp(name, "serve-buffers"))
@@ -690,30 +825,47 @@ static int role(const char *name)
 		return serve_socket(1);
 	if (!strcmp(name, "serve-socket-4k"))
 		return serve_socket(4 * KiB);
+	if (!strcmp(name, "serve-socket-64k"))
+		return serve_socket(64 * KiB);
 	if (!strcmp(name, "yield"))
 		return yield_for_ever();
 	print_error("no such role: %s", name);
 	return 2;
 }
 
-int main(int argc, char **argv)
+static void one_cpu(void)
 {
-	if (argc > 1)
-		return role(argv[1]);
-	handle_t file;
-	MUST(file_open(OWN_URI, OPEN_READ, &file));
-	MUST(file_map(file, &own_image, &own_size));
-	file_close(file);
 	clones();
 	calls();
 	forwarding();
 	scheduling();
 	interrupts();
 	futexes();
+	measure("thread", run_thread, NULL);
+	timers("timer-10", TIMERS_FEW);
+	timers("timer-100k", TIMERS_MANY);
 	foreign();
 	memory_and_programs();
 	files();
 	vector_calls();
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+	bool cross = !strcmp(what, "cross"), pairs = !strcmp(what, "pairs");
+	if (argc > 1 && !cross && !pairs)
+		return role(what);
+	handle_t file;
+	MUST(file_open(OWN_URI, OPEN_READ, &file));
+	MUST(file_map(file, &own_image, &own_size));
+	file_close(file);
+	if (cross)
+		cross_cpu();
+	else if (pairs)
+		independent_pairs();
+	else
+		one_cpu();
 	print("bench: done\n");
 	return 0;
 }

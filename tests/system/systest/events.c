@@ -250,10 +250,80 @@ static void sleeping(void)
 	}
 }
 
+/* ---- a hundred thousand ---- */
+
+enum { MANY = 100000, MANY_EACH = 64, MANY_NOTIFIES = (MANY + MANY_EACH - 1) / MANY_EACH, MANY_CANCELLED = 4 };
+static handle_t many_notify[MANY_NOTIFIES], many_port;
+static uint64_t many_first;
+
+/* Every timer has a deadline of its own, in no order, 5 us from the next. */
+static uint64_t many_deadline(uint64_t i)
+{
+	return many_first + i * 7919 % MANY * 5 * NS_PER_US;
+}
+
+static status_t many_arm(uint64_t first)
+{
+	status_t st = OK;
+	many_first = first;
+	for (uint64_t i = 0; i < MANY && st == OK; i++)
+		st = notify_timer(many_notify[i / MANY_EACH], i % MANY_EACH, many_deadline(i), 0);
+	return st;
+}
+
+static void many_run(void)
+{
+	struct event e;
+	uint64_t seen = 0, last = 0, early = 0, disorder = 0, strange = 0;
+	struct kstat k;
+	/* Once for a time that does not come here, so that it is known how long that takes; then anew. */
+	uint64_t begin = now_ns();
+	DONE(many_arm(begin + 3600 * NS_PER_SEC));
+	uint64_t end = now_ns();
+	DONE(many_arm(end + 4 * (end - begin) + 50 * NS_PER_MS));
+	DONE(kstat(res_info, &k));
+	CHECK(k.timers >= MANY);
+	for (uint64_t i = 0; i < MANY; i += MANY_CANCELLED)
+		DONE(notify_timer(many_notify[i / MANY_EACH], i % MANY_EACH, FOREVER, 0));
+	CHECK(now_ns() < many_first);
+	while (seen < MANY - MANY / MANY_CANCELLED) {
+		DONE(ipc_accept(many_port, now_ns() + 5 * NS_PER_SEC, &e));
+		uint64_t now = now_ns(), first = UINT64_MAX;
+		for (uint64_t bits = e.w[0]; bits; bits &= bits - 1, seen++) {
+			uint64_t i = e.badge * MANY_EACH + (uint64_t)__builtin_ctzll(bits);
+			strange += i % MANY_CANCELLED == 0;
+			early += many_deadline(i) > now;
+			first = MIN(first, many_deadline(i));
+		}
+		disorder += first < last;       /* a Notify queues for its first bit */
+		last = first;
+	}
+	EQ(strange, 0);
+	EQ(early, 0);
+	EQ(disorder, 0);
+	EQ(ipc_accept(many_port, now_ns() + NS_PER_MS, &e), ERR_TIMED_OUT);
+}
+
+/* In order and never early, and what was cancelled does not come; all of one CPU. */
+static void hundred_thousand_timers(void)
+{
+	DONE(thread_set_affinity(0, 1));
+	DONE(port_create(0, &many_port));
+	for (uint64_t i = 0; i < MANY_NOTIFIES; i++) {
+		DONE(notify_create(&many_notify[i]));
+		DONE(notify_port(many_notify[i], many_port, i));
+	}
+	many_run();
+	for (unsigned i = 0; i < MANY_NOTIFIES; i++)
+		handle_close(many_notify[i]);
+	handle_close(many_port);
+}
+
 const struct test event_tests[] = {
 	{ "notify-bits", bits },
 	{ "notify-timers", timers },
 	{ "notify-many-timers", many_timers },
+	{ "notify-hundred-thousand-timers", hundred_thousand_timers },
 	{ "notify-bindings", bindings },
 	{ "priorities", priorities },
 	{ "slices", slices },

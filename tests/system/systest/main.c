@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <rt/clock.h>
 #include "../account.h"
 #include "test.h"
 
@@ -283,6 +284,7 @@ int main(int argc, char **argv)
 	res_irq = granted("irq");
 	res_phys = granted("phys");
 	res_dma = granted("dma");
+	(void)clock_value();            /* it maps the page for good */
 	for (size_t r = 0; r < ARRAY_LEN(rooms); r++)
 		for (const struct test *t = rooms[r]; t->name; t++)
 			if (wanted(t, argc, argv))

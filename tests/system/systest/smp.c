@@ -2,6 +2,7 @@
  * smp: what goes wrong only when things happen at the same time: calls between threads on all CPUs, wakes that meet a thread on its
  * way into a wait, pages that go while another CPU has them, the end of a process that runs everywhere.
  */
+#include <rt/clock.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "test.h"
@@ -339,8 +340,65 @@ static void exits(void)
 	}
 }
 
+/* ---- the clock ---- */
+
+enum { CLOCK_LOOKS = 20000, CLOCK_SLACK_NS = 3000 };  /* the kernel allows 1 us between two CPUs */
+static uint64_t clock_last, clocks_back;
+
+/* Each on a CPU of its own; nobody is told less than what anybody was told before. */
+static void look_at_clock(struct worker *w)
+{
+	w->result = thread_set_affinity(0, 1ull << (uint64_t)w->arg);
+	for (unsigned i = 0; i < CLOCK_LOOKS; i++) {
+		uint64_t last = __atomic_load_n(&clock_last, __ATOMIC_ACQUIRE), now = clock_value();
+		if (now + CLOCK_SLACK_NS < last)
+			__atomic_fetch_add(&clocks_back, 1, __ATOMIC_RELAXED);
+		while (now > last && !__atomic_compare_exchange_n(&clock_last, &last, now, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+			;
+	}
+}
+
+/* The page's time is the kernel's, on every CPU, and does not go back; nobody can write there. */
+static void clock_reading(void)
+{
+	struct worker w[PAIRS];
+	handle_t frame, copy;
+	uint64_t va = 0, done, bad = 0, last = 0;
+	n_cpus = MIN(cpus(), (uint32_t)PAIRS);
+	for (unsigned i = 0; i < CLOCK_LOOKS; i++) {
+		uint64_t before = now_ns(), now = clock_value(), after = now_ns();
+		bad += now + CLOCK_SLACK_NS < before || now > after + CLOCK_SLACK_NS || now + CLOCK_SLACK_NS < last;
+		last = now;
+	}
+	EQ(bad, 0);
+	clock_last = clocks_back = 0;
+	for (uint64_t i = 0; i < n_cpus; i++)
+		DONE(worker_start(&w[i], look_at_clock, (void *)i, PRIORITY_NORMAL));
+	for (unsigned i = 0; i < n_cpus; i++) {
+		DONE(worker_join(&w[i]));
+		DONE(w[i].result);
+	}
+	EQ(clocks_back, 0);
+	DONE(clock_page(&frame));
+	EQ(vmem_map(0, frame, 0, 0, PAGE_SIZE, PROT_READ | PROT_WRITE, &va), ERR_DENIED);
+	EQ(vmem_map(0, frame, 0, 0, PAGE_SIZE, PROT_READ | PROT_EXEC, &va), ERR_DENIED);
+	EQ(frame_write(frame, 0, &done, sizeof(done), &done), ERR_DENIED);
+	EQ(frame_resize(frame, 0), ERR_DENIED);
+	EQ(frame_decommit(frame, 0, PAGE_SIZE), ERR_DENIED);
+	DONE(handle_dup(frame, RIGHT_ALL, &copy));
+	EQ(frame_write(copy, 0, &done, sizeof(done), &done), ERR_DENIED);
+	DONE(vmem_map(0, copy, 0, 0, PAGE_SIZE, PROT_READ, &va));
+	EQ(vmem_protect(0, va, PAGE_SIZE, PROT_READ | PROT_WRITE), ERR_DENIED);
+	const struct clock_page *p = (const struct clock_page *)va;
+	EQ(p->cpus, cpus());
+	CHECK(p->mult && p->tsc_hz);
+	DONE(vmem_unmap(0, va, PAGE_SIZE));
+	DONE(handle_close(copy));
+	DONE(handle_close(frame));
+}
+
 const struct test smp_tests[] = {
 	{ "smp.pairs", pairs }, { "smp.crowd", crowd }, { "smp.wakes", wakes }, { "smp.interrupts", interrupts },
-	{ "smp.pages", pages }, { "smp.kills", kills }, { "smp.exits", exits }, { NULL, NULL },
+	{ "smp.pages", pages }, { "smp.kills", kills }, { "smp.exits", exits }, { "smp.clock", clock_reading }, { NULL, NULL },
 };
 const struct deed smp_deeds[] = { { "busy", busy }, { "exit-together", exit_together }, { NULL, NULL } };
