@@ -4,6 +4,7 @@
 #   make run        start it in QEMU: CPUS=4 MEM=512 DISK=nvme|ahci|usb|virtio, APPEND="words for the kernel"
 #   make test       everything there is to test; the last line sums it up
 #   make check      host unit tests (every *_test.c), with ASan and UBSan
+#   make test-sanitized  the kernel that looks at every access and every lock, under load (a part of it is in make test)
 #   make fuzz       every *_fuzz.c for FUZZ_SECONDS=5 each
 #   make bench      the figures of tests/bench
 #   make soak       kill and load services for a long time: SOAK_MINUTES=60
@@ -17,7 +18,8 @@
 #   make clean      remove build/
 #   make help       this list
 #
-# V=1 shows the commands. TEST=1 makes the build that tests use (-DTEST_BUILD).
+# V=1 shows the commands. TEST=1 makes the build that tests use (-DTEST_BUILD), SAN=1 that
+# with the sanitized kernel (build/san).
 
 all:
 

@@ -7,6 +7,7 @@
 #include <kernel/budget.h>
 #include <kernel/cmdline.h>
 #include <kernel/cpu.h>
+#include <kernel/debug.h>
 #include <kernel/log.h>
 #include <kernel/mm.h>
 #include <kernel/panic.h>
@@ -112,6 +113,7 @@ noreturn void kernel_main(const struct boot_info *from)
 {
 	cpu_early_init();
 	bool serial = serial_init();
+	debug_begin(from->entropy);
 	take_boot_info(from);
 	bool quiet = cmdline_flag("quiet", false);
 	log_console(serial && !quiet, false);
@@ -123,6 +125,8 @@ noreturn void kernel_main(const struct boot_info *from)
 	page_early_init(mem, boot.n_mem);
 	paging_init(&boot);
 	page_init(mem, boot.n_mem);
+	debug_memory(mem, boot.n_mem);
+	cpu_stack_init();
 	screen_init();
 	log_console(serial && !quiet, !quiet);
 	cmdline_check();

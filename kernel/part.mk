@@ -1,7 +1,7 @@
 # kernel/part.mk: build/kernel.elf, a static PIE linked twice: the first link tells tools/mksyms.py where
 # every function is, the second carries that table at the end of its read-only data, behind all code.
 
-KERNEL_FILES   := $(filter-out %_test.c %_fuzz.c,$(sort $(shell find kernel -name '*.c' -o -name '*.S')))
+KERNEL_FILES   := $(filter-out %_test.c %_fuzz.c $(if $(SAN),,kernel/debug/%),$(sort $(shell find kernel -name '*.c' -o -name '*.S')))
 KERNEL_OBJS    := $(call objects,$(KERNEL_FILES)) $(GEN_KERNEL:build/%.c=$(OUT)/obj/%.o)
 KERNEL_LDFLAGS := -pie --no-dynamic-linker -z separate-code -z max-page-size=4096 -z norelro -z noexecstack \
 	--build-id=none -T kernel/kernel.ld
@@ -13,11 +13,17 @@ KERNEL_LINES_MAX := 13400
 
 $(OUT)/obj/kernel/%.o: kernel/%.c $(OUT)/flags.kernel
 	$(call say,CC,$<)
-	$(Q)mkdir -p $(@D) && $(CC) $(KERNEL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)mkdir -p $(@D) && $(CC) $(KERNEL_CFLAGS) $(if $(filter $(KASAN_NOT),$<),,$(KASAN_CFLAGS)) -MMD -MP -c -o $@ $<
 
 $(OUT)/obj/kernel/%.o: kernel/%.S $(OUT)/flags.kernel
 	$(call say,AS,$<)
 	$(Q)mkdir -p $(@D) && $(CC) $(KERNEL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# In the sanitized build kernel/debug/kasan.c looks at the arguments of copies first.
+ifdef SAN
+$(OUT)/obj/kernel/arch/x86_64/usercopy.o: KERNEL_CFLAGS += $(foreach f,memcpy memmove memset user_copy,-D$f=raw_$f)
+$(OUT)/obj/kernel/debug/%.o: KERNEL_CFLAGS := $(filter-out -fsanitize=undefined -fstack-protector-strong,$(KERNEL_CFLAGS))
+endif
 
 $(OUT)/obj/gen/kernel/%.o: build/gen/kernel/%.c $(OUT)/flags.kernel
 	$(call say,CC,$<)

@@ -39,10 +39,17 @@ check: $(TEST_BINS)
 fuzz: $(FUZZ_BINS)
 	@$(PYTHON) tools/runtests --fuzz $(FUZZ_BINS)
 
-# The machine tests boot both builds; the recursive make shares this one's job slots.
+# The machine tests boot all three builds; the recursive makes share this one's job slots.
 test: all $(TEST_BINS) $(FUZZ_BINS)
 	$(Q)$(if $(TEST),:,$(MAKE) --no-print-directory TEST=1 all)
+	$(Q)$(if $(SAN),:,$(MAKE) --no-print-directory SAN=1 all)
 	@$(PYTHON) tools/runtests --host $(TEST_BINS) --fuzz $(FUZZ_BINS) --boot tests/host tests/boot
+
+# The sanitized kernel, longer than in `make test`.
+.PHONY: test-sanitized
+test-sanitized:
+	$(Q)$(if $(SAN),:,$(MAKE) --no-print-directory SAN=1 all)
+	@$(PYTHON) tools/runtests --boot tests/sanitized
 
 # The plugin runs in this machine's QEMU.
 $(OUT)/bench/insncount.so: tests/bench/insncount.c

@@ -8,6 +8,7 @@ even boot, or panics, has noticed too.
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -18,10 +19,18 @@ import vm  # noqa: E402
 
 def noticed(name, command):
     """How the bug showed; None: it did not."""
-    subprocess.run(["make", "--no-print-directory", f"BUG={name}", f"build/bug/{name}/esp.img"], check=True, cwd=ROOT,
-                   stdout=subprocess.DEVNULL)
+    sanitized = command.startswith("SAN ")
+    command = command.removeprefix("SAN ")
+    make = ["make", "--no-print-directory", "SAN=1" if sanitized else "TEST=1"]
+    plain, bug = ROOT / "build" / ("san" if sanitized else "test"), ROOT / "build" / "bug" / name
+    subprocess.run([*make, f"build/{plain.name}/esp.img"], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+    # Only the kernel differs.
+    shutil.rmtree(bug, ignore_errors=True)
+    shutil.copytree(plain, bug)
+    subprocess.run([*make, f"BUG={name}", f"build/bug/{name}/esp.img"], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
     try:
-        with vm.Machine(ROOT / "build" / "bug" / name / "esp.img") as machine:
+        with vm.Machine(ROOT / "build" / "bug" / name / "esp.img", smp=4 if "smp." in command else 1,
+                        mem=512 if sanitized else 256) as machine:
             machine.boot(60)
             text = machine.run(command, timeout=120)
     except vm.MachineError as error:

@@ -18,9 +18,13 @@ export PYTHON
 export PYTHONDONTWRITEBYTECODE := 1
 
 # make BUG=name: a test build with a planted bug (kernel/include/kernel/plant.h).
+# make SAN=1: a test build whose kernel looks at every access, lock and undefined operation (kernel/debug/).
 ifdef BUG
 TEST := 1
 OUT := build/bug/$(BUG)
+else ifdef SAN
+TEST := 1
+OUT := build/san
 else ifdef TEST
 OUT := build/test
 else
@@ -66,12 +70,22 @@ MUSL_HEADERS  := /usr/include/x86_64-linux-musl
 
 COMMON_FLAGS := -std=gnu17 -O2 -g -Wall -Wextra -Wshadow -ffreestanding -fvisibility=hidden \
 	-mgeneral-regs-only -fno-stack-protector -ffile-prefix-map=$(CURDIR)=. -fdebug-compilation-dir=. \
-	-target x86_64-unknown-none-elf $(if $(TEST),-DTEST_BUILD) $(if $(BUG),-DPLANT_$(BUG)=1)
+	-target x86_64-unknown-none-elf $(if $(TEST),-DTEST_BUILD)
 
 # Frame pointers: a panic walks them. The red zone would be trampled by interrupts.
-KERNEL_CFLAGS := $(COMMON_FLAGS) -fPIE -mcmodel=small -mno-red-zone -fno-omit-frame-pointer -momit-leaf-frame-pointer -flto \
+KERNEL_CFLAGS := $(COMMON_FLAGS) $(if $(BUG),-DPLANT_$(BUG)=1) -fPIE -mcmodel=small -mno-red-zone -fno-omit-frame-pointer -momit-leaf-frame-pointer -flto \
 	-fno-asynchronous-unwind-tables -nostdinc -isystem $(CLANG_HEADERS) \
 	-Ikernel/include -Iabi/include -Ibuild/gen/include
+
+ifdef SAN
+# KASAN is only known for this target; without -flto, which would inline over the borders of files with and without it.
+KERNEL_CFLAGS := $(filter-out -flto,$(KERNEL_CFLAGS)) -target x86_64-linux-gnu -DSAN -fstack-protector-strong \
+	-mstack-protector-guard=global -fsanitize=undefined
+KASAN_CFLAGS := -fsanitize=kernel-address $(addprefix -mllvm ,-asan-mapping-offset=0xdffffc0000000000 \
+	-asan-instrumentation-with-call-threshold=0 -asan-stack=0 -asan-globals=1)
+# What is asked itself, what looks at memory that is gone, and what must work when nothing else does.
+KASAN_NOT := kernel/debug/% kernel/mm/slab.c kernel/panic.c
+endif
 
 # No vector registers in services: a switch between them then moves no vector state.
 USER_BASE   := $(COMMON_FLAGS) -fPIE -fno-omit-frame-pointer -momit-leaf-frame-pointer -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
@@ -93,7 +107,7 @@ endif
 endef
 ifneq ($(NEED_BUILD),)
 $(shell mkdir -p $(OUT))
-$(eval $(call flags_file,$(OUT)/flags.kernel,$(KERNEL_CFLAGS)))
+$(eval $(call flags_file,$(OUT)/flags.kernel,$(KERNEL_CFLAGS) $(KASAN_CFLAGS)))
 $(eval $(call flags_file,$(OUT)/flags.user,$(USER_CFLAGS) $(MUSL_CFLAGS)))
 $(eval $(call flags_file,build/flags.lib,$(filter-out -DTEST_BUILD,$(USER_CFLAGS))))
 endif

@@ -115,7 +115,8 @@ struct brief_answer brief_return(struct thread *t)
 		goto out;
 	if ((from->r15 >> 32 & RETURN_MINT) && (int64_t)from->r13 >= 0 && !mint(p, caller, from, c->payer, &a.handle))
 		goto out;
-	a.command = c;                          /* the Port stays locked */
+	a.command = c;
+	debug_lock_handed(&p->lock);            /* the Port stays locked */
 	return a;
 out:
 	spin_unlock(&p->lock);

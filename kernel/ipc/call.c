@@ -30,7 +30,7 @@ static status_t take_path(struct command *c, uint64_t address, uint32_t len, str
 	status_t st = brief ? OK : budget_charge(c->payer, CHARGE_KERNEL, size);
 	if (st < 0)
 		return st;
-	char *text = brief ? current_thread()->short_path : kmalloc(size);
+	char *text = brief ? current_thread()->short_path : kmalloc(size - PLANTED(out_of_bounds));
 	st = text ? copy_in(text, (user_in_t){ address }, len) : ERR_NO_MEMORY;
 	uint32_t offset = 0;
 	if (st == OK && ns) {

@@ -8,6 +8,7 @@
  */
 #include <kernel/account.h>
 #include <kernel/budget.h>
+#include <kernel/debug.h>
 #include <kernel/log.h>
 #include <kernel/mm.h>
 #include <kernel/panic.h>
@@ -151,8 +152,10 @@ static const struct budget *current_budget(void)
 static uint64_t alloc(const struct budget *b, unsigned order, enum page_need need, bool high)
 {
 	struct percpu *c = this_cpu();
-	if (order == 0 && high && c->n_cached)
+	if (order == 0 && high && c->n_cached) {
+		debug_pages(c->cached[c->n_cached - 1], 1, true);
 		return c->cached[--c->n_cached];
+	}
 	uint64_t p = 0;
 	spin_lock(&lock);
 	if (order > PAGE_ORDER_MAX || free_pages < (1ull << order) + reserve(b, need)) {
@@ -166,6 +169,7 @@ static uint64_t alloc(const struct budget *b, unsigned order, enum page_need nee
 		while (c->n_cached < CACHE_BATCH)
 			c->cached[c->n_cached++] = alloc_locked(0, true);
 	spin_unlock(&lock);
+	debug_pages(p, 1ull << order, true);
 	return p;
 }
 
@@ -206,6 +210,7 @@ void page_free(uint64_t phys, unsigned order)
 #ifdef TEST_BUILD
 	memset(HHDM(phys), 0x5f, PAGE_SIZE << order);
 #endif
+	debug_pages(phys, 1ull << order, false);
 	if (order == 0 && c->n_cached < ARRAY_LEN(c->cached)) {
 		c->cached[c->n_cached++] = phys;
 		return;
@@ -241,6 +246,7 @@ uint64_t page_free_count(void)
 void page_add_range(uint64_t phys, uint64_t pages)
 {
 	uint64_t n = phys >> PAGE_SHIFT, end = n + pages;
+	debug_pages(phys, pages, false);
 	spin_lock(&lock);
 	above_4g = above_4g || end > 4 * GiB / PAGE_SIZE;
 	while (n < end) {

@@ -4,36 +4,34 @@
  * Larger blocks are whole pages. Callers give the size back, so no header is needed per block.
  */
 #include <kernel/account.h>
-#include <kernel/list.h>
+#include <kernel/debug.h>
 #include <kernel/mm.h>
 #include <kernel/panic.h>
+#include <kernel/slab.h>
 #include <kernel/spinlock.h>
 
-static const uint16_t classes[] = { 32, 64, 128, 192, 256, 320, 448, 576, 672, 800, 1008, 1344, 2016 };
+const uint16_t slab_classes[SLAB_CLASSES] = { 32, 64, 128, 192, 256, 320, 448, 576, 672, 800, 1008, 1344, 2016 };
 
-struct slab {
-	struct list node;               /* in the class's list while it has a free slot */
-	void       *free;               /* first free slot; each holds the next */
-	uint32_t    used, fresh;        /* slots in use; slots never used lie from `fresh` on */
-	uint32_t    class_index, magic;
-};
-#define SLAB_MAGIC 0x51abu
-#define SLAB_HEADER 64
-_Static_assert(sizeof(struct slab) <= SLAB_HEADER, "slab header");
-
-static struct { struct spinlock lock; struct list partial; } pool[ARRAY_LEN(classes)];
+static struct { struct spinlock lock; struct list partial; } pool[SLAB_CLASSES];
 static uint8_t class_of[2016 / 32 + 1];
+
+enum { SMALL_MAX = 2016 - DEBUG_REDZONE };      /* larger blocks are whole pages */
 
 static void init(void)
 {
-	for (unsigned i = 0; i < ARRAY_LEN(classes); i++)
+	for (unsigned i = 0; i < SLAB_CLASSES; i++)
 		list_init(&pool[i].partial);
 	unsigned c = 0;
 	for (unsigned s = 0; s <= 2016; s += 32) {
-		while (classes[c] < s)
+		while (slab_classes[c] < s)
 			c++;
 		class_of[s / 32] = (uint8_t)c;
 	}
+}
+
+static unsigned class_for(size_t size)
+{
+	return class_of[(size + DEBUG_REDZONE + 31) / 32];
 }
 
 static unsigned page_order(size_t size)
@@ -46,17 +44,17 @@ static unsigned page_order(size_t size)
 
 static uint32_t slots(unsigned c)
 {
-	return (uint32_t)(PAGE_SIZE - SLAB_HEADER) / classes[c];
+	return (uint32_t)(PAGE_SIZE - SLAB_HEADER) / slab_classes[c];
 }
 
 size_t kmalloc_takes(size_t size)
 {
-	return size > 2016 ? PAGE_SIZE << page_order(size) : classes[class_of[(size + 31) / 32]];
+	return size > SMALL_MAX ? PAGE_SIZE << page_order(size) : slab_classes[class_for(size)];
 }
 
 void *kmalloc(size_t size)
 {
-	if (size > 2016) {
+	if (size > SMALL_MAX) {
 		unsigned order = page_order(size);
 		if (size > 1 * MiB)
 			return NULL;
@@ -66,11 +64,12 @@ void *kmalloc(size_t size)
 		ACCOUNT_ADD(slab_bytes, PAGE_SIZE << order);
 		ACCOUNT_ADD(pages_slab, 1ull << order);
 		mem_zero(HHDM(p), PAGE_SIZE << order);
+		debug_slots((char *)HHDM(p) + ALIGN_UP(size, 8), (char *)HHDM(p) + (PAGE_SIZE << order));
 		return HHDM(p);
 	}
 	if (unlikely(!pool[0].partial.next))
 		init();
-	unsigned c = class_of[(size + 31) / 32];
+	unsigned c = class_for(size);
 	spin_lock(&pool[c].lock);
 	struct slab *s;
 	if (list_empty(&pool[c].partial)) {
@@ -81,6 +80,7 @@ void *kmalloc(size_t size)
 		}
 		s = HHDM(p);
 		*s = (struct slab){ .class_index = c, .magic = SLAB_MAGIC };
+		debug_slots((char *)s + SLAB_HEADER, (char *)s + PAGE_SIZE);
 		list_push_front(&pool[c].partial, &s->node);
 		ACCOUNT_ADD(pages_slab, 1);
 	} else {
@@ -90,12 +90,13 @@ void *kmalloc(size_t size)
 	if (slot)
 		s->free = *(void **)slot;
 	else
-		slot = (char *)s + SLAB_HEADER + s->fresh++ * classes[c];
+		slot = (char *)s + SLAB_HEADER + s->fresh++ * slab_classes[c];
 	if (++s->used == slots(c))
 		list_remove(&s->node);
 	spin_unlock(&pool[c].lock);
-	ACCOUNT_ADD(slab_bytes, classes[c]);
-	mem_zero(slot, classes[c]);
+	ACCOUNT_ADD(slab_bytes, slab_classes[c]);
+	debug_taken(slot, size, (char *)slot + slab_classes[c]);
+	mem_zero(slot, size);
 	return slot;
 }
 
@@ -103,21 +104,26 @@ void kfree(void *p, size_t size)
 {
 	if (!p)
 		return;
-	if (size > 2016) {
+	if (size > SMALL_MAX) {
 		unsigned order = page_order(size);
 		ACCOUNT_SUB(slab_bytes, PAGE_SIZE << order);
 		ACCOUNT_SUB(pages_slab, 1ull << order);
+		debug_pages(HHDM_PHYS(p), 1ull << order, true);
 		page_free(HHDM_PHYS(p), order);
 		return;
 	}
 	struct slab *s = (struct slab *)ALIGN_DOWN((uint64_t)p, PAGE_SIZE);
-	unsigned c = class_of[(size + 31) / 32];
+	unsigned c = class_for(size);
 	if (s->magic != SLAB_MAGIC || s->class_index != c)
 		panic("slab: %p of size %zu freed into class %u", p, size, s->class_index);
 #ifdef TEST_BUILD
-	memset(p, 0xa5, classes[c]);
+	memset(p, 0xa5, size);
 #endif
-	ACCOUNT_SUB(slab_bytes, classes[c]);
+	ACCOUNT_SUB(slab_bytes, slab_classes[c]);
+	if (!(p = debug_freed(p)))
+		return;
+	s = (struct slab *)ALIGN_DOWN((uint64_t)p, PAGE_SIZE);
+	c = s->class_index;
 	spin_lock(&pool[c].lock);
 	*(void **)p = s->free;
 	s->free = p;
@@ -127,6 +133,7 @@ void kfree(void *p, size_t size)
 		list_remove(&s->node);
 		s->magic = 0;
 		ACCOUNT_SUB(pages_slab, 1);
+		debug_pages(HHDM_PHYS(s), 1, true);
 		page_free(HHDM_PHYS(s), 0);
 	}
 	spin_unlock(&pool[c].lock);

@@ -11,6 +11,7 @@
 #include <kernel/mm.h>
 #include <kernel/notify.h>
 #include <kernel/panic.h>
+#include <kernel/plant.h>
 #include <kernel/process.h>
 #include <kernel/sched.h>
 #include <kernel/syscall.h>
@@ -91,8 +92,8 @@ static void unqueue(struct notify *n)
 	struct port *p = __atomic_load_n(&n->port, __ATOMIC_ACQUIRE);
 	if (!p)
 		return;
-	spin_lock(&p->lock);
-	spin_lock(&n->lock);
+	spin_lock(PLANTED(lock_reversed) ? &n->lock : &p->lock);
+	spin_lock(PLANTED(lock_reversed) ? &p->lock : &n->lock);
 	bool ours = n->port == p;       /* else another CPU was quicker */
 	if (ours) {
 		if (n->queued) {

@@ -11,6 +11,7 @@
 #include <kernel/mm.h>
 #include <kernel/panic.h>
 #include <kernel/percpu.h>
+#include <kernel/plant.h>
 #include <kernel/process.h>
 #include <kernel/sched.h>
 #include <kernel/smp.h>
@@ -73,6 +74,7 @@ struct object *object_create(enum object_type type, size_t size, struct budget *
 {
 	ASSERT(size == object_size[type]);
 	char *mem = budget_kmalloc(payer, size);
+	ASSERT(mem || !PLANTED(no_memory_panics));
 	*why = mem ? OK : ERR_NO_MEMORY;
 	if (!mem)
 		return NULL;
@@ -212,7 +214,7 @@ static void reap_pieces(void)
 		ACCOUNT_SUB(objects[o->type], 1);
 		o->magic = 0;
 		budget_kfree(payer, (char *)o - header_offset(o->type), size);
-		OBJ_PUT(payer);
+		OBJ_PUT(PLANTED(use_after_free) ? o->payer : payer);
 	}
 }
 

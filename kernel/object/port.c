@@ -8,6 +8,7 @@
 #include <kernel/ipc.h>
 #include <kernel/notify.h>
 #include <kernel/panic.h>
+#include <kernel/plant.h>
 #include <kernel/process.h>
 #include <kernel/sched.h>
 #include <kernel/syscall.h>
@@ -375,7 +376,7 @@ static bool drain_some(struct port *p)
 			p->recovered = false;
 			p->pending--;
 		}
-		if (!list_empty(&p->waiters) || !list_empty(&p->strangers)) {
+		if ((!list_empty(&p->waiters) || !list_empty(&p->strangers)) && !PLANTED(port_forgets)) {
 			t = LIST_FIRST(list_empty(&p->waiters) ? &p->strangers : &p->waiters, struct thread, run);
 			any_waiter_off_locked(p, t);
 		} else if (!list_empty(&p->completions)) {

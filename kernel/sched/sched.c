@@ -8,9 +8,11 @@
 #include <kernel/account.h>
 #include <kernel/arch.h>
 #include <kernel/cpu.h>
+#include <kernel/debug.h>
 #include <kernel/mm.h>
 #include <kernel/pager.h>
 #include <kernel/panic.h>
+#include <kernel/plant.h>
 #include <kernel/sched.h>
 #include <kernel/smp.h>
 #include <kernel/upcall.h>
@@ -493,7 +495,7 @@ static noinline struct regs *leave_slowly(struct percpu *c)
 		if (unlikely(t->dying))
 			continue;
 		/* Never hand a non-canonical RIP to SYSRET or IRET (CVE-2012-0217). */
-		if (unlikely(t->regs.rip >> 47)) {
+		if (unlikely(t->regs.rip >> 47) && !PLANTED(no_canonical)) {
 			noncanonical_count++;
 			process_end(t->process, EXIT_FAULT, 13, t->regs.rip, t->regs.rip);
 			continue;
@@ -555,6 +557,7 @@ struct regs *kernel_leave(void)
 	struct percpu *c = this_cpu();
 	struct thread *t = c->current, *next = c->next;
 	bool timer = false;
+	debug_unlocked_all();
 	if (!next || (c->work & ~(uint32_t)WORK_RESTORE) != WORK_RESCHED || !t || c->run_top > next->priority || next->dying || next->on_cpu) {
 		if (next || c->work != WORK_RESCHED || !t || t->state != THREAD_BLOCKED)
 			return leave_slowly(c);

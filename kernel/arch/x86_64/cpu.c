@@ -9,6 +9,7 @@
 #include <kernel/log.h>
 #include <kernel/mm.h>
 #include <kernel/panic.h>
+#include <kernel/plant.h>
 #include <kernel/process.h>
 #include <kernel/upcall.h>
 #include <kernel/sched.h>
@@ -67,10 +68,16 @@ enum { EFER_SCE = 1, EFER_NXE = 1 << 11 };
 struct packed gate { uint16_t offset0, selector; uint8_t ist, type; uint16_t offset1; uint32_t offset2, reserved; };
 struct packed descriptor_register { uint16_t limit; uint64_t base; };
 
+#ifdef SAN
+enum { KSTACK_SIZE = 32768 };           /* frames are larger by what lies between the variables */
+#else
+enum { KSTACK_SIZE = 16384 };
+#endif
+
 /* All that one CPU owns. IST stacks come first: entry.S finds their tops by alignment. */
 struct cpu_block {
 	uint8_t       ist[4][IST_STACK_SIZE];   /* NMI, #DB, #DF, #MC; the last 16 bytes hold the percpu pointer */
-	uint8_t       stack[16384];
+	uint8_t       stack[KSTACK_SIZE];
 	struct percpu percpu;
 	uint64_t      gdt[8];
 } aligned(IST_STACK_SIZE);
@@ -93,7 +100,7 @@ static void gdt_init(struct cpu_block *b)
 	b->gdt[4] = 0x00affb000000ffff;         /* user code, long mode */
 	b->gdt[5] = (sizeof(struct tss) - 1) | (base & 0xffffff) << 16 | 0x89ull << 40 | (base >> 24 & 0xff) << 56;
 	b->gdt[6] = base >> 32;
-	b->percpu.tss.iomap = sizeof(struct tss);
+	b->percpu.tss.iomap = PLANTED(iopb_inside) ? 0 : sizeof(struct tss);
 	for (unsigned i = 0; i < 4; i++) {
 		uint64_t top = (uint64_t)b->ist[i] + IST_STACK_SIZE - 16;
 		*(struct percpu **)top = &b->percpu;
@@ -132,8 +139,6 @@ static struct percpu *percpu_init(struct cpu_block *b)
 	struct percpu *c = &b->percpu;
 	c->self = c;
 	c->cpu = cpu_count;
-	c->kstack_top = (uint64_t)b->stack + sizeof(b->stack);
-	c->tss.rsp[0] = c->kstack_top;
 	c->timer_set = c->timer_set_tsc = FOREVER;
 	for (unsigned i = 0; i <= PRIORITY_MAX; i++)
 		list_init(&c->run[i]);
@@ -156,9 +161,14 @@ void cpu_early_init(void)
 	cpu_count = 1;
 }
 
+void cpu_stack_init(void)
+{
+	percpu_all[0]->kstack_top = stack_map(0, kernel_phys_of(boot_cpu.stack), KSTACK_SIZE);
+}
+
 struct percpu *cpu_create(uint32_t id)
 {
-	enum { ORDER = 4 };
+	enum { ORDER = KSTACK_SIZE > 16384 ? 5 : 4 };
 	_Static_assert(sizeof(struct cpu_block) <= PAGE_SIZE << ORDER, "a block is aligned by its size");
 	uint64_t p = page_alloc(ORDER);
 	if (!p)
@@ -167,6 +177,7 @@ struct percpu *cpu_create(uint32_t id)
 	ACCOUNT_ADD(pages_kernel, 1 << ORDER);
 	struct percpu *c = percpu_init(HHDM(p)), *first = percpu_all[0];
 	c->apic_id = id;
+	c->kstack_top = stack_map(c->cpu, HHDM_PHYS(CONTAINER_OF(c, struct cpu_block, percpu)->stack), KSTACK_SIZE);
 	memcpy(c->entries, first->entries, sizeof(c->entries));
 	memcpy(c->handlers, first->handlers, sizeof(c->handlers));
 	return c;
@@ -199,7 +210,6 @@ void arch_short_path(bool on)
 static void patch(char *at, uint8_t last)
 {
 	/* The loader's HHDM is still writable over the kernel's text. */
-	extern uint64_t kernel_phys_of(const void *virt);
 	uint8_t *p = HHDM(kernel_phys_of(at));
 	p[0] = 0x0f, p[1] = 0x01, p[2] = last;
 }

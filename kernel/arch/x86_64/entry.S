@@ -80,6 +80,15 @@ syscall_entry:
  * Calls that never wait and never begin again: C keeps RBX, RBP, R12 to R15 by itself, and the
  * arguments are wanted once.
  */
+/* The sanitized build looks whether a lock is still held. RAX is kept; what else C destroys is wanted no more. */
+.macro leaving
+#ifdef SAN
+	push %rax
+	call debug_unlocked_all
+	pop %rax
+#endif
+.endm
+
 	.globl entry_light
 	.p2align 4
 entry_light:
@@ -87,6 +96,7 @@ entry_light:
 	mov %ecx, %eax
 	mov %r10, %rcx
 	call *%gs:PC_HANDLERS(, %rax, 8)
+	leaving
 	cmpl $0, %gs:PC_WORK
 	jne light_slow
 	/* The same thread goes on, and only RAX, RSI, RDX and R10 carry something for it; RIP is one
@@ -168,6 +178,7 @@ entry_full:
 	mov %ecx, %eax
 	mov %r10, %rcx
 	call *%gs:PC_HANDLERS(, %rax, 8)
+	leaving
 	cmpl $0, %gs:PC_WORK
 	je syscall_leave
 
@@ -206,6 +217,11 @@ syscall_unknown:
 /* RDI: struct regs of the thread to run. Never returns. */
 	.globl user_restore
 user_restore:
+#ifdef SAN
+	mov %rdi, %rbx
+	call debug_user_regs
+	mov %rbx, %rdi
+#endif
 	mov %rdi, %rsp
 	cmpl $REGS_VECTOR_SYSCALL, R_VECTOR(%rsp)
 	jne 1f

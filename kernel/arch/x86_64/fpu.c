@@ -44,7 +44,7 @@ static void load(void *area)
 static void save(void *area)
 {
 	if (cpu_features.xsave)
-		asm volatile("xsave64 (%0)" :: "r"(area), "a"(-1), "d"(-1) : "memory");
+		asm volatile("xsave64 (%0)" :: "r"(area), "a"(PLANTED(no_ymm) ? 3 : -1), "d"(-1) : "memory");
 	else
 		asm volatile("fxsave64 (%0)" :: "r"(area) : "memory");
 }

@@ -5,6 +5,7 @@
  *   BOOT_HHDM             all RAM-like memory, RW, never executable, large pages
  *   PAGE_ARRAY            struct page, sparse
  *   MMIO_BASE             device memory, handed out upwards
+ *   STACKS_BASE           the CPUs' kernel stacks, with holes between them
  *   BOOT_KERNEL_MIN..     the kernel, each segment with its own permissions
  */
 #include <kernel/account.h>
@@ -23,7 +24,7 @@ enum { PTE_P = 1, PTE_W = 2, PTE_U = 4, PTE_PWT = 8, PTE_PCD = 16, PTE_PS = 128,
 #define PTE_NX    (cpu_features.nx ? 1ull << 63 : 0)
 #define PTE_ADDR  0x000ffffffffff000ull
 #define MMIO_BASE 0xffffd00000000000ull
-#define MMIO_END  0xffffd00040000000ull
+#define MMIO_END  STACKS_BASE
 
 static uint64_t kernel_root;
 static uint64_t mmio_next = MMIO_BASE;
@@ -155,6 +156,13 @@ void *mmio_map(uint64_t phys, uint64_t size, int cache)
 		*kernel_entry_for(va + at, 0) = (phys + at) | PTE_P | PTE_W | PTE_NX | global() | cache_bits(cache);
 	mmio_next = va + size;
 	return (void *)(va + offset);
+}
+
+uint64_t stack_map(uint32_t cpu, uint64_t phys, uint64_t size)
+{
+	uint64_t top = STACKS_BASE + (cpu + 1) * KSTACK_SPAN;
+	kernel_map(top - size, phys, size, PTE_W | PTE_NX);
+	return top;
 }
 
 /* ---- tables of Vmems ---- */

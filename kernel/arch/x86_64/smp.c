@@ -11,6 +11,7 @@
 #include <kernel/cpu.h>
 #include <kernel/log.h>
 #include <kernel/mm.h>
+#include <kernel/plant.h>
 #include <kernel/smp.h>
 #include <kernel/vmem.h>
 #include <kernel/x86.h>
@@ -67,7 +68,7 @@ void tlb_flush(struct vmem *vm, uint64_t va, uint64_t size)
 	if (cpu_count == 1)
 		return;
 	uint64_t others = __atomic_fetch_or(&vm->cpus, 0, __ATOMIC_SEQ_CST) & ~(1ull << this_cpu()->cpu);
-	if (!others)
+	if (!others || PLANTED(no_shootdown))
 		return;
 	while (!spin_trylock(&request_lock))
 		cpu_relax();
@@ -121,6 +122,7 @@ void cpus_wait_left(void)
 	uint64_t mark[CPUS_MAX];
 	if (cpu_count == 1)
 		return;
+	debug_waits();
 	cpu_out(true);
 	cpus_mark(mark);
 	while (!cpus_left(mark))

@@ -15,6 +15,10 @@
  */
 uint64_t kernel_phys_of(const void *virt);    /* of the kernel image */
 void *mmio_map(uint64_t phys, uint64_t size, int cache);
+/* Kernel stacks, each with unmapped pages below: one that overflows faults. [paging.c] */
+#define STACKS_BASE 0xffffd00040000000ull
+#define KSTACK_SPAN  (64 * KiB)
+uint64_t stack_map(uint32_t cpu, uint64_t phys, uint64_t size);         /* its top */
 
 /* Whether plain commands take it (fastpath.S), on every CPU; a call under way on another one may still. [cpu.c] */
 void arch_short_path(bool on);

@@ -10,6 +10,7 @@ extern struct cpu_features cpu_features;
 
 void cpu_early_init(void);      /* the boot CPU: GDT, TSS, IDT, percpu; exceptions work after it */
 void cpu_protect_init(void);    /* CR0/CR4/EFER bits, SYSCALL MSRs, SMAP patches; before the final tables */
+void cpu_stack_init(void);      /* the boot CPU's stack, once the final tables are there */
 struct percpu *cpu_create(uint32_t apic_id);    /* of another CPU, the next in number. NULL: no memory */
 void cpu_begin(struct percpu *c);       /* that CPU: its descriptor tables, control registers, the kernel's page tables */
 noreturn void cpu_idle(void);            /* never returns; waits for interrupts and runs what becomes ready */

@@ -23,3 +23,4 @@ always_inline void spin_unlock(struct spinlock *l)
 {
 	__atomic_store_n(&l->held, 0, __ATOMIC_RELEASE);
 }
+#include <kernel/debug.h>              /* last: the sanitized build wraps what is above */

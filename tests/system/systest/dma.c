@@ -229,10 +229,13 @@ static int driver(int argc unused, char **argv unused)
 /* How many of the reported pages lie in memory that can be had now: all of it is taken, as long as there is any. */
 static unsigned pages_to_be_had(const struct dma_extent *e, uint32_t n)
 {
+	enum { SINGLES = 400 };
 	unsigned handles = 0, found = 0;
-	for (int order = ORDER_MAX; order >= 0; order--) {
+	/* What was freed last lies with a CPU, in single pages: some of those first. */
+	for (int round = -1; round <= ORDER_MAX; round++) {
+		int order = round < 0 ? 0 : ORDER_MAX - round;
 		struct frame_info info;
-		while (handles < HANDLES && frame_create(PAGE_SIZE << order, FRAME_CONTIGUOUS, &held[handles]) == OK) {
+		while (handles < (round < 0 ? SINGLES : HANDLES) && frame_create(PAGE_SIZE << order, FRAME_CONTIGUOUS, &held[handles]) == OK) {
 			if (frame_info(held[handles++], &info) < 0)
 				return UINT32_MAX;
 			for (uint32_t i = 0; i < n; i++)
