@@ -20,7 +20,8 @@
 #define LOW_MEMORY    (1 * MiB)
 /* Pages that user memory and kernel objects leave to whoever stands closer to the root. */
 enum { SERVICES_LEAVE_USER = 256, SERVICES_LEAVE_KERNEL = 128 };
-#define CACHE_BATCH   16
+#define CACHE_ORDER   4
+#define CACHE_BATCH   (1u << CACHE_ORDER)
 #define RANGES_MAX    512            /* as many as the memory map can have */
 
 static struct spinlock lock;            /* covers the lists */
@@ -166,8 +167,8 @@ static uint64_t alloc(const struct budget *b, unsigned order, enum page_need nee
 	if (unlikely(free_pages < low_edge))
 		cpu_work(WORK_PRESSURE);
 	if (order == 0 && high && free_pages > PROGRAMS_LEAVE + CACHE_BATCH)
-		while (c->n_cached < CACHE_BATCH)
-			c->cached[c->n_cached++] = alloc_locked(0, true);
+		for (uint64_t n = CACHE_BATCH, block = alloc_locked(CACHE_ORDER, true); block && n; n--)
+			c->cached[c->n_cached++] = block + ((n - 1) << PAGE_SHIFT);
 	spin_unlock(&lock);
 	debug_pages(p, 1ull << order, true);
 	return p;

@@ -558,7 +558,7 @@ struct regs *kernel_leave(void)
 	struct thread *t = c->current, *next = c->next;
 	bool timer = false;
 	debug_unlocked_all();
-	if (!next || (c->work & ~(uint32_t)WORK_RESTORE) != WORK_RESCHED || !t || c->run_top > next->priority || next->dying || next->on_cpu) {
+	if (!next || (c->work & ~(uint32_t)WORK_RESTORE) != WORK_RESCHED || !t || c->run_top > next->priority || (next->dying | next->on_cpu)) {
 		if (next || c->work != WORK_RESCHED || !t || t->state != THREAD_BLOCKED)
 			return leave_slowly(c);
 		c->work = 0;
@@ -593,7 +593,7 @@ struct regs *sched_yield(void)
 		return kernel_leave();
 	}
 	next = LIST_FIRST(queue, struct thread, run);
-	if (unlikely(c->work || c->run_top != t->priority || list_empty(queue) || next->dying || next->on_cpu || next->regs.rip >> 47)) {
+	if (unlikely(c->work || c->run_top != t->priority || list_empty(queue) || (next->dying | next->on_cpu) || next->regs.rip >> 47)) {
 		spin_unlock(&c->run_lock);
 		sched_yield_current();
 		return kernel_leave();
@@ -617,7 +617,7 @@ struct regs *sched_next(struct thread *t)
 	if (likely(!c->work && !c->next && c->run_mask && spin_trylock(&c->run_lock))) {
 		/* None: another CPU took it. */
 		struct thread *next = c->run_mask ? LIST_FIRST(&c->run[c->run_top], struct thread, run) : NULL;
-		if (likely(next && !next->dying && !next->on_cpu && !(next->regs.rip >> 47))) {
+		if (likely(next && !(next->dying | next->on_cpu) && !(next->regs.rip >> 47))) {
 			dequeue_locked(c, next);
 			spin_unlock(&c->run_lock);
 			uint64_t tsc = rdtsc();
