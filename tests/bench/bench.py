@@ -127,14 +127,15 @@ def run_cases(machine, command, profile, without=()):
     print(text, file=sys.stderr) if "bench: done" not in text else None
     done = re.findall(r"^bench: (\S+) (\d+)$", text, re.M)
     regions = counts("R")
+    longest = [o for o, in counts("O")]
     figures, runs = {}, {}
     if "bench: done" not in text or len(done) != len(regions):
         print(f"bench: the program inside ended early: {len(done)} cases, {len(regions)} counts", file=sys.stderr)
         figures["incomplete"] = True
     done = [(case, parts or int(rounds)) for (case, rounds), (_, _, parts) in zip(done, regions)]
     idle = [sum(by_function(cells).get(name, 0) for name in without) for cells in profiles()] if without else [0] * len(done)
-    for (case, rounds), (user, kernel, _), waited in zip(done, regions, idle):
-        runs.setdefault(case, []).append((user + kernel - waited) / rounds)
+    for (case, rounds), (user, kernel, _), waited, off in zip(done, regions, idle, longest):
+        runs.setdefault(case, []).append(off if case.startswith("off-") else (user + kernel - waited) / rounds)
     figures.update({case: statistics.median(each) for case, each in runs.items()})
     if profile:
         print_profiles(done)

@@ -11,6 +11,8 @@
  *                        in between, only those from each mark 3 to the mark 4 that followed, and how many such parts. One
  *                        that is more than thrice the one before had something else in it, a timer or another program: it is
  *                        left out
+ *   O longest            before R: the most kernel instructions between the marks from one STI, SYSRET or IRET to the next: as
+ *                        long interrupts were off, or a little less
  *   P address count      before R, with profile=on: how often a kernel instruction ran between the marks, or in those parts
  *
  * "total" counts from reset. A halted CPU executes nothing, so waiting costs nothing here; an iteration of a
@@ -48,6 +50,7 @@ enum { ENTRY_MAX = 32, CELLS = 1 << 17 };
 
 static uint64_t count[2], begin[2];     /* [0] user and firmware, [1] kernel */
 static uint64_t go[2], parts[2], n_parts, last_part;    /* of a region counted in parts */
+static uint64_t opened, longest;        /* kernel instructions when interrupts were last let in; the longest stretch without */
 static bool in_parts, going;
 static uint8_t entry[ENTRY_MAX];
 static size_t entry_len;
@@ -83,6 +86,7 @@ static void on_mark(unsigned int cpu, void *user)
 		going = false;
 	} else if ((intptr_t)user == 1) {
 		memcpy(begin, count, sizeof(begin));
+		longest = 0;
 		memset(parts, 0, sizeof(parts));
 		n_parts = last_part = 0;
 		in_parts = going = false;
@@ -96,9 +100,24 @@ static void on_mark(unsigned int cpu, void *user)
 				fprintf(out, "P %llx %llu\n", (unsigned long long)addresses[i], (unsigned long long)sums[i]);
 		for (unsigned i = 0; !in_parts && i < 2; i++)
 			parts[i] = count[i] - begin[i];
+		fprintf(out, "O %llu\n", (unsigned long long)longest);
 		fprintf(out, "R %llu %llu %llu\n", (unsigned long long)parts[0], (unsigned long long)parts[1], (unsigned long long)n_parts);
 		fflush(out);
 	}
+}
+
+static void on_open(unsigned int cpu, void *user)
+{
+	(void)cpu, (void)user;
+	if (count[1] - opened > longest)
+		longest = count[1] - opened;
+	opened = count[1];
+}
+
+/* STI, SYSRETQ, IRETQ. */
+static bool opens(const uint8_t *b, size_t n)
+{
+	return (n == 1 && b[0] == 0xfb) || (n == 3 && b[0] == 0x48 && b[1] == 0x0f && b[2] == 0x07) || (n == 2 && b[0] == 0x48 && b[1] == 0xcf);
 }
 
 static void on_entry(unsigned int cpu, void *user)
@@ -166,6 +185,8 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 			qemu_plugin_register_vcpu_insn_exec_inline(insn, INLINE_ADD_U64, own, 1);
 		if (n == 7 && b[0] == 0x0f && b[1] == 0x1f && b[2] == 0x80 && b[4] == 0 && b[5] == 0x52 && b[6] == 0x4b)
 			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_mark, CALLBACK_NO_REGISTERS, (void *)(intptr_t)b[3]);
+		if (kernel && opens(b, n))
+			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_open, CALLBACK_NO_REGISTERS, NULL);
 		if (n == 1 && b[0] == 0xf4)
 			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_halt, CALLBACK_NO_REGISTERS, NULL);
 	}

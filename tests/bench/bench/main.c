@@ -696,6 +696,91 @@ static void foreign(void)
 	handle_close(frame);
 }
 
+/* ---- how long interrupts are off ---- */
+
+enum { OFF_THREADS = 1000, OFF_STACK = 2048, OFF_WAITERS = 10000, OFF_PORTS = 10 };
+
+/* Once: what it does, and all that comes of it in the second after that. */
+static void measure_longest(const char *name, void (*run)(struct ctx *), struct ctx *c)
+{
+	MUST(thread_sleep(clock_value() + NS_PER_SEC / 2));     /* all wait */
+	MARK_BEGIN();
+	run(c);
+	MUST(thread_sleep(clock_value() + NS_PER_SEC));
+	MARK_END();
+	print("bench: %s 1\n", name);
+	print_flush();
+}
+
+static void wait_at_port(struct ctx *c)
+{
+	struct event e;
+	(void)!ipc_accept(c->port, FOREVER, &e);
+	thread_exit();
+}
+
+static void port_ends(struct ctx *c)
+{
+	handle_close(c->port);
+}
+
+static void process_ends(struct ctx *c)
+{
+	MUST(process_kill(c->process, KILL_PLAIN));
+}
+
+/* As many as a program here may have. */
+static void threads_wait(void)
+{
+	struct ctx c = { 0 };
+	handle_t t;
+	uint64_t stacks = 0;
+	MUST(port_create(0, &c.port));
+	MUST(vmem_map(0, 0, 0, 0, OFF_THREADS * OFF_STACK, PROT_READ | PROT_WRITE, &stacks));
+	for (uint64_t i = 1; i <= OFF_THREADS; i++) {
+		MUST(thread_create((uint64_t)wait_at_port, stacks + i * OFF_STACK - 8, (uint64_t)&c, PRIORITY_NORMAL, &t));
+		handle_close(t);
+	}
+	measure_longest("off-threads", port_ends, &c);
+	MUST(vmem_unmap(0, stacks, OFF_THREADS * OFF_STACK));
+}
+
+static void bits_wait(void)
+{
+	static handle_t notifies[OFF_WAITERS / 64 + 1];
+	struct ctx c = { 0 };
+	other_side(&c, "serve-raw");
+	for (unsigned i = 0; i < OFF_WAITERS; i++) {
+		if (i % 64 == 0)
+			MUST(notify_create(&notifies[i / 64]));
+		MUST(notify_bind(notifies[i / 64], i % 64, c.process));
+	}
+	measure_longest("off-bits", process_ends, &c);
+	for (unsigned i = 0; i < OFF_WAITERS; i += 64)
+		handle_close(notifies[i / 64]);
+	other_side_end(&c);
+}
+
+/* Each completes at one of the ports of this program. */
+static void commands_wait(void)
+{
+	struct ctx c = { 0 };
+	handle_t session[OFF_PORTS], own[OFF_PORTS];
+	MUST(port_create(0, &c.port));
+	for (unsigned i = 0; i < OFF_PORTS; i++) {
+		MUST(session_create(c.port, i, RIGHT_READ, &session[i]));
+		MUST(port_create(0, &own[i]));
+		MUST(port_reserve(own[i], OFF_WAITERS / OFF_PORTS));
+		for (unsigned n = 0; n < OFF_WAITERS / OFF_PORTS; n++)
+			MUST(ipc_submit(session[i], &(struct msg){ .op = 1 }, own[i], n));
+	}
+	measure_longest("off-commands", port_ends, &c);
+	for (unsigned i = 0; i < OFF_PORTS; i++) {
+		handle_close(own[i]);
+		handle_close(session[i]);
+	}
+}
+
 /* Before other cases have mapped stacks for their threads. */
 static void clones(void)
 {
@@ -847,6 +932,9 @@ static void one_cpu(void)
 	foreign();
 	memory_and_programs();
 	files();
+	threads_wait();
+	bits_wait();
+	commands_wait();
 	vector_calls();
 }
 
