@@ -79,9 +79,7 @@ static status_t abandon(struct command *c, status_t st)
 	struct residue r = { .payer = c->payer, .path = c->path_size ? c->path : NULL, .path_size = c->path_size, .n_handles = c->n_handles };
 	for (unsigned i = 0; i < c->n_handles; i++)
 		r.handles[i] = c->handles[i];
-	if (c->lent)
-		vmem_unlend(current_thread());
-	c->lent = false;
+	command_unlend(c, current_thread());
 	c->path = NULL;
 	c->n_handles = 0;
 	c->extra = 0;
@@ -331,9 +329,7 @@ status_t sys_forward(cmd_id_t id, handle_t session, uint32_t skip, uint32_t righ
 	if (unlikely(st < 0)) {
 		/* Nobody wants it any more, or the other side went in this instant: that is the answer. */
 		__atomic_store_n(&c->state, CMD_IDLE, __ATOMIC_RELEASE);
-		if (c->lent)
-			vmem_unlend(caller);
-		c->lent = false;
+		command_unlend(c, caller);
 		c->session = NULL;
 		c->caller = NULL;
 		(void)abandon(c, st);

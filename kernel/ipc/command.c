@@ -252,6 +252,13 @@ struct command *command_lock(cmd_id_t id)
 	return NULL;
 }
 
+void command_unlend(struct command *c, struct thread *caller)
+{
+	if (c->lent)
+		vmem_unlend(caller);
+	c->lent = false;
+}
+
 /* Makes c IDLE, whatever list it is in; what is left to drop goes to r. */
 void command_finish_locked(struct command *c, struct residue *r)
 {
@@ -272,9 +279,7 @@ void command_finish_locked(struct command *c, struct residue *r)
 		r->dispatch = OBJ_GET(p);
 	}
 	if (unlikely(c->extra)) {
-		if (c->lent)
-			vmem_unlend(c->caller);
-		c->lent = false;
+		command_unlend(c, c->caller);
 		r->path = c->path_size ? c->path : NULL;
 		r->path_size = c->path_size;
 		r->n_handles = c->n_handles;
@@ -349,9 +354,7 @@ void command_cancel_locked(struct command *c)
 static void detach_locked(struct command *c, struct process *sender)
 {
 	(void)command_op_id(c);
-	if (c->lent)
-		vmem_unlend(c->caller);
-	c->lent = false;
+	command_unlend(c, c->caller);
 	c->submitted = false;
 	c->caller = NULL;
 	c->late = sender;

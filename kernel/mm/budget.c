@@ -91,6 +91,22 @@ void budget_kfree(struct budget *b, void *p, size_t size)
 	budget_release(b, CHARGE_KERNEL, size);
 }
 
+uint64_t budget_page(struct budget *b, bool zero)
+{
+	if (budget_charge(b, CHARGE_PAGES, 1) < 0)
+		return 0;
+	uint64_t phys = zero ? page_alloc_user_zero(b) : page_alloc_user(b, 0);
+	if (!phys)
+		budget_release(b, CHARGE_PAGES, 1);
+	return phys;
+}
+
+void budget_page_free(struct budget *b, uint64_t phys)
+{
+	page_free(phys, 0);
+	budget_release(b, CHARGE_PAGES, 1);
+}
+
 bool budget_within(const struct budget *b, const struct budget *top)
 {
 	while (b && b != top)

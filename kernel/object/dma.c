@@ -120,9 +120,7 @@ static status_t fill(struct pin *p, struct dma_extent *e, uint32_t room, uint32_
 {
 	for (*n = 0, *pages = 0; *pages < p->n; ++*pages) {
 		uint64_t phys, index = p->first + *pages;
-		status_t st;
-		while ((st = frame_page(p->frame, index, &phys)) == FRAME_SHARED && (st = frame_break(p->frame, index)) == OK)
-			;
+		status_t st = frame_page_to_write(p->frame, index, &phys);
 		if (st < 0)
 			return st;
 		if (*n && e[*n - 1].address + e[*n - 1].size == phys)

@@ -52,7 +52,7 @@ static status_t reserve_locked(struct frame *f, uint64_t n)
 		f->root = a;
 		f->array_len = len;
 	}
-	while (n > LEAF && span(f->height) < n) {
+	while (span(f->height) < n) {
 		uint64_t *node = new_node(f);
 		if (!node)
 			return ERR_NO_MEMORY;
@@ -245,16 +245,12 @@ status_t frame_page(struct frame *f, uint64_t index, uint64_t *phys)
 			st = shared ? FRAME_SHARED : OK;
 		} else if ((!slot || shared) && !(slot = own_slot_locked(f, index))) {
 			st = ERR_NO_MEMORY;
-		} else if ((st = budget_charge(f->obj.payer, CHARGE_PAGES, 1)) == OK) {
-			*phys = page_alloc_user_zero(f->obj.payer);
-			if (*phys) {
-				*slot = *phys;
-				f->committed++;
-				ACCOUNT_ADD(pages_frames, 1);
-			} else {
-				budget_release(f->obj.payer, CHARGE_PAGES, 1);
-				st = ERR_NO_MEMORY;
-			}
+		} else if ((*phys = budget_page(f->obj.payer, true))) {
+			*slot = *phys;
+			f->committed++;
+			ACCOUNT_ADD(pages_frames, 1);
+		} else {
+			st = ERR_NO_MEMORY;
 		}
 	}
 	spin_unlock(&f->lock);
@@ -390,6 +386,14 @@ status_t frame_break(struct frame *f, uint64_t index)
 	else
 		page_free(fresh, 0);
 	return shared && !slot ? ERR_NO_MEMORY : OK;
+}
+
+status_t frame_page_to_write(struct frame *f, uint64_t index, uint64_t *phys)
+{
+	status_t st;
+	while ((st = frame_page(f, index, phys)) == FRAME_SHARED && (st = frame_break(f, index)) == OK)
+		;
+	return st;
 }
 
 struct frame *frame_copy(struct frame *from, uint64_t first, uint64_t n, struct budget *payer, status_t *why)
@@ -689,8 +693,8 @@ static status_t copy(handle_t h, uint64_t offset, uint64_t user, uint64_t len, b
 		uint64_t n = MIN(PAGE_SIZE - in_page, len - done);
 		if (to_user && f->kind == FRAME_ANONYMOUS && !(phys = frame_peek(f, at >> PAGE_SHIFT)))
 			phys = zero_page_phys();
-		else if ((st = frame_page(f, at >> PAGE_SHIFT, &phys)) == FRAME_SHARED && !to_user && (st = frame_break(f, at >> PAGE_SHIFT)) == OK)
-			continue;
+		else
+			st = to_user ? frame_page(f, at >> PAGE_SHIFT, &phys) : frame_page_to_write(f, at >> PAGE_SHIFT, &phys);
 		if (st == STATUS_ABSENT && (st = page_want(f, at >> PAGE_SHIFT)) == STATUS_ABSENT)
 			return page_call(call, f->obj.id, done);
 		if (st < 0)

@@ -51,25 +51,13 @@ static struct command *coming_locked(struct frame *f, uint64_t index)
 	return NULL;
 }
 
-static void give_page_back(struct frame *f, uint64_t phys)
-{
-	page_free(phys, 0);
-	ACCOUNT_SUB(pages_frames, 1);
-	budget_release(f->obj.payer, CHARGE_PAGES, 1);
-}
-
 /* The command of t, which has one, asks for the page, whose slot is there. */
 static status_t ask_locked(struct frame *f, uint64_t index, struct thread *t)
 {
 	struct command *c = t->command;
-	status_t st = budget_charge(f->obj.payer, CHARGE_PAGES, 1);
-	if (st < 0)
-		return st;
-	uint64_t phys = page_alloc_user_zero(f->obj.payer);
-	if (!phys) {
-		budget_release(f->obj.payer, CHARGE_PAGES, 1);
+	uint64_t phys = budget_page(f->obj.payer, true);
+	if (!phys)
 		return ERR_NO_MEMORY;
-	}
 	ACCOUNT_ADD(pages_frames, 1);
 	t->command = NULL;
 	thread_special_on(t, SPECIAL_NO_COMMAND);
@@ -206,8 +194,10 @@ void page_over(struct command *c)
 		t->wait = WAIT_NONE;
 	}
 	spin_unlock(&f->lock);
-	if (phys)
-		give_page_back(f, phys);
+	if (phys) {
+		ACCOUNT_SUB(pages_frames, 1);
+		budget_page_free(f->obj.payer, phys);
+	}
 	c->is_page = false;
 	c->paging = NULL;
 	c->token = 0;

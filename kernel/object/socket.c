@@ -31,8 +31,7 @@ static void link_destroy(struct link *k)
 		char *page = k->lane[i / SOCKET_PAGES].page[i % SOCKET_PAGES];
 		if (!page)
 			continue;
-		page_free(HHDM_PHYS(page), 0);
-		budget_release(payer, CHARGE_PAGES, 1);
+		budget_page_free(payer, HHDM_PHYS(page));
 		ACCOUNT_SUB(pages_sockets, 1);
 	}
 	budget_kfree(payer, k, sizeof(*k));

@@ -214,14 +214,9 @@ static noinline status_t pages_locked(struct link *k, struct lane *l, uint64_t n
 		char **page = &l->page[at / PAGE_SIZE % SOCKET_PAGES];
 		if (likely(*page))
 			continue;
-		status_t st = budget_charge(k->payer, CHARGE_PAGES, 1);
-		if (st < 0)
-			return st;
-		uint64_t phys = page_alloc_user(k->payer, 0);
-		if (!phys) {
-			budget_release(k->payer, CHARGE_PAGES, 1);
+		uint64_t phys = budget_page(k->payer, false);
+		if (!phys)
 			return ERR_NO_MEMORY;
-		}
 		*page = HHDM(phys);
 		ACCOUNT_ADD(pages_sockets, 1);
 	}

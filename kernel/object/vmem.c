@@ -324,7 +324,7 @@ status_t vmem_map(struct vmem *vm, struct frame *f, uint64_t offset, uint64_t *v
 	status_t st = make_room_locked(vm, 1);
 	if (st == OK && !(prot_flags & MAP_FIXED)) {
 		/* Room to lie in a large page as the memory does. */
-		uint64_t room = f->kind != FRAME_ANONYMOUS && size >= LARGE_PAGE ? size + LARGE_PAGE : size;
+		uint64_t room = !frame_in_pages(f) && size >= LARGE_PAGE ? size + LARGE_PAGE : size;
 		at = ALIGN_DOWN(at, PAGE_SIZE);
 		uint64_t gap = at ? find_gap_locked(vm, at, room) : 0;
 		if (!gap)

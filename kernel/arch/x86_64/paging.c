@@ -170,13 +170,9 @@ uint64_t stack_map(uint32_t cpu, uint64_t phys, uint64_t size)
 /* A Vmem's tables are in one list, so that its end need not look for them. */
 static uint64_t table_alloc(struct vmem *vm)
 {
-	if (budget_charge(vm->obj.payer, CHARGE_PAGES, 1) < 0)
+	uint64_t phys = budget_page(vm->obj.payer, true);
+	if (!phys)
 		return 0;
-	uint64_t phys = page_alloc_user_zero(vm->obj.payer);
-	if (!phys) {
-		budget_release(vm->obj.payer, CHARGE_PAGES, 1);
-		return 0;
-	}
 	struct page *p = &PAGE_ARRAY[phys / PAGE_SIZE];
 	p->prev = 0;
 	p->next = vm->tables;
@@ -194,10 +190,9 @@ static void table_free(struct vmem *vm, uint64_t phys)
 	if (p->next)
 		PAGE_ARRAY[p->next].prev = p->prev;
 	*(p->prev ? &PAGE_ARRAY[p->prev].next : &vm->tables) = p->next;
-	page_free(phys, 0);
 	vm->table_pages--;
 	ACCOUNT_SUB(pages_tables, 1);
-	budget_release(vm->obj.payer, CHARGE_PAGES, 1);
+	budget_page_free(vm->obj.payer, phys);
 }
 
 status_t pt_create(struct vmem *vm)
@@ -272,13 +267,12 @@ bool pt_map_large(struct vmem *vm, uint64_t va, uint64_t phys, uint32_t prot, in
 	return true;
 }
 
-uint64_t pt_unmap(struct vmem *vm, uint64_t va)
+void pt_unmap(struct vmem *vm, uint64_t va)
 {
-	uint64_t had = pt_lookup(vm, va);
 	bool large;
-	if (had)
-		*user_entry(vm, va, 0, false, &large) = 0;
-	return had;
+	uint64_t *e = user_entry(vm, va, 0, false, &large);
+	if (e)
+		*e = 0;
 }
 
 uint64_t pt_lookup(struct vmem *vm, uint64_t va)

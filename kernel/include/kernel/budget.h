@@ -26,6 +26,9 @@ void budget_release(struct budget *b, enum budget_item item, uint64_t n);
 /* kmalloc and kfree at b's expense. NULL: the Budget or the memory is used up (ERR_NO_MEMORY). */
 must_use void *budget_kmalloc(struct budget *b, size_t size);
 void budget_kfree(struct budget *b, void *p, size_t size);
+/* The same for a page of a process; `zero`: of zeros, else its content is undefined. 0: ERR_NO_MEMORY. */
+must_use uint64_t budget_page(struct budget *b, bool zero);
+void budget_page_free(struct budget *b, uint64_t phys);
 struct budget *budget_create(struct budget *parent, const struct budget_limits *limits, status_t *why);
 struct budget *budget_root(void);
 /* Is b `top` or below it? */

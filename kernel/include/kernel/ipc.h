@@ -203,6 +203,7 @@ void residue_drop(struct residue *r);
 /* c is filled in: to a waiting thread, or into the queue. An error: c is IDLE, as if it had never been sent. */
 must_use status_t port_send(struct port *p, struct command *c, bool direct);
 void command_page_left(struct command *c, struct frame *f);  /* the last who waited for a page of f has left */
+void command_unlend(struct command *c, struct thread *caller);  /* its windows in paged memory may go, if it lent any */
 must_use status_t own_command(struct thread *t);             /* t has one: ERR_LIMIT, ERR_NO_MEMORY */
 
 /* ---- ports ---- */

@@ -85,6 +85,8 @@ struct frame *frame_create_phys(uint64_t phys, uint64_t size, int cache, struct 
 must_use status_t frame_page(struct frame *f, uint64_t index, uint64_t *phys);
 #define FRAME_SHARED 1
 #define STATUS_ABSENT (INT64_MIN + 5)
+/* The same, to be written to, where no Vmem is locked. */
+must_use status_t frame_page_to_write(struct frame *f, uint64_t index, uint64_t *phys);
 /* The page becomes the Frame's own, and dirty if a pager wants to know. ERR_NO_MEMORY. */
 must_use status_t frame_break(struct frame *f, uint64_t index);
 /*
@@ -144,8 +146,8 @@ must_use status_t pt_map(struct vmem *vm, uint64_t va, uint64_t phys, uint32_t p
 /* The same for LARGE_PAGE, to which both addresses are aligned. False: not here, or no memory for a table. */
 #define LARGE_PAGE (2ull * MiB)
 bool pt_map_large(struct vmem *vm, uint64_t va, uint64_t phys, uint32_t prot, int cache);
-/* Physical address it had, or 0; caller flushes. A large page goes as a whole: tables are only a cache. */
-uint64_t pt_unmap(struct vmem *vm, uint64_t va);
+/* The caller flushes. A large page goes as a whole: tables are only a cache. */
+void pt_unmap(struct vmem *vm, uint64_t va);
 void pt_write_protect(struct vmem *vm, uint64_t va, uint64_t end);
 /* Ordinary memory that is entered with that access: its page's address; else 0. va below USER_TOP. */
 uint64_t pt_peek(struct vmem *vm, uint64_t va, uint32_t access);
