@@ -19,7 +19,7 @@
 enum { HELD_MAX = 16, CLASSES = 128, BUCKETS = 512 };
 enum kind { IN_PERCPU = 1, IN_OBJECT, IN_BLOCK, IN_PAGES, IN_IMAGE };
 /* The order of docs/invariants.md; 0: none is written down. */
-enum rank { RANK_NONE, BIND, BUCKET, PORT, ATTACH, PROCESS, LINK, FLIGHT, TABLE, WATCHERS, NOTIFY, VMEM, FRAME, MAPS, RUN, TIMERS, ALLOCATOR, TRACE };
+enum rank { RANK_NONE, BIND, BUCKET, PORT, ATTACH, PROCESS, LINK, FLIGHT, TABLE, WATCHERS, NOTIFY, SETTLE, VMEM, FRAME, MAPS, RUN, TIMERS, ALLOCATOR, TRACE };
 
 #define KEY(kind, what, at) ((uint64_t)(kind) << 56 | (uint64_t)(what) << 32 | (uint32_t)(at))
 #define IN(type, field, object) KEY(IN_OBJECT, object, offsetof(struct type, field))
@@ -31,7 +31,7 @@ static const struct { uint64_t key; enum rank rank; } known[] = {
 	{ IN(port, watchers.lock, OBJ_PORT), WATCHERS }, { IN(process, watchers.lock, OBJ_PROCESS), WATCHERS },
 	{ IN(socket, watchers[0].lock, OBJ_SOCKET), WATCHERS }, { IN(socket, watchers[1].lock, OBJ_SOCKET), WATCHERS },
 	{ IN(notify, lock, OBJ_NOTIFY), NOTIFY }, { IN(vmem, lock, OBJ_VMEM), VMEM }, { IN(frame, lock, OBJ_FRAME), FRAME },
-	{ IN(frame, maps_lock, OBJ_FRAME), MAPS },
+	{ IN(frame, settle, OBJ_FRAME), SETTLE }, { IN(frame, maps_lock, OBJ_FRAME), MAPS },
 	{ KEY(IN_PERCPU, 0, offsetof(struct percpu, run_lock)), RUN }, { KEY(IN_PERCPU, 0, offsetof(struct percpu, timer_lock)), TIMERS },
 };
 /* In the image: by the file, and how it is taken; NULL: however. */

@@ -205,7 +205,8 @@ static status_t piece(struct vmem *vm, uint64_t at, uint64_t user, uint64_t n, b
 			return ERR_AGAIN;
 		at = (uint64_t)HHDM(phys) + in_page;
 	}
-	return to_caller ? user_copy((void *)at, (const void *)user, n) : user_copy((void *)user, (const void *)at, n);
+	status_t st = to_caller ? user_copy((void *)at, (const void *)user, n) : user_copy((void *)user, (const void *)at, n);
+	return st == OK && to_caller && unlikely(vmem_clones_under_way()) ? ERR_AGAIN : st;     /* as copy_piece */
 }
 
 always_inline int64_t window(cmd_id_t id, uint64_t offset, uint64_t user, uint64_t len, bool to_caller)

@@ -352,13 +352,20 @@ status_t sys_forward(cmd_id_t id, handle_t session, uint32_t skip, uint32_t righ
 /* One piece of a window, within a page of the caller's. Port locked. */
 static status_t copy_piece(uint64_t va, struct vmem *vm, uint64_t user, uint64_t *n, bool to_caller)
 {
-	uint64_t in_page = va & (PAGE_SIZE - 1), phys;
+	uint64_t in_page = va & (PAGE_SIZE - 1), phys, now;
 	*n = MIN(*n, PAGE_SIZE - in_page);
-	status_t st = vmem_resolve(vm, va, to_caller ? PROT_WRITE : PROT_READ, &phys);
-	if (unlikely(st < 0))
-		return st == ERR_FAULT ? ERR_GONE : st;         /* the caller's memory, not ours */
-	char *mem = (char *)HHDM(phys) + in_page;
-	return to_caller ? user_copy(mem, (const void *)user, *n) : user_copy((void *)user, mem, *n);
+	status_t st = vmem_resolve(vm, va, to_caller ? PROT_WRITE : PROT_READ, &now);
+	do {
+		if (unlikely(st < 0))
+			return st == ERR_FAULT ? ERR_GONE : st;         /* the caller's memory, not ours */
+		phys = now;
+		char *mem = (char *)HHDM(phys) + in_page;
+		st = to_caller ? user_copy(mem, (const void *)user, *n) : user_copy((void *)user, mem, *n);
+		/* Meanwhile the page may have gone to a copy of the Vmem, and the caller have got another. */
+		if (st == OK && unlikely(to_caller && vmem_clones_under_way()))
+			st = vmem_resolve(vm, va, PROT_WRITE, &now);
+	} while (unlikely(now != phys));
+	return st;
 }
 
 /*

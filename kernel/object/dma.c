@@ -59,6 +59,7 @@ static status_t enter(struct pin *p)
 {
 	struct frame *f = p->frame;
 	status_t st = ERR_LIMIT;
+	spin_lock(&f->settle);
 	spin_lock(&f->lock);
 	spin_lock(&p->dma->lock);
 	if (p->first + p->n > f->n_pages) {
@@ -72,6 +73,7 @@ static status_t enter(struct pin *p)
 	}
 	spin_unlock(&p->dma->lock);
 	spin_unlock(&f->lock);
+	spin_unlock(&f->settle);
 	return st;
 }
 
@@ -160,6 +162,7 @@ status_t sys_frame_pin(handle_t frame, uint64_t offset, uint64_t size, handle_t 
 		return st;
 	}
 	st = fill(p, extent, MIN(count, PIN_EXTENTS_MAX), &n, &pages);
+	frame_settle(f);                /* whoever made one of them the Frame's own may still be at its translations */
 	if (st == OK)
 		st = copy_out(extents, extent, n * sizeof(*extent));
 	if (st < 0) {

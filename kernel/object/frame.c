@@ -292,6 +292,7 @@ status_t frame_drop_pages(struct frame *f, uint64_t first, uint64_t n, const uin
 {
 	uint64_t end = first + n, at = first, phys[64], base = first, taken = 0;
 	status_t st = OK;
+	spin_lock(&f->settle);
 	spin_lock(&f->lock);
 	for (unsigned work = 0; at < end && work < ARRAY_LEN(phys); work++) {
 		uint64_t hole = frame_hole_locked(f, at);
@@ -324,10 +325,12 @@ status_t frame_drop_pages(struct frame *f, uint64_t first, uint64_t n, const uin
 	f->committed -= taken;
 	spin_unlock(&f->lock);
 	*done = MIN(at, end) - first;
+	if (taken)
+		vmem_zap(f, base, phys, at - base);
+	spin_unlock(&f->settle);
 	if (!taken)
 		return st;
 	ACCOUNT_SUB(pages_frames, taken);
-	vmem_zap(f, base, phys, at - base);
 	for (uint64_t i = 0; i < at - base; i++)
 		if (phys[i] && !page_unshare(phys[i]))
 			phys[i] = 0;
@@ -368,6 +371,10 @@ status_t frame_break(struct frame *f, uint64_t index)
 	bool shared = false;
 	if (!fresh)
 		return ERR_NO_MEMORY;
+	spin_lock(&f->settle);
+	/* A copy of the whole Frame goes through its mappings only now: what is written to the page from here on must be in ours. */
+	if (unlikely(vmem_clones_under_way()))
+		vmem_zap(f, index, NULL, 1);
 	spin_lock(&f->lock);
 	uint64_t *slot = index < f->n_pages ? find_slot_locked(f, index, &shared) : NULL;
 	if (shared && slot && *slot)
@@ -383,7 +390,8 @@ status_t frame_break(struct frame *f, uint64_t index)
 	spin_unlock(&f->lock);
 	if (was)
 		vmem_zap(f, index, &was, 1);
-	else
+	spin_unlock(&f->settle);
+	if (!was)
 		page_free(fresh, 0);
 	return shared && !slot ? ERR_NO_MEMORY : OK;
 }
@@ -396,12 +404,19 @@ status_t frame_page_to_write(struct frame *f, uint64_t index, uint64_t *phys)
 	return st;
 }
 
+void frame_settle(struct frame *f)
+{
+	spin_lock(&f->settle);
+	spin_unlock(&f->settle);
+}
+
 struct frame *frame_copy(struct frame *from, uint64_t first, uint64_t n, struct budget *payer, status_t *why)
 {
 	struct frame *f = create(FRAME_ANONYMOUS, payer, why);
 	if (!f)
 		return NULL;
 	f->shared = true;
+	spin_lock(&from->settle);
 	spin_lock(&from->lock);
 	if (from->nodes && !first && from->n_pages == n && !from->cut_end && !from->n_pins) {
 		*why = budget_charge(payer, CHARGE_KERNEL, from->nodes * PAGE_SIZE);
@@ -421,6 +436,7 @@ struct frame *frame_copy(struct frame *from, uint64_t first, uint64_t n, struct 
 		*why = reserve_locked(f, n);
 	}
 	spin_unlock(&from->lock);
+	spin_unlock(&from->settle);
 	f->n_pages = n;
 	if (*why == OK)
 		return f;
@@ -428,49 +444,66 @@ struct frame *frame_copy(struct frame *from, uint64_t first, uint64_t n, struct 
 	return NULL;
 }
 
-status_t frame_share(struct frame *from, uint64_t first, struct frame *to, uint64_t at, uint64_t n, uint64_t *done)
+#define SHARE_MAX 64u                   /* pages in one go */
+
+/*
+ * From here on up to SHARE_MAX pages of `from` have one holder more each, phys[] (a pinned one: a copy, for `payer`), and nobody can write
+ * to them. *taken: how many are there, of *n. Settling.
+ */
+static status_t take_shares(struct frame *from, uint64_t first, struct budget *payer, uint64_t phys[SHARE_MAX], uint64_t *n, uint64_t *taken)
 {
-	uint64_t phys[64], taken = 0, given = 0;
 	status_t st = OK;
-	spin_lock(&from->lock);
-	from->shared = true;
-	uint64_t hole = first < from->n_pages ? frame_hole_locked(from, first) : 0;
-	if (hole || first >= from->n_pages) {
-		spin_unlock(&from->lock);
-		*done = hole ? MIN(n, ALIGN_DOWN(first, hole) + hole - first) : n;
-		return OK;
-	}
-	if (to->whole) {        /* it has them already */
-		spin_unlock(&from->lock);
-		*done = MIN(n, ALIGN_DOWN(first, LEAF) + LEAF - first);
-		vmem_zap(from, first, NULL, *done);
-		return OK;
-	}
-	/* Within one leaf of either. */
-	n = *done = MIN(MIN(n, LEAF - first % LEAF), MIN(ARRAY_LEN(phys), LEAF - at % LEAF));
 	bool held;
+	spin_lock(&from->lock);
 	const uint64_t *theirs = find_slot_locked(from, first, &held);
-	for (uint64_t i = 0; i < n; i++) {
+	for (uint64_t i = 0; i < *n; i++) {
 		phys[i] = first + i < from->n_pages ? ALIGN_DOWN(theirs[i], PAGE_SIZE) : 0;
 		if (phys[i] && unlikely(from->n_pins) && pinned_locked(from, first + i, 1)) {
-			uint64_t copy = page_alloc_user(to->obj.payer, 0);
+			uint64_t copy = page_alloc_user(payer, 0);
 			if (!copy) {
 				st = i ? OK : ERR_NO_MEMORY;    /* what there is of it goes first */
-				n = *done = i;
+				*n = i;
 				break;
 			}
 			memcpy(HHDM(copy), HHDM(phys[i]), PAGE_SIZE);
 			phys[i] = copy;
-			taken++;
 		} else if (phys[i]) {
 			page_share(phys[i]);
-			taken++;
 		}
+		*taken += phys[i] != 0;
 	}
 	spin_unlock(&from->lock);
+	if (*taken)
+		vmem_zap(from, first, NULL, *n);
+	return st;
+}
+
+status_t frame_share(struct frame *from, uint64_t first, struct frame *to, uint64_t at, uint64_t n, uint64_t *done)
+{
+	uint64_t phys[SHARE_MAX], taken = 0, given = 0;
+	status_t st = OK;
+	spin_lock(&from->settle);
+	spin_lock(&from->lock);
+	from->shared = true;
+	bool beyond = first >= from->n_pages;
+	uint64_t hole = beyond ? 0 : frame_hole_locked(from, first);
+	spin_unlock(&from->lock);
+	if (beyond) {
+		*done = n;
+	} else if (hole) {
+		*done = MIN(n, ALIGN_DOWN(first, hole) + hole - first);
+	} else if (to->whole) {         /* it has them already */
+		*done = MIN(n, ALIGN_DOWN(first, LEAF) + LEAF - first);
+		vmem_zap(from, first, NULL, *done);
+	} else {
+		/* Within one leaf of either. */
+		*done = MIN(MIN(n, LEAF - first % LEAF), MIN(SHARE_MAX, LEAF - at % LEAF));
+		st = take_shares(from, first, to->obj.payer, phys, done, &taken);
+	}
+	spin_unlock(&from->settle);
 	if (!taken)
 		return st;
-	vmem_zap(from, first, NULL, n);
+	n = *done;
 	st = budget_charge(to->obj.payer, CHARGE_PAGES, taken);
 	bool charged = st == OK;
 	spin_lock(&to->lock);
@@ -703,6 +736,14 @@ static status_t copy(handle_t h, uint64_t offset, uint64_t user, uint64_t len, b
 		st = to_user ? copy_out((user_out_t){ user + done }, mem, n) : copy_in(mem, (user_in_t){ user + done }, n);
 		if (st < 0)
 			return page_lacking() ? progress_restart(call, f->obj.id, done) : st;
+		/* As copy_piece. */
+		uint64_t now = phys;
+		if (!to_user && unlikely(vmem_clones_under_way()))
+			st = frame_page_to_write(f, at >> PAGE_SHIFT, &now);
+		if (st < 0)
+			return st;
+		if (now != phys)
+			continue;
 		done += n;
 		if (done < len && (done >> PAGE_SHIFT) % 8 == 0 && sched_preempt_point())
 			return progress_restart(call, f->obj.id, done);

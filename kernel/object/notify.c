@@ -16,6 +16,7 @@
 #include <kernel/sched.h>
 #include <kernel/syscall.h>
 
+#define FIRE_PIECE 64u                  /* Notifys told in one go */
 #define PERIOD_MAX (1ull << 60)         /* 36 years: deadline + period never wraps */
 
 void watchers_init(struct watchers *w)
@@ -335,18 +336,38 @@ status_t notify_set_timer(struct notify *n, unsigned bit, uint64_t deadline, uin
 	return st;
 }
 
-static noinline void fire_each_locked(struct watchers *w)
+/* ---- events ---- */
+
+static struct spinlock late_lock;
+static struct watchers *late_first, **late_end = &late_first;   /* not all of theirs have heard yet */
+
+/*
+ * Tells the next FIRE_PIECE that have not heard of the last event; the others are told when the reaper comes to it. Signalling
+ * takes Port locks, which come first; so one binding at a time, and each goes to the end of the list before. Those that a later event
+ * has reached stand there, too, and need no word of this one.
+ */
+static void fire_some_locked(struct watchers *w)
 {
-	/*
-	 * Signalling takes Port locks, which come first; so one binding at a time, and each goes to the end of the list before. Those
-	 * that a later event has reached stand there, too, and need no word of this one.
-	 */
-	for (uint32_t seq = ++w->seq; !list_empty(&w->list);) {
+	uint32_t seq = w->seq;
+	for (unsigned work = 0; !list_empty(&w->list); work++) {
 		struct binding *b = LIST_FIRST(&w->list, struct binding, in_source);
 		struct notify *n = b->notify;
 		uint64_t bit = 1ull << b->bit;
 		if ((int32_t)(b->seq - seq) >= 0)
 			break;
+		if (work == FIRE_PIECE) {
+			spin_lock(&late_lock);
+			if (!w->late) {
+				w->late = b->source;
+				object_get(b->source);
+				w->late_next = NULL;
+				*late_end = w;
+				late_end = &w->late_next;
+				reap_wanted(REAP_URGENT);
+			}
+			spin_unlock(&late_lock);
+			break;
+		}
 		b->seq = seq;
 		list_remove(&b->in_source);
 		list_push_back(&w->list, &b->in_source);
@@ -358,6 +379,27 @@ static noinline void fire_each_locked(struct watchers *w)
 		OBJ_PUT(n);
 	}
 	spin_unlock(&w->lock);
+}
+
+void watchers_fire_late(void)
+{
+	struct object *source = NULL;
+	spin_lock(&late_lock);
+	struct watchers *w = late_first;
+	if (w) {
+		late_first = w->late_next;
+		if (!late_first)
+			late_end = &late_first;
+		source = w->late;
+		w->late = NULL;
+	}
+	spin_unlock(&late_lock);
+	if (!w)
+		return;
+	reap_done(REAP_URGENT);
+	spin_lock(&w->lock);
+	fire_some_locked(w);
+	object_put(source);
 }
 
 void watchers_fire(struct watchers *w, bool last)
@@ -372,7 +414,8 @@ void watchers_fire(struct watchers *w, bool last)
 	struct list *node = w->list.next;
 	struct binding *b = CONTAINER_OF(node, struct binding, in_source);
 	if (unlikely(node == &w->list || node->next != &w->list || !__atomic_load_n(&b->notify->obj.refs, __ATOMIC_RELAXED))) {
-		fire_each_locked(w);
+		w->seq++;
+		fire_some_locked(w);
 		return;
 	}
 	struct notify *n = b->notify;

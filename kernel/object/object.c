@@ -193,6 +193,7 @@ static void reap_pieces(void)
 	process_teardown_some();
 	port_drain_some();
 	port_admit_some();
+	watchers_fire_late();
 	for (unsigned i = 0; i < 8; i++) {
 		spin_lock(&reap_lock);
 		if (!ready)

@@ -690,6 +690,8 @@ static status_t clone_piece(struct vmem *vm, struct vmem *copy, uint64_t at, uin
 	return st;
 }
 
+uint32_t vmem_clones;
+
 /*
  * The copy is kept with the thread while the call begins again and again. Others may map and unmap meanwhile; what they change behind
  * `at` is in the copy, or not.
@@ -708,6 +710,7 @@ status_t sys_vmem_clone(handle_t h, handle_t *clone)
 		vmem_building_drop(t);
 		at = 1;
 		t->building = vmem_create(CURRENT_PROCESS->budget, &st);
+		__atomic_add_fetch(&vmem_clones, t->building != NULL, __ATOMIC_SEQ_CST);
 	}
 	for (unsigned work = 1; st == OK && at < USER_TOP; work++) {
 		st = clone_piece(vm, t->building, at, &at);
@@ -726,6 +729,7 @@ status_t sys_vmem_clone(handle_t h, handle_t *clone)
 
 void vmem_building_drop(struct thread *t)
 {
+	__atomic_sub_fetch(&vmem_clones, t->building != NULL, __ATOMIC_SEQ_CST);
 	OBJ_PUT(t->building);
 	t->building = NULL;
 }

@@ -363,11 +363,22 @@ always_inline void put_down(struct thread *t)
 	__atomic_store_n(&t->on_cpu, false, __ATOMIC_RELEASE);
 }
 
-/* It was woken, perhaps before the CPU that it waited on has put it down. */
+/*
+ * t was woken before the CPU that it waited on has put it down. That one may first wait for us to leave the kernel (to reap a Frame that
+ * was shared): so we count as out, and hold nothing but t, which nobody ends while it is in our hands.
+ */
+static noinline void wait_put_down(const struct thread *t)
+{
+	cpu_out(true);
+	while (__atomic_load_n(&t->on_cpu, __ATOMIC_ACQUIRE))
+		cpu_relax();
+	cpu_out(false);
+}
+
 always_inline void take_up(struct percpu *c, struct thread *t)
 {
-	while (unlikely(__atomic_load_n(&t->on_cpu, __ATOMIC_ACQUIRE)))
-		cpu_relax();
+	if (unlikely(__atomic_load_n(&t->on_cpu, __ATOMIC_ACQUIRE)))
+		wait_put_down(t);
 	t->on_cpu = true;
 	t->state = THREAD_RUNNING;
 	t->cpu = c->cpu;

@@ -60,11 +60,11 @@
 #define T_BASE_PRIORITY 263
 #define T_WAITED     264
 #define T_STEPS      268
-#define T_AFFINITY   512
-#define T_SHORT_PATH 520
-#define T_UPCALL     616
-#define T_UPCALL_ENTRY 624
-#define T_UPCALL_STACK 632
+#define T_AFFINITY   520
+#define T_SHORT_PATH 528
+#define T_UPCALL     624
+#define T_UPCALL_ENTRY 632
+#define T_UPCALL_STACK 640
 
 /* struct upcall_record */
 #define U_RIP        0

@@ -35,9 +35,17 @@ struct binding {
 };
 
 /* A list of bindings at a source, e.g. those who wait for a process's end. */
-struct watchers { struct spinlock lock; struct list list; bool fired; uint32_t seq; };
+struct watchers {
+	struct spinlock  lock;
+	bool             fired;
+	uint32_t         seq;           /* of the last event */
+	struct list      list;
+	struct object   *late;          /* counted: the source, while some have not heard yet (notify.c) */
+	struct watchers *late_next;
+};
 void watchers_init(struct watchers *w);
 void watchers_fire(struct watchers *w, bool last);  /* last: stays fired; late binders are signalled at once */
+void watchers_fire_late(void);                      /* a piece of what was too much to be told at once */
 
 struct notify *notify_create(struct budget *payer, status_t *why);
 bool notify_destroy(struct object *o);

@@ -18,6 +18,7 @@ struct frame {
 	uint8_t         kind;           /* fixed */
 	uint8_t         cache;          /* PHYS: CACHE_*; fixed */
 	struct spinlock lock;           /* covers pages, n_pages, committed */
+	struct spinlock settle;         /* who takes pages away, shares or replaces them holds it until no translation contradicts */
 	uint64_t        n_pages;
 	uint64_t        committed;      /* pages present */
 	union {
@@ -98,6 +99,7 @@ struct frame *frame_copy(struct frame *from, uint64_t first, uint64_t n, struct 
  * Pages [at, at + n) of `to`, which has none there, become those of `from`; *done says how many were seen to in one go.
  */
 must_use status_t frame_share(struct frame *from, uint64_t first, struct frame *to, uint64_t at, uint64_t n, uint64_t *done);
+void frame_settle(struct frame *f);                         /* waits until translations agree with the pages */
 uint64_t frame_peek(struct frame *f, uint64_t index);       /* 0: not present */
 uint64_t *frame_slot_locked(struct frame *f, uint64_t index, bool make);    /* NULL: no memory for it, or not made */
 uint64_t frame_hole_locked(struct frame *f, uint64_t index);        /* pages without a slot around there; 0: it has one */
@@ -122,6 +124,9 @@ must_use status_t vmem_fault(struct vmem *vm, uint64_t va, uint32_t access);
 must_use status_t vmem_resolve(struct vmem *vm, uint64_t va, uint32_t access, uint64_t *phys);
 uint32_t prot_of_rights(uint32_t rights);     /* RIGHT_READ... -> PROT_READ... */
 bool vmem_destroy(struct object *o);
+extern uint32_t vmem_clones;            /* under way; atomic */
+/* A shared page may have translations that can be written through. */
+always_inline bool vmem_clones_under_way(void) { return __atomic_load_n(&vmem_clones, __ATOMIC_SEQ_CST); }
 struct thread;
 void vmem_building_drop(struct thread *t);      /* a clone that it has not finished */
 /* Frees page tables that unmapping left empty. Not urgent: while idle, and before kstat counts. False: none to do. */

@@ -176,6 +176,43 @@ static void wait_go(struct worker *w)
 	trace[trace_n++ % 8] = (uint64_t)w->arg;
 }
 
+/* More wait for one event than are told in one go: each hears of it, and once. */
+static void many_watchers(void)
+{
+	enum { NOTIFIES = 40, GONE = 8 };
+	const uint64_t all = 0xffffffffffff;
+	static handle_t n[NOTIFIES];
+	struct child c;
+	struct worker w;
+	uint64_t bits;
+	DONE(port_create(0, &go_port));
+	DONE(worker_start(&w, wait_go, NULL, PRIORITY_NORMAL));
+	DONE(child_start(&c, "sleep", NULL, NULL, 0, 0, 0));
+	for (unsigned i = 0; i < NOTIFIES; i++) {
+		DONE(notify_create(&n[i]));
+		for (unsigned bit = 0; bit < 48; bit++)
+			DONE(notify_bind(n[i], bit, bit < 32 ? c.process : w.thread));
+	}
+	DONE(handle_close(go_port));            /* ends the thread's wait, and with it the thread */
+	DONE(worker_join(&w));
+	DONE(process_kill(c.process, KILL_PLAIN));
+	for (unsigned i = 0; i < GONE; i++)
+		DONE(handle_close(n[i]));
+	for (unsigned i = GONE; i < NOTIFIES; i++) {
+		uint64_t seen = 0;
+		for (unsigned ms = 0; ms < WAIT_MS && seen != all; ms++) {
+			DONE(notify_take(n[i], &bits));
+			EQ(seen & bits, 0);
+			seen |= bits;
+			if (seen != all)
+				pause_ms(1);
+		}
+		EQ(seen, all);
+		DONE(handle_close(n[i]));
+	}
+	DONE(handle_close(c.process));
+}
+
 /* The signal runs the waiter of higher priority before the signaller goes on; one of lower priority waits. */
 static void priorities(void)
 {
@@ -325,6 +362,7 @@ const struct test event_tests[] = {
 	{ "notify-many-timers", many_timers },
 	{ "notify-hundred-thousand-timers", hundred_thousand_timers },
 	{ "notify-bindings", bindings },
+	{ "notify-many-watchers", many_watchers },
 	{ "priorities", priorities },
 	{ "slices", slices },
 	{ "sleep", sleeping },
