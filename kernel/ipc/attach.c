@@ -182,7 +182,7 @@ static void look_at(struct port *p)
 		OBJ_PUT(gone[i]);
 }
 
-void port_admit_some(void)
+bool port_admit_some(void)
 {
 	for (unsigned work = 0; ; work++) {
 		spin_lock(&attach_lock);
@@ -202,7 +202,7 @@ void port_admit_some(void)
 		if (done)
 			reap_done(REAP_URGENT);
 		if (!more || work == 16)
-			return;
+			return work || done;
 		if (p) {
 			look_at(p);
 			OBJ_PUT(p);

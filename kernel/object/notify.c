@@ -381,7 +381,7 @@ static void fire_some_locked(struct watchers *w)
 	spin_unlock(&w->lock);
 }
 
-void watchers_fire_late(void)
+bool watchers_fire_late(void)
 {
 	struct object *source = NULL;
 	spin_lock(&late_lock);
@@ -395,11 +395,12 @@ void watchers_fire_late(void)
 	}
 	spin_unlock(&late_lock);
 	if (!w)
-		return;
+		return false;
 	reap_done(REAP_URGENT);
 	spin_lock(&w->lock);
 	fire_some_locked(w);
 	object_put(source);
+	return true;
 }
 
 void watchers_fire(struct watchers *w, bool last)

@@ -188,12 +188,12 @@ static void advance_locked(void)
 	}
 }
 
-static void reap_pieces(void)
+static bool reap_pieces(void)
 {
-	process_teardown_some();
-	port_drain_some();
-	port_admit_some();
-	watchers_fire_late();
+	bool done = process_teardown_some();
+	done |= port_drain_some();
+	done |= port_admit_some();
+	done |= watchers_fire_late();
 	for (unsigned i = 0; i < 8; i++) {
 		spin_lock(&reap_lock);
 		if (!ready)
@@ -201,13 +201,14 @@ static void reap_pieces(void)
 		struct object *o = ready_locked();
 		spin_unlock(&reap_lock);
 		if (!o)
-			return;
+			return done;
+		done = true;
 		if (!object_ops[o->type].destroy(o)) {
 			spin_lock(&reap_lock);
 			o->reap_next = ready;
 			ready = o;
 			spin_unlock(&reap_lock);
-			return;
+			return true;
 		}
 		reap_done(reap_weight(o));
 		size_t size = object_size[o->type];
@@ -217,6 +218,7 @@ static void reap_pieces(void)
 		budget_kfree(payer, (char *)o - header_offset(o->type), size);
 		OBJ_PUT(PLANTED(use_after_free) ? o->payer : payer);
 	}
+	return true;
 }
 
 bool reap_all(uint64_t until, uint64_t round)
@@ -252,10 +254,9 @@ status_t reap_after(uint32_t call, uint64_t round, status_t st)
 bool reap_some(void)
 {
 	static struct spinlock reaper;  /* one CPU at a time: the pieces need no locks against one another */
-	bool ours = spin_trylock(&reaper);
-	if (ours) {
-		reap_pieces();
-		spin_unlock(&reaper);
-	}
-	return ours;
+	if (!spin_trylock(&reaper))
+		return false;
+	bool done = reap_pieces();
+	spin_unlock(&reaper);
+	return done;
 }

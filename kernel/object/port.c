@@ -421,7 +421,7 @@ static void drain_later(struct port *p)
 		reap_wanted(REAP_URGENT);
 }
 
-void port_drain_some(void)
+bool port_drain_some(void)
 {
 	spin_lock(&drain_lock);
 	struct port *p = drain_first;
@@ -431,11 +431,12 @@ void port_drain_some(void)
 	}
 	spin_unlock(&drain_lock);
 	if (!p)
-		return;
+		return false;
 	reap_done(REAP_URGENT);
 	if (!drain_some(p))
 		drain_later(p);
 	OBJ_PUT(p);
+	return true;
 }
 
 /* No handle is left, so nobody can ever accept: what waits learns it. Sessions may still point here. */

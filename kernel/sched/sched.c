@@ -29,10 +29,21 @@ void sched_init(void)
 }
 
 static uint64_t idle_cpus;              /* atomic: CPUs that halt, or are about to and will look at all queues once more */
+static uint64_t queued_cpus;            /* atomic: CPUs with somebody in their queue, if there are several; each bit by its run_lock */
 
 static bool allowed(const struct thread *t, uint32_t cpu)
 {
 	return t->affinity >> cpu & 1;
+}
+
+always_inline void now_queued(const struct percpu *c, bool any)
+{
+	if (likely(cpu_count == 1))
+		return;
+	if (any)
+		__atomic_fetch_or(&queued_cpus, 1ull << c->cpu, __ATOMIC_SEQ_CST);
+	else
+		__atomic_fetch_and(&queued_cpus, ~(1ull << c->cpu), __ATOMIC_SEQ_CST);
 }
 
 static void enqueue_locked(struct percpu *c, struct thread *t, bool front)
@@ -44,6 +55,8 @@ static void enqueue_locked(struct percpu *c, struct thread *t, bool front)
 		list_push_front(&c->run[t->queue], &t->run);
 	else
 		list_push_back(&c->run[t->queue], &t->run);
+	if (!c->run_mask)
+		now_queued(c, true);
 	c->run_mask |= 1u << t->queue;
 	c->run_top = (uint8_t)(31 - __builtin_clz(c->run_mask));
 }
@@ -54,7 +67,11 @@ static void dequeue_locked(struct percpu *c, struct thread *t)
 	if (list_empty(&c->run[t->queue]))
 		c->run_mask &= ~(1u << t->queue);
 	t->queue = QUEUE_NONE;
-	c->run_top = c->run_mask ? (uint8_t)(31 - __builtin_clz(c->run_mask)) : 0;
+	c->run_top = 0;
+	if (c->run_mask)
+		c->run_top = (uint8_t)(31 - __builtin_clz(c->run_mask));
+	else
+		now_queued(c, false);
 }
 
 /* Somebody idle among `cpus` is sent to look at the queues. What it is to find was stored before. */
@@ -273,9 +290,10 @@ void sched_timer_at_latest(uint64_t need)
 	}
 }
 
-void sched_idle_timer(void)
+void sched_idle_timer(bool soon)
 {
-	sched_timer_at_latest(timer_next());
+	uint64_t next = timer_next();
+	sched_timer_at_latest(unlikely(soon) ? MIN(next, clock_ns() + REAP_INTERVAL_NS) : next);
 }
 
 /*
@@ -301,7 +319,7 @@ void sched_timer_interrupt(void)
 	c->timer_set = c->timer_set_tsc = FOREVER;
 	timer_expire(clock_ns());
 	/* It may have fired a little early, and others may wait behind what expired. */
-	sched_idle_timer();
+	sched_idle_timer(false);
 	cpu_work(WORK_RESCHED);
 }
 
@@ -332,9 +350,11 @@ static struct thread *pick_locked(struct percpu *c)
 static struct thread *steal(struct percpu *c)
 {
 	struct thread *found = NULL;
-	for (uint32_t i = 1; i < cpu_count && !found; i++) {
+	uint64_t queued = __atomic_load_n(&queued_cpus, __ATOMIC_SEQ_CST) & ~(1ull << c->cpu);
+	/* From the next one on, so that not all come to the same. */
+	for (uint32_t i = 1; unlikely(queued) && i < cpu_count && !found; i++) {
 		struct percpu *from = percpu_all[(c->cpu + i) % cpu_count];
-		if (!__atomic_load_n(&from->run_mask, __ATOMIC_RELAXED))
+		if (!(queued >> from->cpu & 1))
 			continue;
 		spin_lock(&from->run_lock);
 		for (uint32_t mask = from->run_mask; mask && !found; mask &= ~(1u << (31 - __builtin_clz(mask)))) {
@@ -460,16 +480,12 @@ static struct thread *choose(struct percpu *c)
 	spin_unlock(&c->run_lock);
 	if (unlikely(moves))
 		make_ready_queued(t);   /* elsewhere; whoever takes it up there waits until it is put down here */
-	if (cpu_count > 1) {
-		if (spare)
-			offer(spare);
-		if (!next)
-			next = steal(c);
-	}
+	if (spare && cpu_count > 1)
+		offer(spare);
 	if (!next) {
 		if (t)
 			leave_cpu(c, t);
-		cpu_idle();
+		cpu_idle();             /* takes from the others what it can */
 	}
 	if (next != t)
 		switch_to(c, t, next, tsc);
@@ -637,28 +653,50 @@ struct regs *sched_next(struct thread *t)
 			return hand_over(c, t, next, timer_wanted(c));
 		}
 		spin_unlock(&c->run_lock);
+	} else if (!c->work && !c->next && !c->run_mask) {
+		leave_cpu(c, t);
+		cpu_idle();
 	}
 	cpu_work(WORK_RESCHED);
 	return leave_slowly(c);
 }
 
-/* The idle loop's way out. It does not return while there is something to run here, or to be taken from elsewhere. */
-void sched_idle(bool about_to_halt)
+/* This CPU, which was idle, runs t, which it has taken off a queue, and does not return. */
+static void run_from_idle(struct percpu *c, struct thread *t)
+{
+	uint64_t tsc = rdtsc();
+	c->work &= ~(uint32_t)WORK_RESCHED;
+	switch_to(c, NULL, t, tsc);
+	begin_slice(c, t, tsc);
+	set_timer(c, tsc);
+	if (unlikely(c->work || t->dying || t->regs.rip >> 47))
+		user_restore(leave_slowly(c));
+	cpu_left();
+	user_restore(&t->regs);
+}
+
+/*
+ * It does not return while there is something to run here, or to be taken from elsewhere. Whoever queues a thread looks at idle_cpus
+ * after that, and we at the queues after we are in it.
+ */
+void sched_idle(void)
 {
 	struct percpu *c = this_cpu();
-	if (about_to_halt && cpu_count > 1) {
+	struct thread *t = NULL;
+	if (cpu_count > 1)
 		__atomic_fetch_or(&idle_cpus, 1ull << c->cpu, __ATOMIC_SEQ_CST);
-		struct thread *t = c->run_mask ? NULL : steal(c);
-		if (t) {
-			spin_lock(&c->run_lock);
-			enqueue_locked(c, t, false);
-			spin_unlock(&c->run_lock);
-		}
+	if (c->next || __atomic_load_n(&c->run_mask, __ATOMIC_RELAXED)) {
+		spin_lock(&c->run_lock);
+		t = pick_locked(c);
+		spin_unlock(&c->run_lock);
+	} else if (cpu_count > 1) {
+		t = steal(c);
 	}
-	if (__atomic_load_n(&c->run_mask, __ATOMIC_RELAXED) || c->next) {
+	if (!t)
+		return;
+	if (cpu_count > 1)
 		__atomic_fetch_and(&idle_cpus, ~(1ull << c->cpu), __ATOMIC_SEQ_CST);
-		user_restore(kernel_leave());
-	}
+	run_from_idle(c, t);
 }
 
 struct regs *syscall_finish(status_t status)

@@ -345,24 +345,24 @@ static void idle_loop(void)
 {
 	struct percpu *c = this_cpu();
 	for (;;) {
-		sched_idle(false);
+		sched_idle();
 		cpu_left();
-		if (reap_pending() && reap_some()) {
+		if ((reap_pending() && reap_some()) || vmem_trim_some()) {
 			interrupts_on_once();
 			continue;
 		}
-		if (vmem_trim_some()) {
-			interrupts_on_once();
-			continue;
-		}
-		sched_idle(true);
-		sched_idle_timer();
+		sched_idle_timer(reap_pending());
 		c->idle_since_tsc = rdtsc();
 		cpu_out(true);
 		asm volatile("sti; hlt; cli" ::: "memory");
-		cpu_out(false);
-		c->idle_tsc += rdtsc() - c->idle_since_tsc;
 	}
+}
+
+void cpu_no_longer_idle(void)
+{
+	struct percpu *c = this_cpu();
+	cpu_out(false);
+	c->idle_tsc += rdtsc() - c->idle_since_tsc;
 }
 
 void cpu_idle(void)

@@ -143,10 +143,13 @@ struct regs *trap_user(struct regs *r)
 void trap_kernel(struct regs *r)
 {
 	if (r->vector >= 32) {
-		if (this_cpu()->out)
-			cpu_out(false);         /* it was idle; the idle loop says so again */
+		bool idle = this_cpu()->out;
+		if (idle)
+			cpu_no_longer_idle();
 		interrupt(r->vector);
-		return;
+		if (idle)
+			sched_idle();
+		return;                 /* to the idle loop */
 	}
 	if (r->vector == EXC_PF && r->rip >= (uint64_t)usercopy_start && r->rip < (uint64_t)usercopy_end) {
 		uint64_t address = read_cr2();

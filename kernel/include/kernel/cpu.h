@@ -14,6 +14,7 @@ void cpu_stack_init(void);      /* the boot CPU's stack, once the final tables a
 struct percpu *cpu_create(uint32_t apic_id);    /* of another CPU, the next in number. NULL: no memory */
 void cpu_begin(struct percpu *c);       /* that CPU: its descriptor tables, control registers, the kernel's page tables */
 noreturn void cpu_idle(void);            /* never returns; waits for interrupts and runs what becomes ready */
+void cpu_no_longer_idle(void);           /* an interrupt came */
 
 /* fpu.c: vector state is switched eagerly for threads that ever used it (CVE-2018-3665). */
 void fpu_init(void);

@@ -235,10 +235,10 @@ void port_unattach(struct port *p);                     /* it is being destroyed
 bool attach_bury_some(struct process *dead);            /* its Ports have no server now. A bounded piece; true: all done */
 void attach_late(struct process *sender);               /* one more of its commands goes on without it */
 void attach_answered(struct process *sender);           /* one fewer; drops the reference */
-void port_admit_some(void);                             /* reaper */
+bool port_admit_some(void);                             /* reaper */
 void port_dispatch(struct port *p);                         /* waiting threads take what is there; p unlocked */
 bool port_wanted(struct port *p);                           /* something waits, and nobody serves */
-void port_drain_some(void);                                 /* reaper: ends waits at Ports that nobody can serve */
+bool port_drain_some(void);                                 /* reaper: ends waits at Ports that nobody can serve */
 bool session_last_ref(struct object *o);                    /* true: CLOSE is on its way, the Session lives on */
 void session_send_close(struct session *s);
 

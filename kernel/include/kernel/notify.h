@@ -45,7 +45,7 @@ struct watchers {
 };
 void watchers_init(struct watchers *w);
 void watchers_fire(struct watchers *w, bool last);  /* last: stays fired; late binders are signalled at once */
-void watchers_fire_late(void);                      /* a piece of what was too much to be told at once */
+bool watchers_fire_late(void);                      /* a piece of what was too much to be told at once; false: there is none */
 
 struct notify *notify_create(struct budget *payer, status_t *why);
 bool notify_destroy(struct object *o);

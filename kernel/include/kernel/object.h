@@ -67,7 +67,7 @@ struct object_ops {
 extern const struct object_ops object_ops[OBJ_TYPES];
 
 /* ---- reaper: destroys what nobody refers to any more, piece by piece ---- */
-bool reap_some(void);           /* one bounded piece; called when leaving the kernel and when idle. False: another CPU is at it */
+bool reap_some(void);           /* one bounded piece; called when leaving the kernel and when idle. False: it is for other CPUs to go on */
 /*
  * All there is, at most until a time and until so many rounds were begun. False: there is more, and others want this CPU. No borrowed
  * pointer may be held, for this CPU counts as having left the kernel.

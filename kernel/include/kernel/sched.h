@@ -29,8 +29,8 @@ void sched_timer_interrupt(void);
 struct regs *syscall_finish(status_t status);      /* the end of a system call; as kernel_leave */
 struct regs *kernel_leave(void);          /* the registers to continue with, of whoever runs next */
 void sched_timer_at_latest(uint64_t ns);  /* the hardware timer fires by then */
-void sched_idle(bool about_to_halt);     /* runs what there is to run, and returns if there is nothing */
-void sched_idle_timer(void);            /* nobody runs: the hardware timer is set for the next deadline */
+void sched_idle(void);                  /* runs what there is to run, and returns if there is nothing */
+void sched_idle_timer(bool soon);       /* nobody runs: the hardware timer is set for the next deadline; soon: to look after what waits to be reaped */
 /* Long kernel work asks here between pieces, holding no lock: true = stop, keep progress, restart. */
 bool sched_preempt_point(void);
 
