@@ -29,21 +29,10 @@ void sched_init(void)
 }
 
 static uint64_t idle_cpus;              /* atomic: CPUs that halt, or are about to and will look at all queues once more */
-static uint64_t queued_cpus;            /* atomic: CPUs with somebody in their queue, if there are several; each bit by its run_lock */
 
 static bool allowed(const struct thread *t, uint32_t cpu)
 {
 	return t->affinity >> cpu & 1;
-}
-
-always_inline void now_queued(const struct percpu *c, bool any)
-{
-	if (likely(cpu_count == 1))
-		return;
-	if (any)
-		__atomic_fetch_or(&queued_cpus, 1ull << c->cpu, __ATOMIC_SEQ_CST);
-	else
-		__atomic_fetch_and(&queued_cpus, ~(1ull << c->cpu), __ATOMIC_SEQ_CST);
 }
 
 static void enqueue_locked(struct percpu *c, struct thread *t, bool front)
@@ -55,8 +44,6 @@ static void enqueue_locked(struct percpu *c, struct thread *t, bool front)
 		list_push_front(&c->run[t->queue], &t->run);
 	else
 		list_push_back(&c->run[t->queue], &t->run);
-	if (!c->run_mask)
-		now_queued(c, true);
 	c->run_mask |= 1u << t->queue;
 	c->run_top = (uint8_t)(31 - __builtin_clz(c->run_mask));
 }
@@ -67,11 +54,7 @@ static void dequeue_locked(struct percpu *c, struct thread *t)
 	if (list_empty(&c->run[t->queue]))
 		c->run_mask &= ~(1u << t->queue);
 	t->queue = QUEUE_NONE;
-	c->run_top = 0;
-	if (c->run_mask)
-		c->run_top = (uint8_t)(31 - __builtin_clz(c->run_mask));
-	else
-		now_queued(c, false);
+	c->run_top = c->run_mask ? (uint8_t)(31 - __builtin_clz(c->run_mask)) : 0;
 }
 
 /* Somebody idle among `cpus` is sent to look at the queues. What it is to find was stored before. */
@@ -350,11 +333,12 @@ static struct thread *pick_locked(struct percpu *c)
 static struct thread *steal(struct percpu *c)
 {
 	struct thread *found = NULL;
-	uint64_t queued = __atomic_load_n(&queued_cpus, __ATOMIC_SEQ_CST) & ~(1ull << c->cpu);
+	uint32_t at = c->cpu;
 	/* From the next one on, so that not all come to the same. */
-	for (uint32_t i = 1; unlikely(queued) && i < cpu_count && !found; i++) {
-		struct percpu *from = percpu_all[(c->cpu + i) % cpu_count];
-		if (!(queued >> from->cpu & 1))
+	for (uint32_t i = 1; i < cpu_count && !found; i++) {
+		at = at + 1 == cpu_count ? 0 : at + 1;
+		struct percpu *from = percpu_all[at];
+		if (!__atomic_load_n(&from->run_mask, __ATOMIC_RELAXED))
 			continue;
 		spin_lock(&from->run_lock);
 		for (uint32_t mask = from->run_mask; mask && !found; mask &= ~(1u << (31 - __builtin_clz(mask)))) {
