@@ -4,6 +4,8 @@
  */
 #include <kernel/budget.h>
 #include <kernel/mm.h>
+#include <kernel/panic.h>
+#include <kernel/plant.h>
 
 static struct budget root = {
 	.obj = { .magic = OBJECT_MAGIC ^ OBJ_BUDGET, .type = OBJ_BUDGET, .refs = 1, .id = 1 },
@@ -75,7 +77,9 @@ void budget_release(struct budget *b, enum budget_item item, uint64_t n)
 
 void *budget_kmalloc(struct budget *b, size_t size)
 {
-	if (budget_charge(b, CHARGE_KERNEL, size) < 0)
+	status_t st = budget_charge(b, CHARGE_KERNEL, size);
+	ASSERT(st == OK || !PLANTED(no_memory_panics));
+	if (st < 0)
 		return NULL;
 	void *p = kmalloc(size);
 	if (!p)

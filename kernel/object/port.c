@@ -90,7 +90,7 @@ static status_t deliver_locked(struct port *p, struct command *c, struct thread 
 	this_cpu()->commands_accepted++;
 	t->serving = c;
 	t->steps = 0;
-	uint32_t flags = (c->redelivered ? IPC_REDELIVERED | (c->cancel ? IPC_CANCELLED : 0) : 0) | (c->path ? IPC_PATH : 0);
+	uint32_t flags = (c->redelivered && !PLANTED(no_redelivered) ? IPC_REDELIVERED | (c->cancel ? IPC_CANCELLED : 0) : 0) | (c->path ? IPC_PATH : 0);
 	uint64_t base;
 	struct vmem *vm;
 	if (likely(!c->submitted && c->caller)) {

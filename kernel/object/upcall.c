@@ -11,6 +11,7 @@
 #include "../arch/x86_64/offsets.h"
 #include <kernel/cpu.h>
 #include <kernel/mm.h>
+#include <kernel/plant.h>
 #include <kernel/sched.h>
 #include <kernel/smp.h>
 #include <kernel/syscall.h>
@@ -30,7 +31,7 @@ static void regs_out(struct thread_regs *to, const struct thread *t)
 
 static bool regs_in(struct thread *t, const struct thread_regs *from)
 {
-	if (from->rip >= USER_TOP)
+	if (from->rip >= USER_TOP && !PLANTED(no_canonical))
 		return false;
 	t->regs = (struct regs){ from->r15, from->r14, from->r13, from->r12, from->rbp, from->rbx, from->r11, from->r10, from->r9, from->r8,
 		from->rax, from->rcx, from->rdx, from->rsi, from->rdi, REGS_ASIDE, 0, from->rip, SEL_UCODE,

@@ -645,6 +645,12 @@ struct regs *sched_next(struct thread *t)
 	return leave_slowly(c);
 }
 
+struct regs *sched_far(struct thread *t, struct thread *to)
+{
+	make_ready_somewhere(to);
+	return sched_next(t);
+}
+
 /* This CPU, which was idle, runs t, which it has taken off a queue, and does not return. */
 static void run_from_idle(struct percpu *c, struct thread *t)
 {

@@ -127,16 +127,16 @@
 
 /*
  * \bits: a thread's on_cpu and `special`, this one's `special` and the Session's `closing`. Vector state does not matter, nor that a thread is
- * bound to CPUs, if this is one of those where \to may run.
+ * bound to CPUs. \far: \to may not run on this one.
  */
-.macro special to, affinity, bits, half, wide, on, slow
+.macro special to, affinity, bits, half, wide, on, slow, far
 	test $(~(SPECIAL_FPU_BIT << 8 | SPECIAL_FPU_BIT) & 0xffff), \bits
 	jz 6f
 	test $(~(SPECIAL_FINE << 8 | SPECIAL_FINE) & 0xffff), \bits
 	jnz \slow
 	mov %gs:PC_CPU, \half
 	bt \wide, \affinity
-	jnc \slow
+	jnc \far
 	testb $SPECIAL_FPU_BIT, T_SPECIAL(%rsp)
 	jnz 6f
 	testb $SPECIAL_FPU_BIT, \to
@@ -144,33 +144,8 @@
 6:	switch_vectors \to, \on
 .endm
 
-/*
- * To the server: what the three ways of calling share. R13 = Session, R14D = rights of the handle. \path: 1 when all
- * registers are saved and R15 is what the server is to see; else \meta says how R15 is to be treated.
- */
-.macro send_command slow, slow_unlock, path, meta:vararg
-	mov S_PORT(%r13), %rbp
-	mov T_COMMAND(%rsp), %rbx
-	try_lock %rbp, \slow
-#ifdef TEST_BUILD
-	mov T_PROCESS(%rsp), %r11
-	mov PR_LEVEL(%r11), %r11d
-	cmp P_LEVEL(%rbp), %r11d
-	jbe \slow_unlock               /* calls go downwards: the long way says so */
-#endif
-	/* The waiting server thread: RCX = its `run` node. */
-	mov P_WAITERS(%rbp), %rcx
-	lea P_WAITERS(%rbp), %r11
-	cmp %r11, %rcx
-	je \slow_unlock
-	cmpl $0, P_PENDING(%rbp)
-	jne \slow_unlock
-	movzwl T_ON_CPU - T_RUN(%rcx), %r11d    /* and its `special` */
-	or T_SPECIAL(%rsp), %r11b
-	or S_CLOSING(%r13), %r11w               /* and a byte of nothing */
-	jnz 8f
-	/* commit: take the server thread off the Port */
-9:
+/* commit: the server thread, whose `run` node RCX is, off the Port, with the command. It becomes RCX, what it gets is in RDI, R13, R14, R15. */
+.macro commit_send path, meta:vararg
 	count PC_CALLS
 	mov (%rcx), %r11
 	mov %r11, P_WAITERS(%rbp)
@@ -217,13 +192,50 @@
 	cmp T_PRIORITY(%rcx), %r11b
 	jbe 1f
 	mov %r11b, T_PRIORITY(%rcx)
-1:	movl $(STATE_RUNNING | 1 << 24), T_STATE(%rcx)         /* and `on_cpu` */
+1:
+.endm
+
+/*
+ * To the server: what the three ways of calling share. R13 = Session, R14D = rights of the handle. \path: 1 when all
+ * registers are saved and R15 is what the server is to see; else \meta says how R15 is to be treated.
+ */
+.macro send_command slow, slow_unlock, path, meta:vararg
+	mov S_PORT(%r13), %rbp
+	mov T_COMMAND(%rsp), %rbx
+	try_lock %rbp, \slow
+#ifdef TEST_BUILD
+	mov T_PROCESS(%rsp), %r11
+	mov PR_LEVEL(%r11), %r11d
+	cmp P_LEVEL(%rbp), %r11d
+	jbe \slow_unlock               /* calls go downwards: the long way says so */
+#endif
+	/* The waiting server thread: RCX = its `run` node. */
+	mov P_WAITERS(%rbp), %rcx
+	lea P_WAITERS(%rbp), %r11
+	cmp %r11, %rcx
+	je \slow_unlock
+	cmpl $0, P_PENDING(%rbp)
+	jne \slow_unlock
+	movzwl T_ON_CPU - T_RUN(%rcx), %r11d    /* and its `special` */
+	or T_SPECIAL(%rsp), %r11b
+	or S_CLOSING(%r13), %r11w               /* and a byte of nothing */
+	jnz 8f
+9:	commit_send \path, \meta
+	movl $(STATE_RUNNING | 1 << 24), T_STATE(%rcx)         /* and `on_cpu` */
 	switch_threads BLOCKED_CALL
 	xor %eax, %eax                  /* ACCEPT_COMMAND */
 	xor %ebx, %ebx
 	xor %ebp, %ebp
 	jmp fast_leave
-8:	special T_SPECIAL - T_RUN(%rcx), T_AFFINITY - T_RUN(%rcx), %r11w, %r11d, %r11, 9b, \slow_unlock
+8:	special T_SPECIAL - T_RUN(%rcx), T_AFFINITY - T_RUN(%rcx), %r11w, %r11d, %r11, 9b, \slow_unlock, 5f
+5:	commit_send \path, \meta
+	mov %r13, R_R13(%rcx)
+	mov %r14, R_R14(%rcx)
+	mov %r15, R_R15(%rcx)
+	mov %rdi, R_RDI(%rcx)
+	xor %eax, %eax
+	movl $(STATE_BLOCKED_CALL | 1 << 24), T_STATE(%rsp)    /* until it is put down, `on_cpu` */
+	jmp fast_far
 .endm
 
 /* The Session of the handle in EBP, for send_command. */
@@ -370,18 +382,7 @@ slow_call:
  * waits there again. The words are in their registers, R13 = status. \brief: it had a path, or R14 = a handle for the caller.
  */
 .macro answer_command brief
-	/* commit: the command is over */
-	count PC_RETURNS
-	.if \brief
-	movw $0, C_STATE(%rcx)
-	movq $0, C_PATH(%rcx)
-	.else
-	movb $0, C_STATE(%rcx)
-	.endif
-	decl S_IN_FLIGHT(%rbx)
-	decq %gs:PC_ACCEPTED
-	mov %r11, %rcx                  /* RCX = the caller */
-	wait_in_accept
+	commit_answer \brief
 	movl $(STATE_RUNNING | 1 << 24), T_STATE(%rcx)
 	switch_threads BLOCKED_ACCEPT
 	mov %r13, %rax                  /* the status */
@@ -395,6 +396,21 @@ slow_call:
 	xor %r13d, %r13d
 	xor %r14d, %r14d
 	xor %r15d, %r15d
+.endm
+
+/* commit: the command is over. RCX = the caller. */
+.macro commit_answer brief
+	count PC_RETURNS
+	.if \brief
+	movw $0, C_STATE(%rcx)
+	movq $0, C_PATH(%rcx)
+	.else
+	movb $0, C_STATE(%rcx)
+	.endif
+	decl S_IN_FLIGHT(%rbx)
+	decq %gs:PC_ACCEPTED
+	mov %r11, %rcx                  /* RCX = the caller */
+	wait_in_accept
 .endm
 
 /*
@@ -447,7 +463,42 @@ fast_leave:
 	sysretq
 
 fast_return_special:
-	special T_SPECIAL(%r11), T_AFFINITY(%r11), %r14w, %r14d, %r14, fast_answer, slow_return_unlock
+	special T_SPECIAL(%r11), T_AFFINITY(%r11), %r14w, %r14d, %r14, fast_answer, slow_return_unlock, fast_answer_far
+
+fast_answer_far:
+	commit_answer 0
+	mov %r13, %rax                  /* the status */
+	xor %edi, %edi
+	mov %rdi, R_RDI(%rcx)
+	mov %rdi, R_R13(%rcx)
+	mov %rdi, R_R14(%rcx)
+	mov %rdi, R_R15(%rcx)
+	movl $(STATE_BLOCKED_ACCEPT | 1 << 24), T_STATE(%rsp)  /* until it is put down, `on_cpu` */
+	/* fall through */
+
+/*
+ * To the thread RCX, which may not run on this CPU: the words are in their registers, RAX what it finds there, the others are written. This
+ * thread's state says what it waits for; the Port RBP is locked.
+ */
+fast_far:
+	mov %rsi, R_RSI(%rcx)
+	mov %rdx, R_RDX(%rcx)
+	mov %r10, R_R10(%rcx)
+	mov %r8,  R_R8(%rcx)
+	mov %r9,  R_R9(%rcx)
+	mov %r12, R_R12(%rcx)
+	mov %rax, R_RAX(%rcx)
+	xor %eax, %eax
+	mov %rax, R_RBX(%rcx)
+	mov %rax, R_RBP(%rcx)
+	mov %al, T_WAIT(%rcx)           /* WAIT_NONE before the lock is free: who comes to end its wait finds nothing to end */
+	mov %al, P_LOCK(%rbp)
+	mov %rsp, %rdi
+	mov %rcx, %rsi
+	mov %gs:PC_KSTACK, %rsp
+	call sched_far                  /* returns the registers to continue with */
+	mov %rax, %rdi
+	jmp user_restore
 
 fast_return_other:
 	cmpw $CMD_ACCEPTED_SUBMITTED, C_STATE(%rcx)
@@ -558,7 +609,7 @@ fast_complete_commit:
 	jmp fast_leave
 
 fast_complete_special:
-	special T_SPECIAL - T_RUN(%rdi), T_AFFINITY - T_RUN(%rdi), %r11w, %r11d, %r11, fast_complete_commit, slow_complete
+	special T_SPECIAL - T_RUN(%rdi), T_AFFINITY - T_RUN(%rdi), %r11w, %r11d, %r11, fast_complete_commit, slow_complete, slow_complete
 
 slow_complete:
 	movb $0, P_LOCK(%r14)

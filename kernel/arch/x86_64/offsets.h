@@ -54,6 +54,7 @@
 #define T_WAIT_PORT  232
 #define T_RUN        240
 #define T_STATE      256    /* and wait, stranger, on_cpu in the next bytes */
+#define T_WAIT       257
 #define T_ON_CPU     259    /* and special in the next byte */
 #define T_SPECIAL    260
 #define T_PRIORITY   262

@@ -25,6 +25,7 @@ void sched_yield_current(void);
 void sched_charge_all(void);            /* who runs for long on other CPUs is charged now. No borrowed pointer is held, no lock */
 /* The current thread t has just been put where it waits: the registers to continue with. */
 struct regs *sched_next(struct thread *t);
+struct regs *sched_far(struct thread *t, struct thread *to);   /* t, which waits, woke `to`, which may not run here */
 void sched_timer_interrupt(void);
 struct regs *syscall_finish(status_t status);      /* the end of a system call; as kernel_leave */
 struct regs *kernel_leave(void);          /* the registers to continue with, of whoever runs next */

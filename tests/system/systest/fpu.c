@@ -10,10 +10,22 @@ enum { ROUNDS = 300 };
 
 typedef uint64_t vector __attribute__((vector_size(16)));
 
+/* The upper halves of vector registers are there (Intel SDM 1, 14.3). */
+static bool have_ymm(void)
+{
+	uint32_t a = 1, c = 0, on = 0;
+	asm volatile("cpuid" : "+a"(a), "+c"(c) :: "ebx", "edx");
+	if ((c & 0x18000000) != 0x18000000)     /* OSXSAVE, AVX */
+		return false;
+	asm volatile("xgetbv" : "=a"(on) : "c"(0) : "edx");
+	return (on & 6) == 6;
+}
+
 /* Loads all sixteen registers with a pattern, gives the processor away, and looks. */
 static bool keep(uint64_t seed, void (*pass)(void))
 {
-	vector in[16], out[16];
+	vector in[16], out[16], wide[2], wide_now[2] = { { 0 } };
+	bool ymm = have_ymm();
 	uint32_t control = 0x1f80 | (seed & 3) << 13, now;      /* rounding mode: part of the state */
 	uint16_t x87 = (uint16_t)(0x37f | (seed & 3) << 10), x87_now;
 	for (unsigned i = 0; i < 16; i++)
@@ -22,12 +34,18 @@ static bool keep(uint64_t seed, void (*pass)(void))
 #define LOAD(n) "movdqa " #n "*16(%0), %%xmm" #n ";"
 #define STORE(n) "movdqa %%xmm" #n ", " #n "*16(%0);"
 #define ALL(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
+	wide[0] = in[15];
+	wide[1] = (vector){ ~seed * 3, seed * 5 };
 	asm volatile(ALL(LOAD) :: "r"(in) : "memory");
+	if (ymm)
+		asm volatile("vmovdqu (%0), %%ymm15" :: "r"(wide) : "memory");
 	pass();
 	asm volatile(ALL(STORE) :: "r"(out) : "memory");
+	if (ymm)
+		asm volatile("vmovdqu %%ymm15, (%0)" :: "r"(wide_now) : "memory");
 	asm volatile("stmxcsr %0; fnstcw %1" : "=m"(now), "=m"(x87_now));
 	asm volatile("ldmxcsr %0" :: "m"((uint32_t){ 0x1f80 }));
-	return memcmp(in, out, sizeof(in)) == 0 && now == control && x87_now == x87;
+	return memcmp(in, out, sizeof(in)) == 0 && (!ymm || memcmp(wide, wide_now, sizeof(wide)) == 0) && now == control && x87_now == x87;
 }
 
 /*
