@@ -199,6 +199,11 @@ uint64_t page_alloc_dma32(const struct budget *payer, unsigned order)
 
 uint64_t page_alloc_user_zero(const struct budget *payer)
 {
+	struct percpu *c = this_cpu();
+	if (c->n_clean) {
+		debug_pages(c->clean[c->n_clean - 1], 1, true);
+		return c->clean[--c->n_clean];
+	}
 	uint64_t p = page_alloc_user(payer, 0);
 	if (p && !(PLANTED(no_zero) && p / PAGE_SIZE % 256 == 7))
 		mem_zero(HHDM(p), PAGE_SIZE);
@@ -226,6 +231,21 @@ void page_free(uint64_t phys, unsigned order)
 	spin_unlock(&lock);
 }
 
+void page_free_zero(uint64_t phys)
+{
+	struct percpu *c = this_cpu();
+#ifdef TEST_BUILD
+	for (unsigned i = 0; i < PAGE_SIZE / 8; i++)
+		ASSERT(!((const uint64_t *)HHDM(phys))[i]);
+#endif
+	if (c->n_clean == ARRAY_LEN(c->clean)) {
+		page_free(phys, 0);
+		return;
+	}
+	debug_pages(phys, 1, false);
+	c->clean[c->n_clean++] = phys;
+}
+
 uint64_t page_watch(uint64_t low, uint64_t high)
 {
 	spin_lock(&lock);
@@ -240,7 +260,7 @@ uint64_t page_free_count(void)
 {
 	uint64_t n = free_pages;
 	for (uint32_t i = 0; i < cpu_count; i++)
-		n += percpu_all[i]->n_cached;
+		n += percpu_all[i]->n_cached + percpu_all[i]->n_clean;
 	return n;
 }
 

@@ -12,15 +12,19 @@
 
 const uint16_t slab_classes[SLAB_CLASSES] = { 32, 64, 128, 192, 256, 320, 448, 576, 672, 800, 1008, 1344, 2016 };
 
-static struct { struct spinlock lock; struct list partial; } pool[SLAB_CLASSES];
+/* size and number of the slots in a page; those pages that have a free one */
+static struct pool { struct spinlock lock; uint32_t size, slots; struct list partial; } pool[SLAB_CLASSES];
 static uint8_t class_of[2016 / 32 + 1];
 
 enum { SMALL_MAX = 2016 - DEBUG_REDZONE };      /* larger blocks are whole pages */
 
 static void init(void)
 {
-	for (unsigned i = 0; i < SLAB_CLASSES; i++)
+	for (unsigned i = 0; i < SLAB_CLASSES; i++) {
+		pool[i].size = slab_classes[i];
+		pool[i].slots = (uint32_t)(PAGE_SIZE - SLAB_HEADER) / slab_classes[i];
 		list_init(&pool[i].partial);
+	}
 	unsigned c = 0;
 	for (unsigned s = 0; s <= 2016; s += 32) {
 		while (slab_classes[c] < s)
@@ -42,11 +46,6 @@ static unsigned page_order(size_t size)
 	return order;
 }
 
-static uint32_t slots(unsigned c)
-{
-	return (uint32_t)(PAGE_SIZE - SLAB_HEADER) / slab_classes[c];
-}
-
 size_t kmalloc_takes(size_t size)
 {
 	return size > SMALL_MAX ? PAGE_SIZE << page_order(size) : slab_classes[class_for(size)];
@@ -63,39 +62,39 @@ void *kmalloc(size_t size)
 			return NULL;
 		ACCOUNT_ADD(slab_bytes, PAGE_SIZE << order);
 		ACCOUNT_ADD(pages_slab, 1ull << order);
-		mem_zero(HHDM(p), PAGE_SIZE << order);
+		mem_zero(HHDM(p), size);
 		debug_slots((char *)HHDM(p) + ALIGN_UP(size, 8), (char *)HHDM(p) + (PAGE_SIZE << order));
 		return HHDM(p);
 	}
 	if (unlikely(!pool[0].partial.next))
 		init();
-	unsigned c = class_for(size);
-	spin_lock(&pool[c].lock);
+	struct pool *pl = &pool[class_for(size)];
+	spin_lock(&pl->lock);
 	struct slab *s;
-	if (list_empty(&pool[c].partial)) {
+	if (list_empty(&pl->partial)) {
 		uint64_t p = page_alloc(0);
 		if (!p) {
-			spin_unlock(&pool[c].lock);
+			spin_unlock(&pl->lock);
 			return NULL;
 		}
 		s = HHDM(p);
-		*s = (struct slab){ .class_index = c, .magic = SLAB_MAGIC };
+		*s = (struct slab){ .class_index = (uint32_t)(pl - pool), .magic = SLAB_MAGIC };
 		debug_slots((char *)s + SLAB_HEADER, (char *)s + PAGE_SIZE);
-		list_push_front(&pool[c].partial, &s->node);
+		list_push_front(&pl->partial, &s->node);
 		ACCOUNT_ADD(pages_slab, 1);
 	} else {
-		s = LIST_FIRST(&pool[c].partial, struct slab, node);
+		s = LIST_FIRST(&pl->partial, struct slab, node);
 	}
 	void *slot = s->free;
 	if (slot)
 		s->free = *(void **)slot;
 	else
-		slot = (char *)s + SLAB_HEADER + s->fresh++ * slab_classes[c];
-	if (++s->used == slots(c))
+		slot = (char *)s + SLAB_HEADER + s->fresh++ * pl->size;
+	if (++s->used == pl->slots)
 		list_remove(&s->node);
-	spin_unlock(&pool[c].lock);
-	ACCOUNT_ADD(slab_bytes, slab_classes[c]);
-	debug_taken(slot, size, (char *)slot + slab_classes[c]);
+	spin_unlock(&pl->lock);
+	ACCOUNT_ADD(slab_bytes, pl->size);
+	debug_taken(slot, size, (char *)slot + pl->size);
 	mem_zero(slot, size);
 	return slot;
 }
@@ -123,12 +122,12 @@ void kfree(void *p, size_t size)
 	if (!(p = debug_freed(p)))
 		return;
 	s = (struct slab *)ALIGN_DOWN((uint64_t)p, PAGE_SIZE);
-	c = s->class_index;
-	spin_lock(&pool[c].lock);
+	struct pool *pl = &pool[s->class_index];
+	spin_lock(&pl->lock);
 	*(void **)p = s->free;
 	s->free = p;
-	if (s->used-- == slots(c))
-		list_push_back(&pool[c].partial, &s->node);
+	if (s->used-- == pl->slots)
+		list_push_back(&pl->partial, &s->node);
 	if (s->used == 0) {
 		list_remove(&s->node);
 		s->magic = 0;
@@ -136,5 +135,5 @@ void kfree(void *p, size_t size)
 		debug_pages(HHDM_PHYS(s), 1, true);
 		page_free(HHDM_PHYS(s), 0);
 	}
-	spin_unlock(&pool[c].lock);
+	spin_unlock(&pl->lock);
 }

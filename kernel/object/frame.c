@@ -96,6 +96,14 @@ static uint64_t *own_node(uint64_t *node, unsigned height)
 	return copy;
 }
 
+/* The first of entries [i, n) that is there; n: none. */
+always_inline uint64_t next_entry(const uint64_t *node, uint64_t i, uint64_t n)
+{
+	while (i < n && !node[i])
+		i++;
+	return i;
+}
+
 /* The slot of page `index`; NULL: not there. *shared: others hold it or what leads to it. */
 always_inline uint64_t *find_slot_locked(struct frame *f, uint64_t index, bool *shared)
 {
@@ -447,85 +455,63 @@ struct frame *frame_copy(struct frame *from, uint64_t first, uint64_t n, struct 
 #define SHARE_MAX 64u                   /* pages in one go */
 
 /*
- * From here on up to SHARE_MAX pages of `from` have one holder more each, phys[] (a pinned one: a copy, for `payer`), and nobody can write
- * to them. *taken: how many are there, of *n. Settling.
+ * Up to n pages of `from` have one holder more, slots[] (a pinned one: a copy, for `payer`); the caller sees to it that nobody can write to
+ * them any more. Returns how many are there, or were before *st said ERR_NO_MEMORY.
  */
-static status_t take_shares(struct frame *from, uint64_t first, struct budget *payer, uint64_t phys[SHARE_MAX], uint64_t *n, uint64_t *taken)
+static uint64_t take_shares_locked(struct frame *from, uint64_t first, uint64_t n, struct budget *payer, uint64_t *slots, status_t *st)
 {
-	status_t st = OK;
 	bool held;
-	spin_lock(&from->lock);
+	uint64_t taken = 0;
 	const uint64_t *theirs = find_slot_locked(from, first, &held);
-	for (uint64_t i = 0; i < *n; i++) {
-		phys[i] = first + i < from->n_pages ? ALIGN_DOWN(theirs[i], PAGE_SIZE) : 0;
-		if (phys[i] && unlikely(from->n_pins) && pinned_locked(from, first + i, 1)) {
+	for (uint64_t i = next_entry(theirs, 0, n); i < n; i = next_entry(theirs, i + 1, n)) {
+		uint64_t phys = ALIGN_DOWN(theirs[i], PAGE_SIZE);
+		if (unlikely(from->n_pins) && pinned_locked(from, first + i, 1)) {
 			uint64_t copy = page_alloc_user(payer, 0);
 			if (!copy) {
-				st = i ? OK : ERR_NO_MEMORY;    /* what there is of it goes first */
-				*n = i;
+				*st = ERR_NO_MEMORY;
 				break;
 			}
-			memcpy(HHDM(copy), HHDM(phys[i]), PAGE_SIZE);
-			phys[i] = copy;
-		} else if (phys[i]) {
-			page_share(phys[i]);
+			memcpy(HHDM(copy), HHDM(phys), PAGE_SIZE);
+			phys = copy;
+		} else {
+			page_share(phys);
 		}
-		*taken += phys[i] != 0;
+		slots[i] = phys;
+		taken++;
 	}
-	spin_unlock(&from->lock);
-	if (*taken)
-		vmem_zap(from, first, NULL, *n);
-	return st;
+	return taken;
 }
 
 status_t frame_share(struct frame *from, uint64_t first, struct frame *to, uint64_t at, uint64_t n, uint64_t *done)
 {
-	uint64_t phys[SHARE_MAX], taken = 0, given = 0;
+	uint64_t taken = 0, zap = 0;
 	status_t st = OK;
 	spin_lock(&from->settle);
 	spin_lock(&from->lock);
 	from->shared = true;
-	bool beyond = first >= from->n_pages;
-	uint64_t hole = beyond ? 0 : frame_hole_locked(from, first);
-	spin_unlock(&from->lock);
-	if (beyond) {
-		*done = n;
-	} else if (hole) {
-		*done = MIN(n, ALIGN_DOWN(first, hole) + hole - first);
+	uint64_t left = from->n_pages - MIN(first, from->n_pages), hole = left ? frame_hole_locked(from, first) : n;
+	if (hole) {
+		*done = left ? MIN(n, ALIGN_DOWN(first, hole) + hole - first) : n;
 	} else if (to->whole) {         /* it has them already */
-		*done = MIN(n, ALIGN_DOWN(first, LEAF) + LEAF - first);
-		vmem_zap(from, first, NULL, *done);
+		zap = *done = MIN(n, LEAF - first % LEAF);
 	} else {
 		/* Within one leaf of either. */
 		*done = MIN(MIN(n, LEAF - first % LEAF), MIN(SHARE_MAX, LEAF - at % LEAF));
-		st = take_shares(from, first, to->obj.payer, phys, done, &taken);
+		uint64_t *slots = own_slot_locked(to, at);
+		if (slots)
+			taken = take_shares_locked(from, first, MIN(*done, left), to->obj.payer, slots, &st);
+		else
+			st = ERR_NO_MEMORY;
+		zap = taken ? *done : 0;
 	}
+	spin_unlock(&from->lock);
+	if (zap)
+		vmem_zap(from, first, NULL, zap);
 	spin_unlock(&from->settle);
-	if (!taken)
-		return st;
-	n = *done;
-	st = budget_charge(to->obj.payer, CHARGE_PAGES, taken);
-	bool charged = st == OK;
-	spin_lock(&to->lock);
-	uint64_t *slots = charged && at < to->n_pages ? own_slot_locked(to, at) : NULL;
-	if (charged && at < to->n_pages && !slots)
-		st = ERR_NO_MEMORY;
-	for (uint64_t i = 0; i < n && slots; i++)
-		if (phys[i] && at + i < to->n_pages && !slots[i]) {
-			slots[i] = phys[i];
-			phys[i] = 0;
-			given++;
-		}
-	to->committed += given;
-	spin_unlock(&to->lock);
-	ACCOUNT_ADD(pages_frames, given);
-	if (given < taken) {
-		if (charged)
-			budget_release(to->obj.payer, CHARGE_PAGES, taken - given);
-		cpus_wait_left();               /* as frame_drop_pages */
-		for (uint64_t i = 0; i < n; i++)
-			if (phys[i] && page_unshare(phys[i]))
-				page_free(phys[i], 0);
+	/* What it has and could not be charged goes with it. */
+	if (st == OK && taken && (st = budget_charge(to->obj.payer, CHARGE_PAGES, taken)) == OK) {
+		to->committed += taken;
+		ACCOUNT_ADD(pages_frames, taken);
 	}
 	return st;
 }
@@ -536,10 +522,9 @@ struct batch { uint64_t phys[128]; unsigned n, nodes; };
 /* Takes a node's entries apart, and frees those that nobody else holds. False: the piece is full; where it was is in f->destroy_at. */
 static bool destroy_node(struct frame *f, uint64_t *node, uint32_t len, unsigned height, struct batch *b)
 {
-	for (uint16_t *i = &f->destroy_at[height]; *i < len; ++*i) {
-		uint64_t e = node[*i];
-		if (!e)
-			continue;
+	for (uint64_t i = next_entry(node, f->destroy_at[height], len); i < len; i = next_entry(node, i + 1, len)) {
+		uint64_t e = node[i];
+		f->destroy_at[height] = (uint16_t)i;
 		if (b->n == ARRAY_LEN(b->phys) || b->nodes == 32)
 			return false;
 		if (page_unshare(phys_of(e, height))) {
@@ -552,7 +537,7 @@ static bool destroy_node(struct frame *f, uint64_t *node, uint32_t len, unsigned
 				kfree((uint64_t *)e, PAGE_SIZE);
 			}
 		}
-		node[*i] = 0;
+		node[i] = 0;
 	}
 	f->destroy_at[height] = 0;
 	return true;
@@ -576,9 +561,10 @@ bool frame_destroy(struct object *o)
 			return false;
 		if (f->nodes && ours)
 			kfree(f->root, PAGE_SIZE);
-		else if (!f->nodes && f->root != f->small)
+		if (f->nodes)
+			budget_release(f->obj.payer, CHARGE_KERNEL, f->nodes * PAGE_SIZE);
+		else if (f->root != f->small)
 			budget_kfree(f->obj.payer, f->root, f->array_len * 8);
-		budget_release(f->obj.payer, CHARGE_KERNEL, f->nodes * PAGE_SIZE);
 		if (f->kind == FRAME_PAGED)
 			OBJ_PUT(f->pager);
 	}

@@ -59,10 +59,8 @@ struct mapping *vmem_find_locked(struct vmem *vm, uint64_t va)
 
 /* ---- the array ---- */
 
-static status_t make_room_locked(struct vmem *vm, uint32_t more)
+static noinline status_t grow_locked(struct vmem *vm, uint32_t more)
 {
-	if (vm->n_maps + more <= vm->cap_maps)
-		return OK;
 	uint32_t cap = vm->cap_maps ? vm->cap_maps * 2 : 8;
 	while (cap < vm->n_maps + more)
 		cap *= 2;
@@ -78,6 +76,11 @@ static status_t make_room_locked(struct vmem *vm, uint32_t more)
 	return OK;
 }
 
+static status_t make_room_locked(struct vmem *vm, uint32_t more)
+{
+	return vm->n_maps + more <= vm->cap_maps ? OK : grow_locked(vm, more);
+}
+
 static struct mapping *mapping_alloc(struct vmem *vm)
 {
 	return budget_kmalloc(vm->obj.payer, sizeof(struct mapping));
@@ -90,7 +93,8 @@ static void mapping_free(struct vmem *vm, struct mapping *m)
 
 static void insert_locked(struct vmem *vm, uint32_t at, struct mapping *m)
 {
-	memmove(&vm->maps[at + 1], &vm->maps[at], (vm->n_maps - at) * sizeof(void *));
+	if (at < vm->n_maps)
+		memmove(&vm->maps[at + 1], &vm->maps[at], (vm->n_maps - at) * sizeof(void *));
 	vm->maps[at] = m;
 	vm->n_maps++;
 	vm->mapped_pages += m->size >> PAGE_SHIFT;
@@ -111,7 +115,8 @@ static void remove_locked(struct vmem *vm, uint32_t at)
 	spin_unlock(&m->frame->maps_lock);
 	vm->mapped_pages -= m->size >> PAGE_SHIFT;
 	vm->n_maps--;
-	memmove(&vm->maps[at], &vm->maps[at + 1], (vm->n_maps - at) * sizeof(void *));
+	if (at < vm->n_maps)
+		memmove(&vm->maps[at], &vm->maps[at + 1], (vm->n_maps - at) * sizeof(void *));
 	vm->last = NULL;
 	OBJ_PUT(m->frame);
 	mapping_free(vm, m);
@@ -340,7 +345,7 @@ status_t vmem_map(struct vmem *vm, struct frame *f, uint64_t offset, uint64_t *v
 		if (i < vm->n_maps && vm->maps[i]->va < at + size) {
 			st = ERR_EXISTS;
 		} else {
-			*m = (struct mapping){ .va = at, .size = size, .frame = f, .offset = offset, .prot = prot,
+			*m = (struct mapping){ .va = at, .size = size, .frame = f, .offset = offset, .prot = (uint16_t)prot,
 				.max_prot = (uint16_t)max_prot, .inherit = (uint16_t)inherit };
 			list_init(&m->in_frame);
 			insert_locked(vm, i, m);
@@ -397,7 +402,7 @@ status_t vmem_protect(struct vmem *vm, uint64_t va, uint64_t size, uint32_t prot
 		split_locked(vm, va, spare[0] ? &spare[0] : &spare[1]);
 		split_locked(vm, end, spare[0] ? &spare[0] : &spare[1]);
 		for (uint32_t i = vmem_lower_bound(vm, va); i < vm->n_maps && vm->maps[i]->va < end; i++)
-			vm->maps[i]->prot = prot;
+			vm->maps[i]->prot = (uint16_t)prot;
 	}
 	spin_unlock(&vm->lock);
 	for (unsigned i = 0; i < 2; i++)
@@ -446,11 +451,12 @@ static status_t resolve_and_lock(struct vmem *vm, uint64_t va, uint32_t access, 
 }
 
 /* Contiguous memory is entered LARGE_PAGE at a time where the mapping and both alignments allow. */
-static status_t enter_locked(struct vmem *vm, uint64_t va, uint64_t phys, const struct mapping *m, uint32_t prot)
+static status_t enter_locked(struct vmem *vm, uint64_t va, uint64_t phys, struct mapping *m, uint32_t prot)
 {
 	const struct frame *f = m->frame;
 	int cache = f->kind == FRAME_PHYS ? f->cache : 0;
 	va = ALIGN_DOWN(va, PAGE_SIZE);
+	m->writable |= (prot & PROT_WRITE) != 0;
 	if (unlikely(!frame_in_pages(f))) {
 		uint64_t low = ALIGN_DOWN(va, LARGE_PAGE);
 		if (!((va ^ phys) & (LARGE_PAGE - 1)) && low >= m->va && low + LARGE_PAGE <= m->va + m->size &&
@@ -501,7 +507,7 @@ again:
 	spin_lock(&f->maps_lock);
 	LIST_EACH(node, &f->maps) {
 		struct mapping *m = CONTAINER_OF(node, struct mapping, in_frame);
-		uint64_t from = MAX(index << PAGE_SHIFT, m->offset), to = MIN((index + n) << PAGE_SHIFT, m->offset + m->size), first = 0, last = 0;
+		uint64_t from = MAX(index << PAGE_SHIFT, m->offset), to = MIN((index + n) << PAGE_SHIFT, m->offset + m->size), first = UINT64_MAX, last = 0;
 		if (from >= to)
 			continue;
 		if (!spin_trylock(&m->vmem->lock)) {
@@ -509,20 +515,20 @@ again:
 			cpu_relax();
 			goto again;
 		}
-		if (!phys) {
-			first = m->va + (from - m->offset);
-			last = first + (to - from);
-			pt_write_protect(m->vmem, first, last);
+		if (!phys && m->writable) {
+			pt_write_protect(m->vmem, m->va + (from - m->offset), m->va + (to - m->offset), &first, &last);
+			m->writable = to - from != m->size;
 		}
 		for (uint64_t at = from; phys && at < to; at += PAGE_SIZE) {
 			uint64_t va = m->va + (at - m->offset), was = phys[(at >> PAGE_SHIFT) - index];
 			if (was && pt_lookup(m->vmem, va) == was) {
 				pt_unmap(m->vmem, va);
-				first = first ? first : va;
+				first = MIN(first, va);
 				last = va + PAGE_SIZE;
 			}
 		}
-		tlb_flush(m->vmem, first, last - first);
+		if (last)
+			tlb_flush(m->vmem, first, last - first);
 		spin_unlock(&m->vmem->lock);
 	}
 	spin_unlock(&f->maps_lock);
@@ -643,50 +649,79 @@ static status_t own_or(handle_t h, uint32_t rights, struct vmem **vm)
 	return h ? LOOKUP(h, OBJ_VMEM, rights, vm) : OK;
 }
 
+/* As m, behind all that is in `copy`. */
+static status_t append(struct vmem *copy, const struct mapping *m, struct frame *f, uint64_t offset)
+{
+	struct mapping *made = mapping_alloc(copy);
+	if (!made)
+		return ERR_NO_MEMORY;
+	*made = (struct mapping){ .va = m->va, .size = m->size, .frame = f, .offset = offset, .prot = m->prot, .max_prot = m->max_prot, .inherit = m->inherit };
+	spin_lock(&copy->lock);
+	status_t st = make_room_locked(copy, 1);
+	if (st == OK)
+		insert_locked(copy, copy->n_maps, made);
+	spin_unlock(&copy->lock);
+	if (st < 0)
+		mapping_free(copy, made);
+	return st;
+}
+
+static status_t append_private(struct vmem *copy, const struct mapping *m)
+{
+	status_t st;
+	struct frame *f = m->frame->kind == FRAME_PAGED ?
+		frame_create_paged(m->frame->pager, m->frame->pager_first + (m->offset >> PAGE_SHIFT), m->size, copy->obj.payer, &st) :
+		frame_copy(m->frame, m->offset >> PAGE_SHIFT, m->size >> PAGE_SHIFT, copy->obj.payer, &st);
+	if (f)
+		st = append(copy, m, f, 0);
+	OBJ_PUT(f);
+	return st;
+}
+
+/*
+ * A piece of m. The copy has nothing there yet, or what lies before `at`, or something that was there before m: then what is behind `at` is
+ * in its Frame, if that is the copy's own. Nobody else knows those.
+ */
+static status_t clone_mapping(const struct mapping *m, struct vmem *copy, uint64_t at, uint64_t *next)
+{
+	/* What can never be written through this mapping need not be copied for it. */
+	bool share = m->inherit == MAP_SHARE || !frame_in_pages(m->frame) || !(m->max_prot & PROT_WRITE);
+	const struct mapping *last = copy->n_maps ? copy->maps[copy->n_maps - 1] : NULL;
+	status_t st = OK;
+	at = MAX(at, m->va);
+	if (!last || last->va + last->size <= m->va) {
+		st = share ? append(copy, m, m->frame, m->offset) : append_private(copy, m);
+		at = m->va;
+	}
+	if (st < 0 || share)
+		return st;
+	last = copy->maps[copy->n_maps - 1];
+	uint64_t done, end = MIN(m->va + m->size, last->va + last->size);
+	/* What is not the copy's own was done with at once: `at` is not in it. */
+	if (at < end) {
+		st = frame_share(m->frame, (m->offset + at - m->va) >> PAGE_SHIFT, last->frame, (at - last->va) >> PAGE_SHIFT, (end - at) >> PAGE_SHIFT, &done);
+		*next = MIN(*next, at + (done << PAGE_SHIFT));
+	}
+	return st;
+}
+
 /* A piece of the mapping of vm at or behind `at`, for `copy`; *next: where to go on, USER_TOP: nowhere. */
 static status_t clone_piece(struct vmem *vm, struct vmem *copy, uint64_t at, uint64_t *next)
 {
+	status_t st = OK;
 	spin_lock(&vm->lock);
-	uint32_t i = vmem_lower_bound(vm, at);
-	const struct mapping *found = i < vm->n_maps ? vm->maps[i] : NULL;
-	struct mapping m = found ? *found : (struct mapping){ .va = USER_TOP };
-	if (found)
+	uint32_t i = copy->n_maps;      /* the next one, if none was dropped or is half done */
+	if (i >= vm->n_maps || vm->maps[i]->va < at || (i && vm->maps[i - 1]->va + vm->maps[i - 1]->size > at))
+		i = vmem_lower_bound(vm, at);
+	struct mapping m = i < vm->n_maps ? *vm->maps[i] : (struct mapping){ .va = USER_TOP, .inherit = MAP_DROP };
+	*next = m.va + m.size;
+	if (m.inherit != MAP_DROP)
 		object_get(&m.frame->obj);
 	spin_unlock(&vm->lock);
-	*next = m.va + m.size;
-	if (!found || m.inherit == MAP_DROP) {
-		if (found)
-			OBJ_PUT(m.frame);
-		return OK;
+	if (m.inherit != MAP_DROP) {
+		st = clone_mapping(&m, copy, at, next);
+		OBJ_PUT(m.frame);
 	}
-	/* What can never be written through this mapping need not be copied for it. */
-	bool share = m.inherit == MAP_SHARE || !frame_in_pages(m.frame) || !(m.max_prot & PROT_WRITE);
-	uint32_t flags = m.prot | m.inherit | MAP_FIXED | MAP_LOW;
-	status_t st = OK;
-	if (share) {
-		st = vmem_map(copy, m.frame, m.offset, &m.va, m.size, flags, m.max_prot);
-	} else {
-		struct mapping *made;
-		uint64_t done = 0, va = m.va, skip = at > m.va ? at - m.va : 0;
-		if (!skip) {
-			struct frame *fresh = m.frame->kind == FRAME_PAGED ?
-				frame_create_paged(m.frame->pager, m.frame->pager_first + (m.offset >> PAGE_SHIFT), m.size, copy->obj.payer, &st) :
-				frame_copy(m.frame, m.offset >> PAGE_SHIFT, m.size >> PAGE_SHIFT, copy->obj.payer, &st);
-			if (fresh)
-				st = vmem_map(copy, fresh, 0, &va, m.size, flags, m.max_prot);
-			OBJ_PUT(fresh);
-		}
-		spin_lock(&copy->lock);
-		made = st == OK ? vmem_find_locked(copy, m.va) : NULL;
-		struct frame *to = made ? OBJ_GET(made->frame) : NULL;
-		spin_unlock(&copy->lock);
-		if (to && skip < m.size)
-			st = frame_share(m.frame, (m.offset + skip) >> PAGE_SHIFT, to, skip >> PAGE_SHIFT, (m.size - skip) >> PAGE_SHIFT, &done);
-		OBJ_PUT(to);
-		if (done)               /* else the mapping is a new one, which began before `at` */
-			*next = m.va + skip + (done << PAGE_SHIFT);
-	}
-	OBJ_PUT(m.frame);
 	return st;
 }
 

@@ -23,6 +23,7 @@ enum { PTE_P = 1, PTE_W = 2, PTE_U = 4, PTE_PWT = 8, PTE_PCD = 16, PTE_PS = 128,
 #define PTE_PAT_LARGE 4096ull
 #define PTE_NX    (cpu_features.nx ? 1ull << 63 : 0)
 #define PTE_ADDR  0x000ffffffffff000ull
+enum { ENTRIES = 512, FEW_ENTRIES = 64 };
 #define MMIO_BASE 0xffffd00000000000ull
 #define MMIO_END  STACKS_BASE
 
@@ -167,6 +168,19 @@ uint64_t stack_map(uint32_t cpu, uint64_t phys, uint64_t size)
 
 /* ---- tables of Vmems ---- */
 
+/* The entries of the kernel's half become those of `top`: the kernel's table, or an empty one. They are few, and all made at boot. */
+static void kernel_half(uint64_t root, const uint64_t *top)
+{
+	static uint16_t used[ENTRIES / 2];
+	static unsigned n;
+	if (unlikely(!n))               /* the first process's */
+		for (uint16_t i = ENTRIES / 2; i < ENTRIES; i++)
+			if (top[i])
+				used[n++] = i;
+	for (unsigned i = 0; i < n; i++)
+		((uint64_t *)HHDM(root))[used[i]] = top[used[i]];
+}
+
 /* A Vmem's tables are in one list, so that its end need not look for them. */
 static uint64_t table_alloc(struct vmem *vm)
 {
@@ -174,6 +188,8 @@ static uint64_t table_alloc(struct vmem *vm)
 	if (!phys)
 		return 0;
 	struct page *p = &PAGE_ARRAY[phys / PAGE_SIZE];
+	p->low = ENTRIES;
+	p->end = 0;
 	p->prev = 0;
 	p->next = vm->tables;
 	if (p->next)
@@ -192,7 +208,27 @@ static void table_free(struct vmem *vm, uint64_t phys)
 	*(p->prev ? &PAGE_ARRAY[p->prev].next : &vm->tables) = p->next;
 	vm->table_pages--;
 	ACCOUNT_SUB(pages_tables, 1);
-	budget_page_free(vm->obj.payer, phys);
+	/* Most have few entries: it is less work to take these out than to clear the whole page for its next use. */
+	if (phys == vm->root)
+		kernel_half(phys, HHDM(zero_page_phys()));
+	unsigned low = p->low, n = p->end - MIN(p->low, p->end);
+	p->refs = 0;
+	if (n <= FEW_ENTRIES) {
+		mem_zero((uint64_t *)HHDM(phys) + low, n * 8);
+		page_free_zero(phys);
+		budget_release(vm->obj.payer, CHARGE_PAGES, 1);
+	} else {
+		budget_page_free(vm->obj.payer, phys);
+	}
+}
+
+/* e gets its first value, or another. */
+static void note_entry(const uint64_t *e)
+{
+	struct page *p = &PAGE_ARRAY[HHDM_PHYS(e) / PAGE_SIZE];
+	uint16_t i = (uint64_t)e % PAGE_SIZE / 8;
+	p->low = MIN(p->low, i);
+	p->end = MAX(p->end, (uint16_t)(i + 1));
 }
 
 status_t pt_create(struct vmem *vm)
@@ -200,7 +236,7 @@ status_t pt_create(struct vmem *vm)
 	vm->root = table_alloc(vm);
 	if (!vm->root)
 		return ERR_NO_MEMORY;
-	memcpy((uint64_t *)HHDM(vm->root) + 256, (uint64_t *)HHDM(kernel_root) + 256, 2048);
+	kernel_half(vm->root, HHDM(kernel_root));
 	return OK;
 }
 
@@ -216,6 +252,7 @@ static uint64_t *user_entry(struct vmem *vm, uint64_t va, unsigned level, bool m
 			if (!t)
 				return NULL;
 			*e = t | PTE_P | PTE_W | PTE_U;
+			note_entry(e);
 		} else if (l == 1 && unlikely(*e & PTE_PS)) {
 			*large = true;
 			return e;
@@ -238,6 +275,7 @@ static noinline status_t map_anew(struct vmem *vm, uint64_t va, uint64_t entry)
 	if (!e)
 		return ERR_NO_MEMORY;
 	uint64_t old = *e;
+	note_entry(e);
 	*e = large ? 0 : entry;         /* a large page goes as a whole; what it held comes back by faults */
 	if (old & PTE_P)
 		tlb_flush(vm, va, PAGE_SIZE);
@@ -250,6 +288,7 @@ status_t pt_map(struct vmem *vm, uint64_t va, uint64_t phys, uint32_t prot, int 
 	uint64_t *e = user_entry(vm, va, 0, false, &large), entry = phys | prot_bits(prot) | cache_bits(cache);
 	if (unlikely(!e || (*e & PTE_P)))
 		return map_anew(vm, va, entry);
+	note_entry(e);
 	*e = entry;
 	return OK;
 }
@@ -261,6 +300,7 @@ bool pt_map_large(struct vmem *vm, uint64_t va, uint64_t phys, uint32_t prot, in
 	if (!e || ((*e & PTE_P) && !(*e & PTE_PS)))
 		return false;
 	uint64_t old = *e;
+	note_entry(e);
 	*e = phys | prot_bits(prot) | PTE_PS | (pat & PTE_PAT ? PTE_PAT_LARGE : pat);
 	if (old)
 		tlb_flush(vm, va, PAGE_SIZE);
@@ -314,16 +354,19 @@ uint64_t pt_next_present(struct vmem *vm, uint64_t va, uint64_t end)
 	return end;
 }
 
-void pt_write_protect(struct vmem *vm, uint64_t va, uint64_t end)
+void pt_write_protect(struct vmem *vm, uint64_t va, uint64_t end, uint64_t *first, uint64_t *last)
 {
 	while ((va = pt_next_present(vm, va, end)) < end) {
 		bool large;
 		uint64_t *e = user_entry(vm, va, 0, false, &large);
 		unsigned n = (unsigned)MIN((end - va) >> PAGE_SHIFT, 512ul - index_at(va, 0));
-		va += (uint64_t)n << PAGE_SHIFT;
-#pragma clang loop unroll_count(4)
-		for (unsigned i = 0; i < n; i++)
+		for (unsigned i = 0; i < n; i++, va += PAGE_SIZE) {
+			if (!(e[i] & PTE_W))
+				continue;
 			e[i] &= ~(uint64_t)PTE_W;
+			*first = MIN(*first, va);
+			*last = va + PAGE_SIZE;
+		}
 	}
 }
 

@@ -11,7 +11,12 @@
 /* One per usable page frame, in a sparse array indexed by frame number. 16 bytes. */
 struct page {
 	uint32_t next, prev;            /* free lists, in frame numbers */
-	uint32_t refs;                  /* used pages: Frames that hold it beside the first (copy-on-write); atomic */
+	union {
+		uint32_t refs;          /* used pages: Frames that hold it beside the first (copy-on-write); atomic */
+		struct {                /* page tables: what is, or was, not 0 lies from entry `low` to below `end` */
+			uint16_t low, end;
+		};
+	};
 	uint8_t  order;                 /* head of a free block: its order */
 	uint8_t  free;                  /* 1: head of a free block */
 	uint16_t reserved;
@@ -42,6 +47,7 @@ uint64_t page_alloc_user(const struct budget *payer, unsigned order);   /* for a
 uint64_t page_alloc_dma32(const struct budget *payer, unsigned order);  /* below 4 GiB */
 uint64_t page_alloc_user_zero(const struct budget *payer);
 void page_free(uint64_t phys, unsigned order);
+void page_free_zero(uint64_t phys);     /* one that is all zeros: page_alloc_user_zero gives it out again as it is */
 void page_add_range(uint64_t phys, uint64_t pages);     /* boot: hand memory over */
 #define PROGRAMS_LEAVE 1024u            /* free pages that programs cannot have */
 /* From now on pressure_look is called some time after fewer than `low` or more than `high` pages are free. Returns how many are. */

@@ -60,6 +60,8 @@ struct percpu {
 	/* page cache */
 	uint32_t       n_cached;
 	uint64_t       cached[64];
+	uint32_t       n_clean;         /* of zeros */
+	uint64_t       clean[16];
 	uint64_t       idle_since_tsc, idle_tsc;
 	uint64_t       switches, interrupts, page_faults;
 };

@@ -49,7 +49,8 @@ struct mapping {
 	uint64_t      va, size;         /* bytes */
 	struct frame *frame;            /* counted */
 	uint64_t      offset;           /* bytes into frame */
-	uint32_t      prot;             /* PROT_* */
+	bool          writable;         /* it may have translations that can be written through; lock of vmem */
+	uint16_t      prot;             /* PROT_* */
 	uint16_t      max_prot;         /* what the handle allowed: vmem_protect stays within */
 	uint16_t      inherit;          /* MAP_SHARE, MAP_DROP: what a clone of the Vmem has here; 0: a copy */
 	struct vmem  *vmem;             /* borrowed: the owner */
@@ -96,7 +97,8 @@ must_use status_t frame_break(struct frame *f, uint64_t index);
  */
 struct frame *frame_copy(struct frame *from, uint64_t first, uint64_t n, struct budget *payer, status_t *why);
 /*
- * Pages [at, at + n) of `to`, which has none there, become those of `from`; *done says how many were seen to in one go.
+ * Pages [at, at + n) of `to`, which has none there and which nobody else knows yet, become those of `from`; *done says how many were seen
+ * to in one go. After an error `to` is of no use any more.
  */
 must_use status_t frame_share(struct frame *from, uint64_t first, struct frame *to, uint64_t at, uint64_t n, uint64_t *done);
 void frame_settle(struct frame *f);                         /* waits until translations agree with the pages */
@@ -153,7 +155,8 @@ must_use status_t pt_map(struct vmem *vm, uint64_t va, uint64_t phys, uint32_t p
 bool pt_map_large(struct vmem *vm, uint64_t va, uint64_t phys, uint32_t prot, int cache);
 /* The caller flushes. A large page goes as a whole: tables are only a cache. */
 void pt_unmap(struct vmem *vm, uint64_t va);
-void pt_write_protect(struct vmem *vm, uint64_t va, uint64_t end);
+/* The caller flushes [*first, *last), which grows by what could be written to. */
+void pt_write_protect(struct vmem *vm, uint64_t va, uint64_t end, uint64_t *first, uint64_t *last);
 /* Ordinary memory that is entered with that access: its page's address; else 0. va below USER_TOP. */
 uint64_t pt_peek(struct vmem *vm, uint64_t va, uint32_t access);
 uint64_t pt_lookup(struct vmem *vm, uint64_t va);           /* physical address or 0 */
