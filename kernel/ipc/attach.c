@@ -185,7 +185,7 @@ static void look_at(struct port *p)
 bool port_admit_some(void)
 {
 	if (!__atomic_load_n(&check_wanted, __ATOMIC_RELAXED))
-		return;
+		return false;
 	for (unsigned work = 0; ; work++) {
 		spin_lock(&attach_lock);
 		struct port *p = NULL;

@@ -426,7 +426,11 @@ struct frame *frame_copy(struct frame *from, uint64_t first, uint64_t n, struct 
 	f->shared = true;
 	spin_lock(&from->settle);
 	spin_lock(&from->lock);
-	if (from->nodes && !first && from->n_pages == n && !from->cut_end && !from->n_pins) {
+	/* A mapping that nobody goes through any more, as it went meanwhile, may not be the only one that can be written through. */
+	spin_lock(&from->maps_lock);
+	bool one = list_empty(&from->maps) || from->maps.next->next == &from->maps;
+	spin_unlock(&from->maps_lock);
+	if (one && from->nodes && !first && from->n_pages == n && !from->cut_end && !from->n_pins) {
 		*why = budget_charge(payer, CHARGE_KERNEL, from->nodes * PAGE_SIZE);
 		if (*why == OK && (*why = budget_charge(payer, CHARGE_PAGES, from->committed)) < 0)
 			budget_release(payer, CHARGE_KERNEL, from->nodes * PAGE_SIZE);

@@ -120,13 +120,22 @@ bool irq_destroy(struct object *o)
 }
 
 /* Level lines stay masked until the driver has served the device; edges must not be lost, so they are not masked. */
+static noinline void level_interrupt(struct irq *irq)
+{
+	ioapic_mask(irq->pin.gsi, true);
+	apic_eoi();
+	watchers_fire(&irq->watchers, false);
+}
+
 void irq_interrupt(uint8_t vector)
 {
 	struct irq *irq = __atomic_load_n(&by_vector[vector], __ATOMIC_ACQUIRE);
-	if (irq && irq->pin.level)
-		ioapic_mask(irq->pin.gsi, true);
+	if (unlikely(irq && irq->pin.level)) {
+		level_interrupt(irq);
+		return;
+	}
 	apic_eoi();
-	if (irq)
+	if (likely(irq))
 		watchers_fire(&irq->watchers, false);
 }
 

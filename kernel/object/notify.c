@@ -346,7 +346,7 @@ static struct watchers *late_first, **late_end = &late_first;   /* not all of th
  * takes Port locks, which come first; so one binding at a time, and each goes to the end of the list before. Those that a later event
  * has reached stand there, too, and need no word of this one.
  */
-static void fire_some_locked(struct watchers *w)
+static noinline void fire_some_locked(struct watchers *w)
 {
 	uint32_t seq = w->seq;
 	for (unsigned work = 0; !list_empty(&w->list); work++) {
@@ -403,9 +403,21 @@ bool watchers_fire_late(void)
 	return true;
 }
 
-void watchers_fire(struct watchers *w, bool last)
+/* The lock is not free: another CPU is at it. */
+static noinline void fire_waiting(struct watchers *w, bool last)
 {
 	spin_lock(&w->lock);
+	w->fired |= last;
+	w->seq++;
+	fire_some_locked(w);
+}
+
+void watchers_fire(struct watchers *w, bool last)
+{
+	if (unlikely(!spin_trylock(&w->lock))) {
+		fire_waiting(w, last);
+		return;
+	}
 	if (last)
 		w->fired = true;
 	/*

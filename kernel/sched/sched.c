@@ -585,7 +585,7 @@ struct regs *kernel_leave(void)
 		spin_unlock(&c->run_lock);
 		begin_slice(c, next, tsc);
 		charge(c, t, tsc);
-		timer = timer_wanted(c);
+		timer = c->timer_set_tsc > c->slice_end || reap_urgent();       /* timer_wanted: t is in the queue */
 	}
 	c->work = 0;
 	c->next = NULL;
