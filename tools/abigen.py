@@ -642,7 +642,10 @@ def op_checks(op):
     elif op.path_optional:
         # no longer than PATH_MAX: the kernel sees to it
         lengths = "" if op.path == (0, PATH_MAX) else f" || {outside('c->in_len', *op.path)}"
-        bad.append(f"c->flags & IPC_PATH ? !c->path_plain{lengths} : c->in_len != 0")
+        if lengths:
+            bad.append(f"c->flags & IPC_PATH ? !c->path_plain{lengths} : c->in_len != 0")
+        else:
+            zero.append("(c->flags & IPC_PATH ? !c->path_plain : c->in_len)")
     else:
         bad.append("!(c->flags & IPC_PATH) || !c->path")
         if op.path != (0, PATH_MAX):
