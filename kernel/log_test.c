@@ -17,7 +17,7 @@ static uint64_t now;
 uint64_t clock_tsc_hz;
 
 uint64_t clock_ns(void) { return now; }
-void spin_wait(struct spinlock *l) { (void)l; abort(); }        /* one thread: nothing may be held */
+keeps_registers void spin_wait(struct spinlock *l) { (void)l; abort(); }        /* one thread: nothing may be held */
 void fbcon_reset(void) { resets++; }
 void serial_write(const char *t, size_t n) { memcpy(serial_text + serial_len, t, n); serial_len += n; }
 void fbcon_write(const char *t, size_t n) { memcpy(screen_text + screen_len, t, n); screen_len += n; }

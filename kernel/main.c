@@ -8,6 +8,7 @@
 #include <kernel/cmdline.h>
 #include <kernel/cpu.h>
 #include <kernel/debug.h>
+#include <kernel/futex.h>
 #include <kernel/log.h>
 #include <kernel/mm.h>
 #include <kernel/panic.h>
@@ -144,6 +145,7 @@ noreturn void kernel_main(const struct boot_info *from)
 	ACCOUNT_ADD(pages_kernel, 1);
 	ACCOUNT_ADD(objects[OBJ_BUDGET], 1);
 	sched_init();
+	futex_init();
 	smp_start(mem, boot.n_mem);
 	if (!boot.initfsd.n_segments)
 		panic("the loader brought no first process");

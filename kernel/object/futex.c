@@ -14,40 +14,50 @@
 
 #define BUCKETS     256u
 
-static struct bucket { struct spinlock lock; struct list leads; } aligned(64) buckets[BUCKETS];
+static struct futex_bucket { struct spinlock lock; struct list leads; } aligned(64) buckets[BUCKETS];
 
-static struct bucket *bucket_of(const struct futex_key *k)
+static struct futex_bucket *bucket_of(const struct futex_key *k)
 {
-	uint64_t h = (k->object ^ k->offset >> 2) * 0x9e3779b97f4a7c15ull;
+	uint64_t h = (k->object ^ k->offset) * 0x9e3779b97f4a7c15ull;
 	return &buckets[h >> 56];
 }
 
-static void lock_bucket(struct bucket *b)
+void futex_init(void)
 {
-	spin_lock(&b->lock);
-	if (unlikely(!b->leads.next))
-		list_init(&b->leads);
+	for (unsigned i = 0; i < BUCKETS; i++)
+		list_init(&buckets[i].leads);
+}
+
+/* By what is mapped at va; object 0: nothing is. */
+static noinline keeps_registers struct futex_key shared_key(uint64_t va)
+{
+	struct vmem *vm = current_thread()->vmem;
+	struct futex_key k = { 0 };
+	spin_lock(&vm->lock);
+	const struct mapping *m = vmem_find_locked(vm, va);
+	if (m)
+		k = (struct futex_key){ m->frame->obj.id, m->offset + (va - m->va) };
+	spin_unlock(&vm->lock);
+	return k;
 }
 
 always_inline status_t key_of(uint64_t va, uint32_t flags, struct futex_key *k)
 {
-	struct vmem *vm = current_thread()->vmem;
-	if ((va & 3) || (flags & ~FUTEX_SHARED))
+	if (va & 3)
 		return ERR_INVALID;
 	if (!user_range_ok(va, 4))
 		return ERR_FAULT;
-	*k = (struct futex_key){ vm->obj.id, va };
-	if (!(flags & FUTEX_SHARED))
+	if (likely(!flags)) {
+		*k = (struct futex_key){ current_thread()->vmem->obj.id, va };
 		return OK;
-	spin_lock(&vm->lock);
-	const struct mapping *m = vmem_find_locked(vm, va);
-	if (m)
-		*k = (struct futex_key){ m->frame->obj.id, m->offset + (va - m->va) };
-	spin_unlock(&vm->lock);
-	return m ? OK : ERR_FAULT;
+	}
+	if (flags != FUTEX_SHARED)
+		return ERR_INVALID;
+	*k = shared_key(va);
+	return k->object ? OK : ERR_FAULT;
 }
 
-static struct thread *lead_locked(struct bucket *b, const struct futex_key *k)
+static struct thread *lead_locked(struct futex_bucket *b, const struct futex_key *k)
 {
 	LIST_EACH(node, &b->leads) {
 		struct thread *t = CONTAINER_OF(node, struct thread, run);
@@ -57,11 +67,11 @@ static struct thread *lead_locked(struct bucket *b, const struct futex_key *k)
 	return NULL;
 }
 
-static void add_locked(struct bucket *b, struct thread *t, const struct futex_key *k)
+static void add_locked(struct futex_bucket *b, struct thread *t, const struct futex_key *k)
 {
 	struct thread *lead = lead_locked(b, k);
 	t->futex = *k;
-	t->futex_bucket = (uint16_t)(b - buckets);
+	t->futex_bucket = b;
 	t->futex_lead = !lead;
 	if (lead) {
 		list_push_back(&lead->wait_node, &t->run);
@@ -86,7 +96,7 @@ static void remove_locked(struct thread *t)
 }
 
 /* Wakes the oldest; false: there is none. */
-always_inline bool wake_locked(struct bucket *b, const struct futex_key *k)
+always_inline bool wake_locked(struct futex_bucket *b, const struct futex_key *k)
 {
 	struct thread *t = lead_locked(b, k);
 	if (!t)
@@ -96,17 +106,10 @@ always_inline bool wake_locked(struct bucket *b, const struct futex_key *k)
 	return true;
 }
 
-/* The word; a page fault is seen to at once, for what it takes comes after the bucket's lock. */
-static status_t read_word(uint64_t va, uint32_t *word)
-{
-	return user_copy(word, (const void *)va, sizeof(*word));
-}
-
 status_t sys_futex_wait(uint64_t va, uint32_t value, uint32_t flags, uint64_t deadline)
 {
 	struct thread *t = current_thread();
 	struct futex_key k;
-	uint32_t word;
 	status_t st = key_of(va, flags, &k);
 	if (st < 0)
 		return st;
@@ -114,12 +117,12 @@ status_t sys_futex_wait(uint64_t va, uint32_t value, uint32_t flags, uint64_t de
 		thread_special_off(t, SPECIAL_INTERRUPTED);
 		return ERR_INTERRUPTED;
 	}
-	struct bucket *b = bucket_of(&k);
-	lock_bucket(b);
-	st = read_word(va, &word);
-	if (st < 0 || word != value) {
+	struct futex_bucket *b = bucket_of(&k);
+	spin_lock(&b->lock);
+	int64_t word = user_word(va);   /* a page fault is seen to at once: what it takes comes after the bucket's lock */
+	if (word != value) {
 		spin_unlock(&b->lock);
-		return st < 0 ? st : ERR_AGAIN;
+		return word < 0 ? word : ERR_AGAIN;
 	}
 	t->regs.rax = OK;
 	add_locked(b, t, &k);
@@ -128,27 +131,32 @@ status_t sys_futex_wait(uint64_t va, uint32_t value, uint32_t flags, uint64_t de
 	return STATUS_BLOCKED;
 }
 
-status_t sys_futex_wake(uint64_t va, uint32_t n, uint32_t flags, uint32_t *woken)
+always_inline status_t wake(uint64_t va, uint32_t n, uint32_t flags, uint32_t *woken)
 {
 	struct futex_key k;
-	uint32_t done = 0;
+	uint32_t done = 0, most = MIN(n, FUTEX_WAKE_MAX);
 	status_t st = key_of(va, flags, &k);
 	if (st < 0)
 		return st;
-	struct bucket *b = bucket_of(&k);
-	lock_bucket(b);
-	while (done < n && done < FUTEX_WAKE_MAX && wake_locked(b, &k))
+	struct futex_bucket *b = bucket_of(&k);
+	spin_lock(&b->lock);
+	while (done < most && wake_locked(b, &k))
 		done++;
 	spin_unlock(&b->lock);
 	*woken = done;
 	return OK;
 }
 
+status_t sys_futex_wake(uint64_t va, uint32_t n, uint32_t flags, uint32_t *woken)
+{
+	return wake(va, n, flags, woken);
+}
+
 status_t sys_futex_requeue(uint64_t va, uint32_t value, uint32_t n_wake, uint64_t to, uint32_t n_move, uint32_t flags, uint32_t *woken, uint32_t *moved)
 {
 	struct futex_key from_key, to_key;
 	struct thread *t;
-	uint32_t word, n = 0, more = 0;
+	uint32_t n = 0, more = 0;
 	status_t st = key_of(va, flags, &from_key);
 	if (st == OK)
 		st = key_of(to, flags, &to_key);
@@ -156,21 +164,19 @@ status_t sys_futex_requeue(uint64_t va, uint32_t value, uint32_t n_wake, uint64_
 		st = ERR_INVALID;
 	if (st < 0)
 		return st;
-	struct bucket *from = bucket_of(&from_key), *other = bucket_of(&to_key);
+	struct futex_bucket *from = bucket_of(&from_key), *other = bucket_of(&to_key);
 	bool both = from != other;
-	lock_bucket(from);
-	st = read_word(va, &word);
-	if (st < 0 || word != value) {
+	spin_lock(&from->lock);
+	int64_t word = user_word(va);
+	if (word != value) {
 		spin_unlock(&from->lock);
-		return st < 0 ? st : ERR_AGAIN;
+		return word < 0 ? word : ERR_AGAIN;
 	}
 	if (both && !spin_trylock(&other->lock)) {
 		spin_unlock(&from->lock);       /* perhaps another CPU does the same the other way round */
 		cpu_work(WORK_RESTORE);
 		return STATUS_RESTART;
 	}
-	if (!other->leads.next)
-		list_init(&other->leads);
 	while (n < n_wake && wake_locked(from, &from_key))
 		n++;
 	for (; n == n_wake && more < MIN(n_move, FUTEX_MOVE_MAX) && (t = lead_locked(from, &from_key)); more++) {
@@ -188,9 +194,9 @@ status_t sys_futex_requeue(uint64_t va, uint32_t value, uint32_t n_wake, uint64_
 bool futex_wait_break(struct thread *t, status_t why)
 {
 	for (;;) {
-		struct bucket *b = &buckets[__atomic_load_n(&t->futex_bucket, __ATOMIC_RELAXED)];
-		lock_bucket(b);
-		bool waits = t->wait == WAIT_FUTEX, here = waits && &buckets[t->futex_bucket] == b, off = here && thread_wait_over(t, why);
+		struct futex_bucket *b = __atomic_load_n(&t->futex_bucket, __ATOMIC_RELAXED);
+		spin_lock(&b->lock);
+		bool waits = t->wait == WAIT_FUTEX, here = waits && t->futex_bucket == b, off = here && thread_wait_over(t, why);
 		if (off) {
 			remove_locked(t);
 			t->wait = WAIT_NONE;
@@ -213,6 +219,6 @@ status_t sys_thread_exit_clear(uint64_t va)
 	uint32_t zero = 0, woken;
 	status_t st = va & 3 ? ERR_INVALID : copy_out((user_out_t){ va }, &zero, sizeof(zero));
 	if (st == OK)
-		st = sys_futex_wake(va, 1, 0, &woken);
+		st = wake(va, 1, 0, &woken);
 	return st < 0 ? st : sys_thread_exit();
 }

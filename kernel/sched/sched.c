@@ -86,15 +86,19 @@ static struct percpu *place(const struct thread *t)
 	return percpu_all[allowed(t, t->cpu) ? t->cpu : allowed(t, here->cpu) ? here->cpu : (uint32_t)__builtin_ctzll(t->affinity)];
 }
 
+static noinline keeps_registers void deadline_on(struct thread *t, uint64_t deadline)
+{
+	thread_special_on(t, SPECIAL_DEADLINE);
+	timer_arm(&t->timer, deadline);
+}
+
 void sched_block_current(enum wait_kind wait, uint64_t deadline)
 {
 	struct thread *t = current_thread();
 	t->state = THREAD_BLOCKED;
 	t->wait = (uint8_t)wait;
-	if (deadline != FOREVER) {
-		thread_special_on(t, SPECIAL_DEADLINE);
-		timer_arm(&t->timer, deadline);
-	}
+	if (unlikely(deadline != FOREVER))
+		deadline_on(t, deadline);
 	cpu_work(WORK_RESCHED);
 }
 
@@ -569,12 +573,8 @@ struct regs *kernel_leave(void)
 	struct thread *t = c->current, *next = c->next;
 	bool timer = false;
 	debug_unlocked_all();
-	if (!next || (c->work & ~(uint32_t)WORK_RESTORE) != WORK_RESCHED || !t || c->run_top > next->priority || (next->dying | next->on_cpu)) {
-		if (next || c->work != WORK_RESCHED || !t || t->state != THREAD_BLOCKED)
-			return leave_slowly(c);
-		c->work = 0;
-		return sched_next(t);
-	}
+	if (!next || (c->work & ~(uint32_t)WORK_RESTORE) != WORK_RESCHED || !t || c->run_top > next->priority || (next->dying | next->on_cpu))
+		return leave_slowly(c);
 	if (t->state == THREAD_RUNNING) {
 		if (next->priority <= t->priority || t->dying || idle_cpus)     /* one of those may take t */
 			return leave_slowly(c);
@@ -625,8 +625,7 @@ struct regs *sched_yield(void)
 struct regs *sched_next(struct thread *t)
 {
 	struct percpu *c = this_cpu();
-	if (likely(!c->work && !c->next && c->run_mask && spin_trylock(&c->run_lock))) {
-		/* None: another CPU took it. */
+	if (likely(!c->work && !c->next && spin_trylock(&c->run_lock))) {
 		struct thread *next = c->run_mask ? LIST_FIRST(&c->run[c->run_top], struct thread, run) : NULL;
 		if (likely(next && !(next->dying | next->on_cpu) && !(next->regs.rip >> 47))) {
 			dequeue_locked(c, next);
@@ -689,11 +688,21 @@ void sched_idle(void)
 	run_from_idle(c, t);
 }
 
+static noinline struct regs *finish_lacking(status_t status)
+{
+	return syscall_finish(page_finish(status));
+}
+
 struct regs *syscall_finish(status_t status)
 {
-	struct thread *t = current_thread();
+	struct percpu *c = this_cpu();
+	struct thread *t = c->current;
 	if (unlikely(page_lacking()))
-		status = page_finish(status);
+		return finish_lacking(status);
+	if (status == STATUS_BLOCKED && c->work == WORK_RESCHED && !c->next) {
+		c->work = 0;
+		return sched_next(t);
+	}
 	if (likely(status > STATUS_REGS)) {
 		t->regs.rax = (uint64_t)status;
 		t->regs.rdi = t->regs.r8 = t->regs.r9 = 0;

@@ -88,7 +88,7 @@ struct cpu_features cpu_features;
 struct percpu *percpu_all[CPUS_MAX];
 uint32_t cpu_count;
 
-extern char vector_entries[], syscall_entry[], usercopy_stac[], usercopy_clac[], usercopy_clac2[];
+extern char vector_entries[], syscall_entry[], usercopy_stac[], usercopy_stac2[], usercopy_clac[], usercopy_clac2[], usercopy_clac3[];
 
 static void gdt_init(struct cpu_block *b)
 {
@@ -261,8 +261,10 @@ void cpu_protect_init(void)
 
 	if (f->smap) {
 		patch(usercopy_stac, 0xcb);
+		patch(usercopy_stac2, 0xcb);
 		patch(usercopy_clac, 0xca);
 		patch(usercopy_clac2, 0xca);
+		patch(usercopy_clac3, 0xca);
 	}
 	protect();
 	for (unsigned i = 0; i < SYSCALL_COUNT; i++) {

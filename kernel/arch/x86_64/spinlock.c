@@ -4,7 +4,7 @@
 #include <kernel/spinlock.h>
 #include <kernel/smp.h>
 
-void spin_wait(struct spinlock *l)
+keeps_registers void spin_wait(struct spinlock *l)
 {
 	do {
 		while (l->held)

@@ -4,7 +4,7 @@
  * The three-byte no-ops become STAC and CLAC where the CPU has SMAP (cpu.c).
  */
 	.text
-	.globl usercopy_start, usercopy_end, usercopy_fault, usercopy_stac, usercopy_clac, usercopy_clac2
+	.globl usercopy_start, usercopy_end, usercopy_fault, usercopy_stac, usercopy_stac2, usercopy_clac, usercopy_clac2, usercopy_clac3
 
 /* status_t user_copy(void *dst, const void *src, size_t n): 0, or ERR_FAULT. */
 	.globl user_copy
@@ -18,10 +18,20 @@ usercopy_start:
 	rep movsq
 	mov %edx, %ecx
 	rep movsb
-usercopy_end:
 usercopy_clac:
 	.byte 0x0f, 0x1f, 0x00
 	xor %eax, %eax
+	ret
+
+/* int64_t user_word(uint64_t va): the word there, or ERR_FAULT. It changes RAX alone. */
+	.globl user_word
+user_word:
+usercopy_stac2:
+	.byte 0x0f, 0x1f, 0x00
+	mov (%rdi), %eax
+usercopy_end:
+usercopy_clac3:
+	.byte 0x0f, 0x1f, 0x00
 	ret
 usercopy_fault:
 usercopy_clac2:

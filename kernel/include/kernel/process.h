@@ -24,6 +24,7 @@ enum wait_kind { WAIT_NONE, WAIT_SLEEP, WAIT_CALL, WAIT_ACCEPT, WAIT_SOCKET, WAI
 
 #define THREAD_PATH 96
 
+struct futex_bucket;
 struct futex_key { uint64_t object, offset; };      /* id of a Vmem or Frame, bytes */
 
 /* The page of a paged Frame that a thread lacks, or waits for, or could not have (pager.c). */
@@ -55,6 +56,7 @@ struct thread {
 	uint8_t         base_priority;  /* (f) */
 	bool            waited;         /* (f) ever, in accept with nothing to accept */
 	uint8_t         queue;          /* in the run queue of `cpu`, under this priority; else QUEUE_NONE; its lock */
+	bool            futex_lead;     /* wait_node is the head of those who wait there, too; lock of the bucket */
 	uint32_t        steps;          /* (f) calls since it accepted last */
 	uint32_t        cpu;            /* whose run queue; else where it ran last */
 	void           *fpu;            /* XSAVE area, NULL until first use; owned */
@@ -68,8 +70,7 @@ struct thread {
 	struct socket  *wait_socket;    /* counted; waits in it, or was woken and has not begun its call again (socket.h) */
 	struct list     wait_node;      /* its place there; in a call: in vmem->lenders */
 	struct futex_key futex;         /* WAIT_FUTEX: where; lock of the bucket */
-	uint16_t        futex_bucket;
-	bool            futex_lead;     /* wait_node is the head of those who wait there, too */
+	struct futex_bucket *futex_bucket;
 	uint64_t        affinity;       /* bit per CPU that it may run on */
 	char            short_path[THREAD_PATH];        /* of its call under way; longer ones are allocated */
 	struct upcall_record *upcall;   /* (f) in upcall_frame, through the kernel's mapping; NULL: none */

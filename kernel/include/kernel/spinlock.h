@@ -8,7 +8,7 @@
 
 struct spinlock { volatile uint8_t held; };
 
-void spin_wait(struct spinlock *l);     /* slow path: another CPU holds it */
+keeps_registers void spin_wait(struct spinlock *l);     /* slow path: another CPU holds it */
 
 always_inline void spin_lock(struct spinlock *l)
 {

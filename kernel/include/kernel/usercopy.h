@@ -17,3 +17,5 @@ always_inline bool user_range_ok(uint64_t va, uint64_t size)
 }
 /* The copy itself, one side of it user memory whose range was checked. OK or ERR_FAULT. [usercopy.S] */
 must_use status_t user_copy(void *dst, const void *src, size_t n);
+/* The word at va, whose range was checked; or ERR_FAULT. [usercopy.S] */
+must_use keeps_registers int64_t user_word(uint64_t va);
