@@ -21,7 +21,7 @@ $(OUT)/obj/kernel/%.o: kernel/%.S $(OUT)/flags.kernel
 
 # In the sanitized build kernel/debug/kasan.c looks at the arguments of copies first.
 ifdef SAN
-$(OUT)/obj/kernel/arch/x86_64/usercopy.o: KERNEL_CFLAGS += $(foreach f,memcpy memmove memset user_copy user_word,-D$f=raw_$f)
+$(OUT)/obj/kernel/arch/x86_64/usercopy.o: KERNEL_CFLAGS += $(foreach f,memcpy memmove memset user_copy,-D$f=raw_$f)
 $(OUT)/obj/kernel/debug/%.o: KERNEL_CFLAGS := $(filter-out -fsanitize=undefined -fstack-protector-strong,$(KERNEL_CFLAGS))
 endif
 

@@ -47,7 +47,6 @@ void *raw_memcpy(void *dst, const void *src, size_t n);
 void *raw_memmove(void *dst, const void *src, size_t n);
 void *raw_memset(void *dst, int c, size_t n);
 status_t raw_user_copy(void *dst, const void *src, size_t n);
-keeps_registers int64_t raw_user_word(uint64_t va);
 
 static bool has_shadow(uint64_t a)
 {
@@ -201,11 +200,6 @@ status_t user_copy(void *dst, const void *src, size_t n)
 	if ((uint64_t)src >= BOOT_HHDM)
 		check((uint64_t)src, n, "read", PC);
 	return raw_user_copy(dst, src, n);
-}
-keeps_registers int64_t user_word(uint64_t va)
-{
-	debug_user_memory();
-	return raw_user_word(va);
 }
 
 /* ---- the allocators ---- */

@@ -19,7 +19,8 @@ typedef uint64_t cmd_id_t;     /* names one accepted command, once; 0 is never v
 #define noreturn        __attribute__((noreturn))
 #define unused          __attribute__((unused))
 #define noinline        __attribute__((noinline))
-#define keeps_registers __attribute__((preserve_most))  /* all but what it returns in and R11: cheap to call from where it is seldom done */
+/* All but R11: cheap to call from where it is seldom done. Returns nothing, unless it is assembly code: the compiler restores RAX, too. */
+#define keeps_registers __attribute__((preserve_most))
 #define always_inline   static inline __attribute__((always_inline))
 #define printf_like(f, a) __attribute__((format(printf, f, a)))
 #define likely(x)       __builtin_expect(!!(x), 1)
