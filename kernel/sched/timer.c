@@ -1,5 +1,6 @@
 /*
- * timer: a leftist heap per CPU. The shorter right spine (`dist`) bounds every merge to O(log n).
+ * timer: a leftist heap per CPU. The shorter right spine (`dist`) bounds every merge to O(log n). A timer comes into it when
+ * as many were armed after it as there are fresh ones, or when somebody asks for the earliest.
  */
 #ifndef HOST_TEST                       /* the test brings a machine of its own */
 #include <kernel/account.h>
@@ -51,7 +52,26 @@ static struct timer *merge(struct timer *a, struct timer *b)
 	return root;
 }
 
-static void remove_locked(struct percpu *c, struct timer *t)
+/* A fresh one, if there is any, comes into the heap. */
+static void settle_locked(struct percpu *c, unsigned fresh)
+{
+	struct timer *t = c->fresh[fresh];
+	if (!t)
+		return;
+	c->fresh[fresh] = NULL;
+	t->left = t->right = t->parent = NULL;
+	t->dist = 1;
+	c->timers = merge(c->timers, t);
+}
+
+static struct timer *earliest_locked(struct percpu *c)
+{
+	for (unsigned i = 0; i < TIMERS_FRESH; i++)
+		settle_locked(c, i);
+	return c->timers;
+}
+
+static void take_out_locked(struct percpu *c, struct timer *t)
 {
 	struct timer *parent = t->parent, *sub = merge(t->left, t->right);
 	if (sub)
@@ -75,7 +95,14 @@ static void remove_locked(struct percpu *c, struct timer *t)
 				break;
 		}
 	}
-	t->left = t->right = t->parent = NULL;
+}
+
+static void remove_locked(struct percpu *c, struct timer *t)
+{
+	if (c->fresh[t->fresh] == t)
+		c->fresh[t->fresh] = NULL;
+	else
+		take_out_locked(c, t);
 	t->armed = false;
 	ACCOUNT_SUB(timers, 1);
 }
@@ -113,24 +140,23 @@ void timer_arm(struct timer *t, uint64_t deadline)
 		return;
 	struct percpu *c = this_cpu();
 	spin_lock(&c->timer_lock);
-	t->left = t->right = t->parent = NULL;
-	t->dist = 1;
+	t->fresh = c->fresh_next++ % TIMERS_FRESH;
+	settle_locked(c, t->fresh);
+	c->fresh[t->fresh] = t;
 	t->deadline = deadline;
 	t->cpu = c->cpu;
 	t->armed = true;
 	ACCOUNT_ADD(timers, 1);
-	c->timers = merge(c->timers, t);
-	bool first = c->timers == t;
 	spin_unlock(&c->timer_lock);
-	if (first)
-		sched_timer_at_latest(deadline);
+	sched_timer_at_latest(deadline);
 }
 
 uint64_t timer_next(void)
 {
 	struct percpu *c = this_cpu();
 	spin_lock(&c->timer_lock);
-	uint64_t next = c->timers ? c->timers->deadline : FOREVER;
+	const struct timer *t = earliest_locked(c);
+	uint64_t next = t ? t->deadline : FOREVER;
 	spin_unlock(&c->timer_lock);
 	return next;
 }
@@ -141,7 +167,7 @@ void timer_expire(uint64_t now)
 	/* Bounded: what is due beyond this fires at the next interrupt, which is armed at once. */
 	for (unsigned i = 0; i < 64; i++) {
 		spin_lock(&c->timer_lock);
-		struct timer *t = c->timers;
+		struct timer *t = earliest_locked(c);
 		if (!t || t->deadline > now) {
 			spin_unlock(&c->timer_lock);
 			return;

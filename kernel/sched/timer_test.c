@@ -1,6 +1,6 @@
 /*
  * timer_test: the heap against a list that is searched: arming, disarming in any order, re-arming and expiry give the same
- * timers in the same order, and no path to the right is longer than a leftist heap allows.
+ * timers in the same order, one that is disarmed soon is never in the heap, and no path to the right is longer than a leftist heap allows.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,8 @@
 #include <abi/types.h>
 
 /* What timer.c asks of the kernel, as small as it can be. */
-struct percpu { struct timer *timers, *firing; uint32_t cpu; int timer_lock; };
+#include <kernel/timer.h>
+struct percpu { struct timer *timers, *fresh[TIMERS_FRESH], *firing; uint32_t cpu; int timer_lock; uint8_t fresh_next; };
 static struct percpu cpu;
 static struct percpu *percpu_all[] = { &cpu };
 static const uint32_t cpu_count = 1;
@@ -52,6 +53,16 @@ static unsigned check(const struct timer *t, const struct timer *parent)
 	return l + r + 1;
 }
 
+static unsigned fresh(void)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < TIMERS_FRESH; i++) {
+		assert_true(!cpu.fresh[i] || (cpu.fresh[i]->armed && cpu.fresh[i]->fresh == i));
+		n += cpu.fresh[i] != NULL;
+	}
+	return n;
+}
+
 static void test_model(void **state)
 {
 	(void)state;
@@ -84,10 +95,19 @@ static void test_model(void **state)
 		for (int i = 0; i < TIMERS; i++)
 			armed += timers[i].armed;
 		if (step % 16 == 0)
-			assert_int_equal(check(cpu.timers, NULL), armed);
+			assert_int_equal(check(cpu.timers, NULL) + fresh(), armed);
 		assert_int_equal(armed_count, armed);
 	}
 	assert_true(fired > 100);
+	for (int i = 0; i < TIMERS; i++)
+		timer_arm(&timers[i], now + 1000 + (uint64_t)i % 7);
+	assert_int_equal(timer_next(), now + 1000);
+	timer_disarm(&timers[1]);
+	for (int i = 0; i < 100; i++) {
+		timer_arm(&timers[1], now + (uint64_t)i);
+		assert_int_equal(check(cpu.timers, NULL), TIMERS - 1);
+		timer_disarm(&timers[1]);
+	}
 	timer_arm(&timers[0], FOREVER);
 	assert_false(timers[0].armed);
 }

@@ -5,10 +5,10 @@
 #include <gen/syscall_handlers.h>
 #include <kernel/list.h>
 #include <kernel/object.h>
+#include <kernel/timer.h>
 
 struct thread;
 struct vmem;
-struct timer;
 
 #define SYSCALL_TABLE_MAX 128
 
@@ -51,7 +51,8 @@ struct percpu {
 	                                   share of a short call goes to its caller */
 	/* timers */
 	struct spinlock timer_lock;
-	struct timer  *timers;
+	struct timer  *timers, *fresh[TIMERS_FRESH];    /* the heap; armed last, in no order */
+	uint8_t        fresh_next;
 	uint64_t       timer_set, timer_set_tsc;        /* deadline the hardware is armed for, in ns and as the TSC will be then */
 	struct timer  *firing;          /* under timer_lock: its function runs */
 	/* quiescence (smp.h): exits from the kernel counted */

@@ -51,13 +51,13 @@ static void refusals(void)
 static void waiter(struct worker *w)
 {
 	w->value[2] = 1;
-	w->result = futex_wait((uint64_t)&word, 1, 0, FOREVER);
+	w->result = futex_wait((uint64_t)&word, 1, (uint32_t)(uint64_t)w->arg, FOREVER);
 	order[__atomic_fetch_add(&n_woken, 1, __ATOMIC_SEQ_CST) % WAITERS] = (uint32_t)w->value[0];
 }
 
-static void start_waiter(struct worker *w, uint32_t number)
+static void start_waiter(struct worker *w, uint32_t number, uint64_t flags)
 {
-	DONE(worker_start(w, waiter, NULL, PRIORITY_NORMAL));
+	DONE(worker_start(w, waiter, (void *)flags, PRIORITY_NORMAL));
 	w->value[0] = number;
 	for (unsigned ms = 0; !w->value[2] && ms < WAIT_MS; ms++)
 		pause_ms(1);
@@ -73,7 +73,7 @@ static void order_and_number(void)
 	word = other = 1;
 	n_woken = 0;
 	for (uint32_t i = 0; i < WAITERS; i++) {
-		start_waiter(&w[i], i);
+		start_waiter(&w[i], i, 0);
 		STILL_FINE();
 	}
 	DONE(futex_wake((uint64_t)&word, 2, 0, &woken));
@@ -104,6 +104,26 @@ static void order_and_number(void)
 		if (k.cpus == 1)
 			EQ(order[i], i);
 	}
+}
+
+/* A wake at one shared word is none at another of the same Frame, nor at the private word of that address. */
+static void shared_words(void)
+{
+	struct worker w;
+	uint32_t woken = 9;
+	uint64_t edge = edge_make();
+	word = 1;
+	EQ(futex_wake(edge + PAGE_SIZE, 1, FUTEX_SHARED, &woken), ERR_FAULT);
+	edge_free(edge);
+	start_waiter(&w, 0, FUTEX_SHARED);
+	DONE(futex_wake((uint64_t)&other, 1, FUTEX_SHARED, &woken));
+	EQ(woken, 0);
+	DONE(futex_wake((uint64_t)&word, 1, 0, &woken));
+	EQ(woken, 0);
+	DONE(futex_wake((uint64_t)&word, 1, FUTEX_SHARED, &woken));
+	EQ(woken, 1);
+	DONE(worker_join(&w));
+	DONE(w.result);
 }
 
 /* ---- locks ---- */
@@ -294,7 +314,7 @@ static void death(void)
 }
 
 const struct test futex_tests[] = {
-	{ "futex-refusals", refusals }, { "futex-order", order_and_number }, { "futex-locks", locks }, { "futex-ping-pong", ping_pong },
+	{ "futex-refusals", refusals }, { "futex-order", order_and_number }, { "futex-shared-words", shared_words }, { "futex-locks", locks }, { "futex-ping-pong", ping_pong },
 	{ "futex-processes", processes }, { "futex-exit-word", exit_word }, { "futex-death", death }, { NULL, NULL },
 };
 const struct deed futex_deeds[] = { { "futex-share", share_deed }, { "futex-crowd", crowd_deed }, { NULL, NULL } };
