@@ -118,7 +118,8 @@ static struct object *young, *waiting, *ready;
 uint32_t reap_waiting;
 static uint64_t waiting_mark[CPUS_MAX];
 static uint64_t rounds;                 /* batches that were begun */
-enum { ROUNDS = 4 };                    /* until all that waits now is gone: one that waits for CPUs, one behind it, and what those let go */
+/* Until all that waits now is gone: a round does a piece of a process's end, and then come those that wait for CPUs, and what those let go. */
+enum { ROUNDS = 64 };
 
 /*
  * Whoever found o without a count may still count it: so it is destroyed only if from here on to the end of its wait nobody did,
@@ -243,8 +244,8 @@ bool reap_before(uint32_t call, uint64_t *round)
 
 status_t reap_after(uint32_t call, uint64_t round, status_t st)
 {
-	bool again = (st == ERR_LIMIT || st == ERR_NO_MEMORY) && !round && reap_pending();
-	if (!again)
+	/* Though nothing waits now: another CPU may have reaped the last of it since. */
+	if ((st != ERR_LIMIT && st != ERR_NO_MEMORY) || round)
 		return st;
 	cpu_work(WORK_RESCHED);         /* the quick way out knows no restart */
 	return progress_restart(call, 0, rounds + ROUNDS);
