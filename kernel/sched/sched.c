@@ -636,9 +636,10 @@ struct regs *sched_next(struct thread *t)
 			return hand_over(c, t, next, timer_wanted(c));
 		}
 		spin_unlock(&c->run_lock);
-	} else if (!c->work && !c->next && !c->run_mask) {
-		leave_cpu(c, t);
-		cpu_idle();
+		if (!next) {
+			leave_cpu(c, t);
+			cpu_idle();
+		}
 	}
 	cpu_work(WORK_RESCHED);
 	return leave_slowly(c);

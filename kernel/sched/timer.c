@@ -59,6 +59,7 @@ static void settle_locked(struct percpu *c, unsigned fresh)
 	if (!t)
 		return;
 	c->fresh[fresh] = NULL;
+	c->n_fresh--;
 	t->left = t->right = t->parent = NULL;
 	t->dist = 1;
 	c->timers = merge(c->timers, t);
@@ -66,7 +67,7 @@ static void settle_locked(struct percpu *c, unsigned fresh)
 
 static struct timer *earliest_locked(struct percpu *c)
 {
-	for (unsigned i = 0; i < TIMERS_FRESH; i++)
+	for (unsigned i = 0; c->n_fresh; i++)
 		settle_locked(c, i);
 	return c->timers;
 }
@@ -99,10 +100,12 @@ static void take_out_locked(struct percpu *c, struct timer *t)
 
 static void remove_locked(struct percpu *c, struct timer *t)
 {
-	if (c->fresh[t->fresh] == t)
+	if (c->fresh[t->fresh] == t) {
 		c->fresh[t->fresh] = NULL;
-	else
+		c->n_fresh--;
+	} else {
 		take_out_locked(c, t);
+	}
 	t->armed = false;
 	ACCOUNT_SUB(timers, 1);
 }
@@ -143,6 +146,7 @@ void timer_arm(struct timer *t, uint64_t deadline)
 	t->fresh = c->fresh_next++ % TIMERS_FRESH;
 	settle_locked(c, t->fresh);
 	c->fresh[t->fresh] = t;
+	c->n_fresh++;
 	t->deadline = deadline;
 	t->cpu = c->cpu;
 	t->armed = true;

@@ -14,7 +14,7 @@
 
 /* What timer.c asks of the kernel, as small as it can be. */
 #include <kernel/timer.h>
-struct percpu { struct timer *timers, *fresh[TIMERS_FRESH], *firing; uint32_t cpu; int timer_lock; uint8_t fresh_next; };
+struct percpu { struct timer *timers, *fresh[TIMERS_FRESH], *firing; uint32_t cpu; int timer_lock; uint8_t fresh_next, n_fresh; };
 static struct percpu cpu;
 static struct percpu *percpu_all[] = { &cpu };
 static const uint32_t cpu_count = 1;
@@ -60,6 +60,7 @@ static unsigned fresh(void)
 		assert_true(!cpu.fresh[i] || (cpu.fresh[i]->armed && cpu.fresh[i]->fresh == i));
 		n += cpu.fresh[i] != NULL;
 	}
+	assert_int_equal(cpu.n_fresh, n);
 	return n;
 }
 

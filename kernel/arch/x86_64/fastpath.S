@@ -144,6 +144,16 @@
 6:	switch_vectors \to, \on
 .endm
 
+/* The six words, as they are in registers, into those of a thread. */
+.macro store_words thread
+	mov %rsi, R_RSI(\thread)
+	mov %rdx, R_RDX(\thread)
+	mov %r10, R_R10(\thread)
+	mov %r8,  R_R8(\thread)
+	mov %r9,  R_R9(\thread)
+	mov %r12, R_R12(\thread)
+.endm
+
 /* commit: the server thread, whose `run` node RCX is, off the Port, with the command. It becomes RCX, what it gets is in RDI, R13, R14, R15. */
 .macro commit_send path, meta:vararg
 	count PC_CALLS
@@ -159,12 +169,7 @@
 	mov %rax, C_PATH(%rbx)
 	.else
 	/* the message stays in the caller's registers until it is answered: that is what redelivery reads */
-	mov %rsi, R_RSI(%rsp)
-	mov %rdx, R_RDX(%rsp)
-	mov %r10, R_R10(%rsp)
-	mov %r8,  R_R8(%rsp)
-	mov %r9,  R_R9(%rsp)
-	mov %r12, R_R12(%rsp)
+	store_words %rsp
 	\meta
 	mov %r15, R_R15(%rsp)
 	movq $CMD_ACCEPTED_PLAIN, C_STATE(%rbx)         /* and nothing else about it */
@@ -256,12 +261,7 @@
 /* Everything that C may change, and R12 to R15: RSP = current thread. */
 .macro save_message
 	mov %rdi, R_RDI(%rsp)
-	mov %rsi, R_RSI(%rsp)
-	mov %rdx, R_RDX(%rsp)
-	mov %r10, R_R10(%rsp)
-	mov %r8,  R_R8(%rsp)
-	mov %r9,  R_R9(%rsp)
-	mov %r12, R_R12(%rsp)
+	store_words %rsp
 	mov %r13, R_R13(%rsp)
 	mov %r14, R_R14(%rsp)
 	mov %r15, R_R15(%rsp)
@@ -481,12 +481,7 @@ fast_answer_far:
  * thread's state says what it waits for; the Port RBP is locked.
  */
 fast_far:
-	mov %rsi, R_RSI(%rcx)
-	mov %rdx, R_RDX(%rcx)
-	mov %r10, R_R10(%rcx)
-	mov %r8,  R_R8(%rcx)
-	mov %r9,  R_R9(%rcx)
-	mov %r12, R_R12(%rcx)
+	store_words %rcx
 	mov %rax, R_RAX(%rcx)
 	xor %eax, %eax
 	mov %rax, R_RBX(%rcx)

@@ -52,7 +52,7 @@ struct percpu {
 	/* timers */
 	struct spinlock timer_lock;
 	struct timer  *timers, *fresh[TIMERS_FRESH];    /* the heap; armed last, in no order */
-	uint8_t        fresh_next;
+	uint8_t        fresh_next, n_fresh;
 	uint64_t       timer_set, timer_set_tsc;        /* deadline the hardware is armed for, in ns and as the TSC will be then */
 	struct timer  *firing;          /* under timer_lock: its function runs */
 	/* quiescence (smp.h): exits from the kernel counted */
