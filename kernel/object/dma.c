@@ -135,7 +135,7 @@ static status_t fill(struct pin *p, struct dma_extent *e, uint32_t room, uint32_
 	return OK;
 }
 
-status_t sys_frame_pin(handle_t frame, uint64_t offset, uint64_t size, handle_t dma, user_out_t extents, uint32_t count, uint64_t *id, uint32_t *got, uint64_t *done)
+static status_t pin(handle_t frame, uint64_t offset, uint64_t size, handle_t dma, user_out_t extents, uint32_t count, uint64_t *id, uint32_t *got, uint64_t *done)
 {
 	struct dma_extent extent[PIN_EXTENTS_MAX];
 	struct frame *f;
@@ -180,6 +180,14 @@ status_t sys_frame_pin(handle_t frame, uint64_t offset, uint64_t size, handle_t 
 	*got = n;
 	*done = pages << PAGE_SHIFT;
 	return OK;
+}
+
+status_t sys_frame_pin(handle_t frame, uint64_t offset, uint64_t size, handle_t dma, user_out_t extents, uint32_t count, uint64_t *id, uint32_t *got, uint64_t *done)
+{
+	uint64_t round;
+	if (!reap_before(SYS_frame_pin, &round))
+		return STATUS_RESTART;
+	return reap_after(SYS_frame_pin, round, pin(frame, offset, size, dma, extents, count, id, got, done));
 }
 
 status_t sys_frame_unpin(handle_t dma, uint64_t id)
