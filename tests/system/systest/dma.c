@@ -226,12 +226,14 @@ static int driver(int argc unused, char **argv unused)
 	return 2;
 }
 
-/* How many of the reported pages lie in memory that can be had now: all of it is taken, as long as there is any. */
+/*
+ * How many of the reported pages lie in memory that can be had now. The single pages come first, out of the smallest pieces that are free, where what was
+ * torn down lies; then the largest pieces, as many as this Budget pays for.
+ */
 static unsigned pages_to_be_had(const struct dma_extent *e, uint32_t n)
 {
-	enum { SINGLES = 400 };
+	enum { SINGLES = HANDLES - 4000 };
 	unsigned handles = 0, found = 0;
-	/* What was freed last lies with a CPU, in single pages: some of those first. */
 	for (int round = -1; round <= ORDER_MAX; round++) {
 		int order = round < 0 ? 0 : ORDER_MAX - round;
 		struct frame_info info;
