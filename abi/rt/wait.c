@@ -1,33 +1,77 @@
 /*
- * wait: for the end of a process. The end sets a bit of a Notify, which arrives at a Port; both live only as long
- * as the wait does.
+ * wait: for the end of a process. The end sets a bit of a Notify, which arrives at a Port. Making the two costs more than
+ * waiting, so one pair is kept for the next wait.
  */
 #include <rt/start.h>
 
 enum { BIT_END = 0 };
 
-static status_t wait_end(handle_t process, uint64_t deadline, handle_t port, handle_t notify)
+struct pair {
+	handle_t port, notify;
+	uint64_t id;                    /* of the Notify; 0: there is none */
+};
+
+static struct pair kept;
+
+/*
+ * Only the first thread keeps a pair, told by its stack, and writes to it once: no two threads wait at one Port, and a copy-on-write
+ * clone of this memory costs its maker no page at the next wait.
+ */
+static bool keeps(void)
 {
-	status_t st = notify_port(notify, port, 0);
-	if (st >= 0)
-		st = notify_bind(notify, BIT_END, process);
+	const struct start_info *info = start_info();
+	uint64_t here = (uint64_t)__builtin_frame_address(0);
+	return info && here >= info->stack_low && here < info->stack_high;
+}
+
+/* In a copy of the memory of the process that kept it, its handles are something else, or nothing. */
+static bool kept_is_ours(void)
+{
+	struct handle_info info;
+	return kept.id && handle_info(kept.notify, &info) == OK && info.object_id == kept.id;
+}
+
+static status_t pair_make(struct pair *p)
+{
+	struct handle_info info;
+	status_t st = port_create(0, &p->port);
 	if (st < 0)
 		return st;
-	struct event e;
-	return ipc_accept(port, deadline, &e);
+	st = notify_create(&p->notify);
+	if (st >= 0) {
+		st = notify_port(p->notify, p->port, 0);
+		if (st >= 0)
+			st = handle_info(p->notify, &info);
+		if (st >= 0)
+			p->id = info.object_id;
+		else
+			handle_close(p->notify);
+	}
+	if (st < 0)
+		handle_close(p->port);
+	return st;
 }
 
 status_t process_wait(handle_t process, uint64_t deadline, struct process_info *info)
 {
-	handle_t port, notify;
-	status_t st = port_create(0, &port);
+	struct pair p = kept;
+	struct event e;
+	bool again = keeps() && kept_is_ours();
+	status_t st = again ? OK : pair_make(&p);
 	if (st < 0)
 		return st;
-	st = notify_create(&notify);
-	if (st >= 0) {
-		st = wait_end(process, deadline, port, notify);
-		handle_close(notify);
+	st = notify_bind(p.notify, BIT_END, process);
+	if (st >= 0)
+		st = ipc_accept(p.port, deadline, &e);
+	/* Only what has seen the end is bound to nothing any more. */
+	if (st >= 0 && keeps()) {
+		if (!again)
+			kept = p;
+	} else {
+		if (again)
+			kept.id = 0;
+		handle_close(p.notify);
+		handle_close(p.port);
 	}
-	handle_close(port);
 	return st < 0 ? st : process_info(process, info);
 }

@@ -232,12 +232,15 @@ static void binding_destroy(struct binding *b)
 	list_remove(&b->in_notify);
 	spin_unlock(&b->notify->lock);
 	timer_cancel(&b->timer);
-	if (b->source) {
+	struct object *source = __atomic_load_n(&b->source, __ATOMIC_ACQUIRE);
+	if (source) {                   /* it may end now; but nothing is freed before this CPU has left the kernel */
 		spin_lock(&b->watchers->lock);
+		source = b->source;
 		list_remove(&b->in_source);
 		spin_unlock(&b->watchers->lock);
-		object_put(b->source);
 	}
+	if (source)
+		object_put(source);
 	budget_release(b->payer, CHARGE_KERNEL, sizeof(*b));
 	OBJ_PUT(b->payer);
 	kfree(b, sizeof(*b));
@@ -256,35 +259,60 @@ bool notify_destroy(struct object *o)
 	return true;
 }
 
+/* A process or thread that has ended says nothing more: the binding lets go of it. Its caller has a reference, too. */
+static void heard_locked(struct watchers *w, struct binding *b)
+{
+	struct object *source = b->source;
+	list_remove(&b->in_source);
+	if (w->fired && (source->type == OBJ_PROCESS || source->type == OBJ_THREAD)) {
+		__atomic_store_n(&b->source, NULL, __ATOMIC_RELEASE);
+		object_put(source);
+	} else {
+		list_push_back(&w->list, &b->in_source);
+	}
+}
+
+/* Has what it was bound to ended? Then the next one finds room. */
+static bool ended(const struct binding *b)
+{
+	struct object *source = __atomic_load_n(&b->source, __ATOMIC_ACQUIRE);
+	return source ? source->type != OBJ_IRQ && source->type != OBJ_BUDGET && b->watchers->fired : b->watchers != NULL;
+}
+
 static status_t bind_locked(struct notify *n, unsigned bit, struct object *source, struct watchers *w, struct budget *payer, bool *fired)
 {
 	status_t why = OK;
-	struct binding *b = binding_create(n, bit, payer, &why);
-	if (!b)
-		return why;
 	spin_lock(&n->lock);
-	struct binding *old = binding_find_locked(n, bit);
-	/* A source that has ended makes room for the next one. */
-	bool stale = old && old->source && old->source->type != OBJ_IRQ && old->source->type != OBJ_BUDGET && old->watchers->fired;
-	if (!old || stale) {
-		b->source = source;
-		b->watchers = w;
-		object_get(source);
-		list_push_back(&n->bindings, &b->in_notify);
-	}
+	struct binding *b = binding_find_locked(n, bit);
 	spin_unlock(&n->lock);
-	if (old && !stale) {
-		binding_destroy(b);
+	if (b && !ended(b))
 		return ERR_EXISTS;
+	if (b && (b->source || b->payer != payer)) {
+		binding_destroy(b);
+		b = NULL;
 	}
-	if (stale)
-		binding_destroy(old);
+	bool again = b;
+	if (!again) {
+		b = binding_create(n, bit, payer, &why);
+		if (!b)
+			return why;
+	}
+	b->watchers = w;
+	object_get(source);
 	bool wanted = source->type == OBJ_PORT && port_wanted((struct port *)source);
 	spin_lock(&w->lock);
-	*fired = w->fired || wanted;
+	b->source = source;
 	b->seq = w->seq;
 	list_push_back(&w->list, &b->in_source);
+	*fired = w->fired || wanted;
+	if (w->fired)
+		heard_locked(w, b);
 	spin_unlock(&w->lock);
+	if (!again) {
+		spin_lock(&n->lock);
+		list_push_back(&n->bindings, &b->in_notify);
+		spin_unlock(&n->lock);
+	}
 	return OK;
 }
 
@@ -305,7 +333,7 @@ static status_t set_timer_locked(struct notify *n, unsigned bit, uint64_t deadli
 	spin_lock(&n->lock);
 	struct binding *b = binding_find_locked(n, bit);
 	spin_unlock(&n->lock);
-	if (b && b->source)
+	if (b && __atomic_load_n(&b->source, __ATOMIC_ACQUIRE))
 		return ERR_INVALID;
 	spin_lock(&n->lock);
 	n->resting &= ~(1ull << bit);
@@ -323,6 +351,7 @@ static status_t set_timer_locked(struct notify *n, unsigned bit, uint64_t deadli
 		list_push_back(&n->bindings, &b->in_notify);
 		spin_unlock(&n->lock);
 	}
+	b->watchers = NULL;
 	b->period = period;
 	timer_arm(&b->timer, deadline);
 	return OK;
@@ -369,8 +398,7 @@ static noinline void fire_some_locked(struct watchers *w)
 			break;
 		}
 		b->seq = seq;
-		list_remove(&b->in_source);
-		list_push_back(&w->list, &b->in_source);
+		heard_locked(w, b);
 		if (!object_try_get(&n->obj))
 			continue;
 		spin_unlock(&w->lock);
@@ -433,6 +461,8 @@ void watchers_fire(struct watchers *w, bool last)
 	}
 	struct notify *n = b->notify;
 	uint64_t bit = 1ull << b->bit;
+	if (last)
+		heard_locked(w, b);
 	spin_unlock(&w->lock);
 	notify_signal(n, bit);
 }

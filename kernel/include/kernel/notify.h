@@ -24,8 +24,8 @@ struct notify {
 
 struct binding {
 	struct notify  *notify;         /* borrowed: the owner */
-	struct object  *source;         /* counted; NULL: a timer */
-	struct watchers *watchers;      /* the source's list that we are in */
+	struct object  *source;         /* counted, watchers->lock; NULL: a timer, or it has ended */
+	struct watchers *watchers;      /* the source's list that we are in; NULL: a timer */
 	uint8_t         bit;
 	uint32_t        seq;            /* of the source's event that it heard of last; watchers->lock */
 	struct list     in_notify, in_source;
