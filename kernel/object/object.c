@@ -148,18 +148,15 @@ void object_put_slow(struct object *o)
 		reap_wanted(reap_weight(o));
 }
 
-/* The next one that is ready; NULL: none for now. */
-static struct object *ready_locked(void)
+/* Takes the first one out of the list of those that are ready. False: somebody counted it since. */
+static bool take_ready_locked(struct object *o)
 {
-	struct object *o;
-	while ((o = ready)) {
-		ready = o->reap_next;
-		if (likely(!o->revived && !o->refs))
-			return o;
-		if (!list_locked(o))
-			reap_done(reap_weight(o));
-	}
-	return NULL;
+	ready = o->reap_next;
+	if (likely(!o->revived && !o->refs))
+		return true;
+	if (!list_locked(o))
+		reap_done(reap_weight(o));
+	return false;
 }
 
 void reap_wanted(uint32_t weight)
@@ -198,11 +195,14 @@ static bool reap_pieces(void)
 		spin_lock(&reap_lock);
 		if (!ready)
 			advance_locked();
-		struct object *o = ready_locked();
+		struct object *o = ready;
+		bool last = o && take_ready_locked(o);
 		spin_unlock(&reap_lock);
 		if (!o)
 			return done;
 		done = true;
+		if (unlikely(!last))
+			continue;
 		if (!object_ops[o->type].destroy(o)) {
 			spin_lock(&reap_lock);
 			o->reap_next = ready;

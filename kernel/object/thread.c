@@ -104,7 +104,8 @@ struct thread *thread_create(struct process *p, uint64_t entry, uint64_t stack, 
 	spin_lock(&p->lock);
 	if (!p->entry)
 		p->entry = entry;
-	bool listed = !p->dying || p->building;         /* else nobody would end it */
+	bool few = p->n_threads < PROCESS_THREADS_MAX;
+	bool listed = few && (!p->dying || p->building);        /* else nobody would end it */
 	if (listed) {
 		object_get(&t->obj);
 		list_push_back(&p->threads, &t->in_process);
@@ -117,7 +118,7 @@ struct thread *thread_create(struct process *p, uint64_t entry, uint64_t stack, 
 	if (listed)
 		return t;
 	OBJ_PUT(t);
-	*why = ERR_GONE;
+	*why = few ? ERR_GONE : ERR_LIMIT;
 	return NULL;
 }
 

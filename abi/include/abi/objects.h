@@ -57,6 +57,7 @@ struct clock_page {
 
 /* ---- Process ---- */
 #define PROCESS_NAME_MAX 32
+#define PROCESS_THREADS_MAX 4096u       /* that have not ended; the kernel looks at them in one go */
 #define EXEC_SEGMENTS_MAX 16
 #define EXEC_HANDLES_MAX 64
 #define EXEC_SAME_HANDLES_MAX 512

@@ -705,7 +705,7 @@ static void foreign(void)
 
 /* ---- how long interrupts are off ---- */
 
-enum { OFF_THREADS = 1000, OFF_STACK = 2048, OFF_WAITERS = 10000, OFF_PORTS = 10 };
+enum { OFF_THREADS = 2500, OFF_STACK = 2048, OFF_WAITERS = 10000, OFF_CROWDS = OFF_WAITERS / OFF_THREADS, OFF_PORTS = 10 };
 
 /* Once: what it does, and all that comes of it in the second after that. */
 static void measure_longest(const char *name, void (*run)(struct ctx *), struct ctx *c)
@@ -736,20 +736,36 @@ static void process_ends(struct ctx *c)
 	MUST(process_kill(c->process, KILL_PLAIN));
 }
 
-/* As many as a program here may have. */
-static void threads_wait(void)
+/* One process of a crowd: its threads wait at a Port of somebody else's, and then it says so. */
+static int crowd(void)
 {
-	struct ctx c = { 0 };
+	struct ctx c = { .port = start_handle("behind") };
 	handle_t t;
 	uint64_t stacks = 0;
-	MUST(port_create(0, &c.port));
 	MUST(vmem_map(0, 0, 0, 0, OFF_THREADS * OFF_STACK, PROT_READ | PROT_WRITE, &stacks));
 	for (uint64_t i = 1; i <= OFF_THREADS; i++) {
 		MUST(thread_create((uint64_t)wait_at_port, stacks + i * OFF_STACK - 8, (uint64_t)&c, PRIORITY_NORMAL, &t));
 		handle_close(t);
 	}
+	settle();                       /* all wait, and need no handle for that */
+	handle_close(c.port);
+	return serve_raw();
+}
+
+static void threads_wait(void)
+{
+	struct ctx c = { 0 }, crowds[OFF_CROWDS] = { 0 };
+	MUST(port_create(PORT_STATELESS, &c.port));
+	for (unsigned i = 0; i < OFF_CROWDS; i++) {
+		struct msg m = { 0 };
+		crowds[i].behind = c.port;
+		other_side(&crowds[i], "crowd");
+		MUST(ipc_call(crowds[i].session, &m));
+	}
 	measure_longest("off-threads", port_ends, &c);
-	MUST(vmem_unmap(0, stacks, OFF_THREADS * OFF_STACK));
+	for (unsigned i = 0; i < OFF_CROWDS; i++)
+		other_side_end(&crowds[i]);
+	settle();
 }
 
 static void bits_wait(void)
@@ -920,6 +936,8 @@ static int role(const char *name)
 		return serve_socket(4 * KiB);
 	if (!strcmp(name, "serve-socket-64k"))
 		return serve_socket(64 * KiB);
+	if (!strcmp(name, "crowd"))
+		return crowd();
 	if (!strcmp(name, "yield"))
 		return yield_for_ever();
 	print_error("no such role: %s", name);

@@ -165,6 +165,42 @@ static void bindings(void)
 	DONE(handle_close(port));
 }
 
+/* A Notify that heard of an end keeps nothing of who ended, and the bit is free for the next one, or for a timer. */
+static void let_go(void)
+{
+	handle_t n, port;
+	struct event e;
+	struct child c;
+	struct kstat before, now;
+	DONE(notify_create(&n));
+	DONE(port_create(0, &port));
+	DONE(notify_port(n, port, 0));
+	DONE(kstat(res_info, &before));
+	for (unsigned i = 0; i < 8; i++) {
+		DONE(child_start(&c, "exit", "3", NULL, 0, 0, 0));
+		DONE(notify_bind(n, 5, c.process));
+		DONE(ipc_accept(port, now_ns() + WAIT_MS * NS_PER_MS, &e));
+		EQ(e.w[0], 32);
+		if (i % 2) {
+			DONE(notify_timer(n, 5, now_ns() + NS_PER_MS, 0));
+			EQ(notify_bind(n, 5, c.process), ERR_EXISTS);
+			DONE(ipc_accept(port, now_ns() + WAIT_MS * NS_PER_MS, &e));
+			EQ(e.w[0], 32);
+			DONE(notify_timer(n, 5, FOREVER, 0));
+		}
+		DONE(handle_close(c.process));
+	}
+	for (unsigned ms = 0; ms < WAIT_MS; ms++) {
+		DONE(kstat(res_info, &now));
+		if (now.objects[OBJ_PROCESS] == before.objects[OBJ_PROCESS])
+			break;
+		pause_ms(1);
+	}
+	EQ(now.objects[OBJ_PROCESS], before.objects[OBJ_PROCESS]);
+	DONE(handle_close(n));
+	DONE(handle_close(port));
+}
+
 static volatile uint64_t trace[8];
 static volatile unsigned trace_n;
 static handle_t go_port;
@@ -362,6 +398,7 @@ const struct test event_tests[] = {
 	{ "notify-many-timers", many_timers },
 	{ "notify-hundred-thousand-timers", hundred_thousand_timers },
 	{ "notify-bindings", bindings },
+	{ "notify-lets-go", let_go },
 	{ "notify-many-watchers", many_watchers },
 	{ "priorities", priorities },
 	{ "slices", slices },

@@ -581,6 +581,27 @@ static int touch_too_much(int argc unused, char **argv unused)
 	return 1;
 }
 
+/* One thread is this one. None of the others ever runs. */
+static int all_threads(int argc unused, char **argv unused)
+{
+	handle_t t;
+	for (unsigned i = 1; i < PROCESS_THREADS_MAX; i++) {
+		MUST(thread_create((uint64_t)all_threads, 0, 0, PRIORITY_NORMAL | THREAD_SUSPENDED, &t));
+		MUST(handle_close(t));
+	}
+	return thread_create((uint64_t)all_threads, 0, 0, PRIORITY_NORMAL | THREAD_SUSPENDED, &t) == ERR_LIMIT ? 0 : 3;
+}
+
+static void most_threads(void)
+{
+	struct process_info info;
+	struct child c;
+	DONE(child_start(&c, "all-threads", NULL, NULL, 0, 0, 0));
+	DONE(child_wait(&c, 20000, &info));
+	EQ(info.exit_kind, EXIT_NORMAL);
+	EQ(info.exit_status, 0);
+}
+
 const struct deed process_deeds[] = {
 	{ "exit", deed_exit },
 	{ "sleep", deed_sleep },
@@ -589,6 +610,7 @@ const struct deed process_deeds[] = {
 	{ "kill-self", kill_self },
 	{ "own-table", own_table },
 	{ "many-threads", many_threads },
+	{ "all-threads", all_threads },
 	{ "wait-everywhere", wait_everywhere },
 	{ "check-handles", check_handles },
 	{ "fill-table", fill_table },
@@ -611,5 +633,6 @@ const struct test process_tests[] = {
 	{ "process-budgets", budgets },
 	{ "process-one-after-the-other", one_after_the_other },
 	{ "process-threads", threads },
+	{ "process-most-threads", most_threads },
 	{ NULL, NULL },
 };
