@@ -398,8 +398,10 @@ static noinline void fire_some_locked(struct watchers *w)
 			break;
 		}
 		b->seq = seq;
+		/* First: a Notify that is on its way out waits for this lock only as long as the binding is in the list. */
+		bool alive = object_try_get(&n->obj);
 		heard_locked(w, b);
-		if (!object_try_get(&n->obj))
+		if (!alive)
 			continue;
 		spin_unlock(&w->lock);
 		notify_signal(n, bit);
