@@ -27,7 +27,6 @@ struct alarm {
 
 struct kept {
 	struct settings copy[2];
-	uint64_t sessions;          /* opened so far */
 	struct alarm alarms[ALARMS_MAX];
 };
 

@@ -236,6 +236,15 @@ static status_t find(const struct svc_cmd *c, enum node *node)
 	return ERR_NOT_FOUND;
 }
 
+/* For a Session: one that none had before, whoever served then. The kernel's clock goes on, and no two opens take a nanosecond. */
+static uint64_t fresh_number(void)
+{
+	static uint64_t last;
+
+	last = MAX(last + 1, clock_ns());
+	return last;
+}
+
 static status_t on_open(void *self unused, struct svc_cmd *c, const struct file_open_req *q, struct file_open_rep *p)
 {
 	enum node node;
@@ -249,8 +258,7 @@ static status_t on_open(void *self unused, struct svc_cmd *c, const struct file_
 		return ERR_EXISTS;
 	p->type = node == NODE_ROOT ? FILE_DIRECTORY : FILE_DEVICE;
 	c->mint = true;
-	/* Delivered again it takes another number, and this one stays unused. */
-	c->mint_badge = ++kept->sessions * NODES + node;
+	c->mint_badge = fresh_number() * NODES + node;
 	c->mint_rights = (SESSION_RIGHTS | RIGHT_READ | RIGHT_WRITE) & (c->rights | ~(uint32_t)(RIGHT_READ | RIGHT_WRITE));
 	if (!(q->flags & (OPEN_WRITE | OPEN_APPEND | OPEN_TRUNC | OPEN_CREATE)))
 		c->mint_rights &= ~(uint32_t)RIGHT_WRITE;
@@ -394,7 +402,7 @@ static void find_chip(const struct boot_info *boot)
 	char value[8];
 	uint8_t century = boot->acpi.rtc_century;
 
-	if (boot->acpi.no_rtc)
+	if (boot->acpi.no_rtc || (option("timed.chip", value, sizeof(value)) && !strcmp(value, "none")))
 		return;
 	/* For firmware that names a register in which there is none. */
 	if (option("timed.century", value, sizeof(value)) && !strcmp(value, "none"))

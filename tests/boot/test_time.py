@@ -45,6 +45,18 @@ def test_without_a_century(test_image, build, tmp_path, base, shown, said):
         assert said in m.run("cat log://")
 
 
+def test_without_the_chip(build, tmp_path):
+    """The firmware's time does, a few seconds behind; setting the clock works, and the chip is left alone."""
+    image = esp_with(tmp_path / "esp.img", build, cmdline="timed.chip=none")
+    with Machine(image, extra=BASE) as m:
+        m.boot()
+        assert re.match(BOOTING, m.run("cat time://"))
+        assert re.search("timed: " + BOOTING + r"\d\dZ, by the firmware\n", m.run("cat log://"))
+        assert m.run("date -s 2040-07-01") == ""
+        assert m.run("date +%F") == "2040-07-01\n"
+        assert m.qmp.command("qom-get", path="/machine", property="rtc-time")["tm_year"] == 131
+
+
 def test_a_clock_that_was_never_set(build):
     """What no clock of today can show is not believed, neither from the chip nor from the firmware: the time is unset until somebody sets it."""
     with Machine(build / "skerry.img", extra=["-rtc", "base=2001-02-03T04:05:06"]) as m:
@@ -88,6 +100,25 @@ def test_setting(m):
         text, status = m.status_of(f"date -s {bad}")
         assert status == 1 and text.startswith("date: "), text
         assert offset(m) == before
+
+
+def test_deaths_while_setting(m):
+    """Killed in the middle of writing to the chip, timed writes again: the chip runs, and shows what was set last."""
+    m.run("put killer:// timed 60 0 3000")
+    for i in range(1, 21):
+        assert m.run(f"date -s 20{30 + i}-03-04T05:06:07Z") == ""
+        assert m.run("date +%F") == f"20{30 + i}-03-04\n"
+    m.run("sleep 1")
+    assert "not believed" not in m.run("cat log://")
+
+    def chip():
+        t = m.qmp.command("qom-get", path="/machine", property="rtc-time")
+        return t["tm_year"], t["tm_mon"], t["tm_mday"], t["tm_hour"], t["tm_min"] * 60 + t["tm_sec"]
+
+    first = chip()
+    assert first[:4] == (150, 2, 4, 5) and 6 * 60 + 7 <= first[4] < 9 * 60
+    m.run("sleep 2")
+    assert chip()[4] > first[4], "it runs"
 
 
 def test_zones(m):
