@@ -151,7 +151,7 @@ static void wrong_types(void)
 		{ SYS_frame_info, OBJ_FRAME }, { SYS_session_create, OBJ_PORT }, { SYS_ns_bind, OBJ_NAMESPACE }, { SYS_ns_unbind, OBJ_NAMESPACE },
 		{ SYS_ns_list, OBJ_NAMESPACE }, { SYS_proto_create, OBJ_NAMESPACE }, { SYS_notify_signal, OBJ_NOTIFY }, { SYS_notify_take, OBJ_NOTIFY },
 		{ SYS_notify_port, OBJ_NOTIFY }, { SYS_notify_bind, OBJ_NOTIFY }, { SYS_notify_timer, OBJ_NOTIFY }, { SYS_resource_slice, OBJ_RESOURCE },
-		{ SYS_irq_create, OBJ_RESOURCE }, { SYS_irq_ack, OBJ_IRQ }, { SYS_ioports_create, OBJ_RESOURCE }, { SYS_io_read, OBJ_IOPORTS },
+		{ SYS_irq_create, OBJ_RESOURCE }, { SYS_irq_ack, OBJ_IRQ }, { SYS_irq_create_msi, OBJ_RESOURCE }, { SYS_ioports_create, OBJ_RESOURCE }, { SYS_io_read, OBJ_IOPORTS },
 		{ SYS_io_write, OBJ_IOPORTS }, { SYS_io_write_bytes, OBJ_IOPORTS }, { SYS_io_read_bytes, OBJ_IOPORTS }, { SYS_budget_create, OBJ_BUDGET }, { SYS_budget_info, OBJ_BUDGET },
 		{ SYS_log_read, OBJ_RESOURCE }, { SYS_kstat, OBJ_RESOURCE },
 	};
