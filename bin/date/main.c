@@ -100,10 +100,10 @@ int main(int argc, char **argv)
 {
 	struct cli cli = cli_start(argc, argv);
 	const char *zone = NULL, *text = NULL, *standard = FORMAT, *format = standard;
-	struct when now;
+	struct when now = { 0 };
 	struct tz tz;
 	handle_t time;
-	bool is_set;
+	bool is_set = false;
 
 	for (int o; (o = cli_option(&cli, "us:z:")) != 0;) {
 		switch (o) {
