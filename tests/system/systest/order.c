@@ -127,7 +127,7 @@ static void ask_for(unsigned i, const struct server *s, uint32_t priority, uint6
 	asks[i].session = s->session;
 	asks[i].ms = ms;
 	DONE(worker_start(&asks[i].w, ask_run, &asks[i], priority));
-	pause_ms(SHORT_MS);
+	worker_settle(&asks[i].w);
 }
 
 static void ask(unsigned i, const struct server *s, uint32_t priority)
@@ -661,7 +661,7 @@ static void levels(void)
 		snprintf(line, sizeof(line), "call-all (level %u) calls serve-all (level %u): refused", cases[i].caller, cases[i].server);
 		child_at(&server, "serve-all", cases[i].server, "port", port);
 		STILL_FINE();
-		pause_ms(SHORT_MS);
+		child_settle(&server);
 		(void)told(line, &seq);
 		outcome("call-all", cases[i].caller, session, cases[i].refused ? 0 : 1);
 		outcome("submit-up", cases[i].caller, session, 1);

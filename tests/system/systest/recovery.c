@@ -55,7 +55,7 @@ static void ask(unsigned i, handle_t session, const struct msg *m)
 	asks[i].session = session;
 	asks[i].m = *m;
 	DONE(worker_start(&asks[i].w, ask_run, &asks[i], PRIORITY_NORMAL));
-	pause_ms(SHORT_MS);
+	worker_settle(&asks[i].w);
 }
 
 static void ask_op(unsigned i, handle_t session, uint32_t op, uint64_t w0)
@@ -726,7 +726,7 @@ static void forward_redelivered(void)
 	DONE(forward(e.cmd, a.session, 2, RIGHT_READ));
 	obey_start(&c);
 	STILL_FINE();
-	pause_ms(30);
+	child_settle(&c);
 	DONE(child_kill(&c));
 	EQ(nothing(first.port), ERR_TIMED_OUT);
 	DONE(next(a.port, &e));
@@ -831,7 +831,7 @@ static void recovered(void)
 		ask_op(0, a.session, OP_HOLD, 10);
 		obey_start(&c);
 		STILL_FINE();
-		pause_ms(20);
+		child_settle(&c);
 		for (unsigned i = 1; i < 4; i++)
 			ask_op(i, a.session, OP_HOLD, 10 + i);
 		DONE(child_kill(&c));
@@ -867,7 +867,7 @@ static void recovered(void)
 	place_make(&a, 0, BADGE);
 	obey_start(&c);
 	STILL_FINE();
-	pause_ms(20);
+	child_settle(&c);
 	DONE(child_kill(&c));
 	DONE(next(a.port, &e));
 	EQ(e.kind, ACCEPT_RECOVERED);
@@ -1003,7 +1003,7 @@ static void suspect_alone(void)
 		EQ(info.faults, 1);
 		cmd_id_t suspect = e.cmd;
 		DONE(worker_start(&w, accept_short, NULL, PRIORITY_NORMAL));
-		pause_ms(SHORT_MS);
+		worker_settle(&w);
 		ask_op(3, a.session, OP_HOLD, 13);      /* not even what is fresh goes to a waiting thread */
 		DONE(worker_join(&w));
 		EQ(w.result, ERR_TIMED_OUT);
@@ -1386,7 +1386,7 @@ static void attached(void)
 	/* The next one may come before it is let in, and waits. */
 	obey_start(&d);
 	STILL_FINE();
-	pause_ms(SHORT_MS);
+	child_settle(&d);
 	ask_op(0, a.session, OP_HOLD, 1);
 	DONE(port_attach(a.port, d.process));
 	DONE(child_wait(&c, LONG_MS, &end));

@@ -63,6 +63,8 @@ status_t child_start(struct child *c, const char *deed, const char *arg, const s
 /* Waits at most `ms`; closes the handle. ERR_TIMED_OUT: it still ran and was killed. */
 status_t child_wait(struct child *c, uint64_t ms, struct process_info *info);
 status_t child_kill(struct child *c);
+/* Until it accepts, and has nothing else to do; for a second at most. */
+void child_settle(const struct child *c);
 /* Runs a deed to its end and closes everything. */
 status_t child_run(const char *deed, const char *arg, struct process_info *info);
 
@@ -77,7 +79,9 @@ struct worker {
 	volatile bool done;
 };
 status_t worker_start(struct worker *w, void (*run)(struct worker *), void *arg, uint32_t priority);
-/* Waits for its end at most 5 s and gives its stack back. */
+/* Until it waits in a call, an accept or the like, or is through; for a second at most. */
+void worker_settle(const struct worker *w);
+/* Waits for its end at most 20 s and gives its stack back. */
 status_t worker_join(struct worker *w);
 
 /* ---- memory to make mistakes with ---- */
