@@ -33,5 +33,9 @@ enum ctl_code {
 	CTL_PROC_KILL = 32,         /* proc://PID */
 	CTL_TRACE = 33,             /* proc://trace: arg0: enum trace_what, arg1: pid; what it turns on goes off with the Session */
 	CTL_TRACE_READ = 34,        /* arg0: number of the first record wanted; out: struct trace_record[] -> how many, number of the first */
+	CTL_ACPI_OFF = 80, CTL_ACPI_REBOOT = 81,        /* acpi://, on initd's own Session only; an answer means: it did not work */
+	CTL_ACPI_IRQ = 82,          /* arg0: bus << 8 | device << 3, arg1: pin 1..4 -> value0: GSI, value1: IRQ_LEVEL | IRQ_ACTIVE_LOW */
 };
+/* The Session of acpi:// that initd makes for itself; acpid opens none with this badge. */
+#define ACPI_BADGE_SUPERVISOR 1
 enum tty_mode { TTY_CANONICAL = 1, TTY_ECHO = 2, TTY_SIGNALS = 4, TTY_CR_TO_NL = 8, TTY_NL_TO_CRNL = 16, TTY_DEFAULT = 31 };
