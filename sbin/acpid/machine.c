@@ -56,8 +56,9 @@ static void list_tables(void)
 	}
 }
 
-status_t machine_tables(void)
+status_t machine_tables(bool ssdts)
 {
+	acpi_gbl_disable_ssdt_table_install = !ssdts;
 	acpi_gbl_max_loop_iterations = LOOP_MAX_S;
 	if (failed(acpi_initialize_subsystem(), "ACPICA does not start"))
 		return ERR_NO_MEMORY;
@@ -478,7 +479,7 @@ size_t machine_summary(char *buf, size_t room, const char *aml)
 	add(&t, "%-10s", "tables");
 	for (uint32_t i = 0; i < tables.n; i++)
 		add(&t, " %s", tables.at[i].name);
-	add(&t, "\n%-10s %s\n", "aml", aml ? aml : "running");
+	add(&t, "\n%-10s %s\n", "aml", aml);
 	add(&t, "%-10s %s, SCI %u\n", "hardware", acpi_gbl_reduced_hardware ? "reduced" : "fixed", acpi_gbl_FADT.sci_interrupt);
 	if (running) {
 		add_sleep_states(&t);

@@ -9,7 +9,8 @@
  * The power button: a press is noted in the state Frame, then submitted to initd, which ends everything in order and at last asks us
  * (CTL_ACPI_OFF, on the Session that only initd has). Nobody is waited for.
  *
- * Tables come from outside. If they end us three times in a row, the next instance leaves their AML alone, and serves the rest.
+ * Tables come from outside. If they end us three times in a row, the next instance leaves the SSDTs out, of which machines have
+ * many; if that is not enough, the one after it runs no AML, and serves the rest.
  */
 #include "machine.h"
 #include "osl.h"
@@ -25,7 +26,8 @@
 
 #define SESSION_RIGHTS (RIGHT_READ | RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER)
 #define STATE_VERSION  1
-#define CRASHES_MAX    3
+#define CRASHES_SSDTS  3                    /* in a row; then without SSDTs */
+#define CRASHES_MAX    4                    /* then without AML */
 #define PROVEN_NS      (10 * NS_PER_SEC)    /* so long without a crash: the tables are not to blame for an earlier one */
 #define RETRY_NS       NS_PER_SEC
 #define TEXT_MAX       (16 * KiB)
@@ -43,7 +45,7 @@ static struct kept {                /* in the state Frame */
 
 static struct svc svc;
 static struct boot_info boot;
-static const char *no_aml = "not yet";      /* why none runs; NULL: it does */
+static const char *aml = "not yet";         /* what of it runs, or why none */
 static handle_t initd, proven, retry;
 static bool asked;                          /* the poweroff is on its way to initd */
 
@@ -169,7 +171,7 @@ static const void *content(uint64_t node, size_t *size)
 		*size = t->size;
 		return t->data;
 	}
-	*size = node == NODE_ROOT ? machine_summary(text, sizeof(text), no_aml)
+	*size = node == NODE_ROOT ? machine_summary(text, sizeof(text), aml)
 	      : node == NODE_TABLES ? tables_text(machine_table_list(), text, sizeof(text)) : 0;
 	return text;
 }
@@ -298,7 +300,7 @@ static void on_notify(void *self unused, uint64_t badge, uint64_t bits unused)
 {
 	switch (badge) {
 	case OSL_BADGE_SCI: osl_interrupt(); break;
-	case BADGE_PROVEN:  kept->crashes = 0; break;
+	case BADGE_PROVEN:  kept->crashes = kept->crashes >= CRASHES_SSDTS ? CRASHES_SSDTS : 0; break;
 	default:            break;              /* OSL_BADGE_WORK, BADGE_RETRY: on_idle does it */
 	}
 }
@@ -331,20 +333,25 @@ static void recover(void)
 		kept->crashes = CRASHES_MAX;
 	if (number_of("FAULTED"))
 		kept->crashes = MIN(kept->crashes + 1, (uint32_t)CRASHES_MAX);
-	else if (kept->crashes == CRASHES_MAX)
-		kept->crashes--;                /* somebody started us by hand: one more try */
+	else if (kept->crashes >= CRASHES_SSDTS)
+		kept->crashes = CRASHES_SSDTS - 1;      /* somebody started us by hand: one more try */
 }
 
 static void begin_aml(void)
 {
 	if (kept->crashes >= CRASHES_MAX) {
-		no_aml = "left alone: it has ended acpid three times in a row";
+		aml = "left alone: it has ended acpid too often, see svc://acpid and log://";
 		log_print("the tables have ended acpid %d times in a row: their AML is left alone, no buttons and no routing", CRASHES_MAX);
 		return;
 	}
+	if (kept->crashes >= CRASHES_SSDTS)
+		log_print("the tables have ended acpid %u times in a row: the SSDTs are left out", kept->crashes);
 	bool again = kept->begun != 0;
 	kept->begun = 1;
-	no_aml = machine_begin(heard, again) < 0 ? "not running: the tables do not allow it, see log://" : NULL;
+	if (machine_begin(heard, again) < 0)
+		aml = "not running: the tables do not allow it, see log://";
+	else
+		aml = kept->crashes >= CRASHES_SSDTS ? "running without SSDTs: with them it ended acpid, see svc://acpid and log://" : "running";
 	timer(proven, PROVEN_NS);
 }
 
@@ -370,7 +377,8 @@ int main(int argc unused, char **argv unused)
 	if (st < 0)
 		log_print("svc://: %s: the power button will do nothing", error_text(st));
 	osl_init(&svc, &boot);
-	st = machine_tables();
+	/* One that runs no AML shows all tables. */
+	st = machine_tables(kept->crashes != CRASHES_SSDTS);
 	if (st < 0) {
 		log_print("the tables cannot be used: %s", error_text(st));
 		return 0;
