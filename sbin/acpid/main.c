@@ -30,6 +30,7 @@
 #define CRASHES_MAX    4                    /* then without AML */
 #define PROVEN_NS      (10 * NS_PER_SEC)    /* so long without a crash: the tables are not to blame for an earlier one */
 #define RETRY_NS       NS_PER_SEC
+#define PRESSED        0x50524553u          /* no stray store of an instance that crashed switches the machine off */
 #define TEXT_MAX       (16 * KiB)
 
 /* Badges: ACPI_BADGE_SUPERVISOR is initd's; tables follow from NODE_TABLE on. */
@@ -39,7 +40,7 @@ enum { TOKEN_POWEROFF = 1 };
 
 static struct kept {                /* in the state Frame */
 	uint32_t crashes;           /* in a row */
-	uint32_t pressed;           /* the power button was, and initd has not taken it yet */
+	uint32_t pressed;           /* PRESSED: the power button was, and initd has not taken it yet */
 	uint32_t begun;             /* an instance has switched events on */
 } *kept;
 
@@ -64,7 +65,7 @@ static void ask_poweroff(void)
 {
 	static struct msg m;
 
-	if (!kept->pressed || asked || !initd)
+	if (kept->pressed != PRESSED || asked || !initd)
 		return;
 	m = (struct msg){ 0 };
 	file_ctl_ask(&m, &(struct file_ctl_req){ .code = CTL_SVC_POWEROFF });
@@ -94,10 +95,10 @@ static void heard(enum machine_event e)
 {
 	switch (e) {
 	case MACHINE_POWER_BUTTON:
-		if (kept->pressed)
+		if (kept->pressed == PRESSED)
 			break;
 		log_print("the power button was pressed");
-		kept->pressed = 1;
+		kept->pressed = PRESSED;
 		break;                  /* on_idle sends it */
 	case MACHINE_SLEEP_BUTTON:
 		log_print("the sleep button was pressed; there is nothing to do about it");
