@@ -117,6 +117,43 @@ void acpi_os_free(void *memory)
 	free(memory);
 }
 
+/* The heap keeps what is freed by its size, as a cache would; so a cache is no more than a size. */
+struct osl_cache { uint32_t size; };
+
+acpi_status acpi_os_create_cache(char *name unused, u16 size, u16 depth unused, acpi_cache_t **made)
+{
+	acpi_cache_t *c = malloc(sizeof(*c));
+
+	if (!c)
+		return AE_NO_MEMORY;
+	c->size = size;
+	*made = c;
+	return AE_OK;
+}
+
+acpi_status acpi_os_delete_cache(acpi_cache_t *cache)
+{
+	free(cache);
+	return AE_OK;
+}
+
+acpi_status acpi_os_purge_cache(acpi_cache_t *cache unused)
+{
+	return AE_OK;
+}
+
+/* All zero (ACPICA's OSL reference asks for it). */
+void *acpi_os_acquire_object(acpi_cache_t *cache)
+{
+	return calloc(1, cache->size);
+}
+
+acpi_status acpi_os_release_object(acpi_cache_t *cache unused, void *object)
+{
+	free(object);
+	return AE_OK;
+}
+
 /*
  * Cached, and so as the memory type registers say, which make device memory uncached (Intel SDM 3A, table 11-7): tables in RAM must not
  * be mapped in two ways.

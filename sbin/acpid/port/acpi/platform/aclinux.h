@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <string.h>
 
+struct osl_cache;                       /* osl.c */
+
 #define ACPI_MACHINE_WIDTH              64
 #define COMPILER_DEPENDENT_INT64        long
 #define COMPILER_DEPENDENT_UINT64       unsigned long
@@ -16,7 +18,7 @@
 #define ACPI_USE_NATIVE_MATH64
 #define ACPI_USE_DO_WHILE_0
 #define ACPI_USE_SYSTEM_CLIBRARY
-#define ACPI_USE_LOCAL_CACHE
+#define acpi_cache_t                    struct osl_cache
 #define ACPI_IGNORE_PACKAGE_RESOLUTION_ERRORS
 #define ACPI_PCI_CONFIGURED
 #define ACPI_STRUCT_INIT(field, value)  .field = value
