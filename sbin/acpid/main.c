@@ -9,6 +9,9 @@
  * The power button: a press is noted in the state Frame, then submitted to initd, which ends everything in order and at last asks us
  * (CTL_ACPI_OFF, on the Session that only initd has). Nobody is waited for.
  *
+ * AML takes longer to load than everything else. It begins a moment after the start, or with the first command that wants something
+ * of it: who only looks at tables, and whoever waits since the last instance, is answered before.
+ *
  * Tables come from outside. If they end us three times in a row, the next instance leaves the SSDTs out, of which machines have
  * many; if that is not enough, the one after it runs no AML, and serves the rest.
  */
@@ -30,12 +33,13 @@
 #define CRASHES_MAX    4                    /* then without AML */
 #define PROVEN_NS      (10 * NS_PER_SEC)    /* so long without a crash: the tables are not to blame for an earlier one */
 #define RETRY_NS       NS_PER_SEC
+#define BEGIN_NS       NS_PER_MS            /* Notifies come before commands: those that wait when we start are taken first */
 #define PRESSED        0x50524553u          /* no stray store of an instance that crashed switches the machine off */
 #define TEXT_MAX       (16 * KiB)
 
 /* Badges: ACPI_BADGE_SUPERVISOR is initd's; tables follow from NODE_TABLE on. */
 enum { NODE_ROOT = 0, NODE_TABLES = 2, NODE_IRQ = 3, NODE_TABLE = 16 };
-enum { BADGE_PROVEN = 16, BADGE_RETRY };
+enum { BADGE_PROVEN = 16, BADGE_RETRY, BADGE_BEGIN };
 enum { TOKEN_POWEROFF = 1 };
 
 static struct kept {                /* in the state Frame */
@@ -47,7 +51,7 @@ static struct kept {                /* in the state Frame */
 static struct svc svc;
 static struct boot_info boot;
 static const char *aml = "not yet";         /* what of it runs, or why none */
-static handle_t initd, proven, retry;
+static handle_t initd, proven, retry, begin;
 static bool asked;                          /* the poweroff is on its way to initd */
 
 static void timer(handle_t notify, uint64_t after_ns)
@@ -109,13 +113,53 @@ static void heard(enum machine_event e)
 	}
 }
 
+/* ---- AML ---- */
+
+/* Loads and runs it, if that is still to be done. */
+static void begin_aml(void)
+{
+	static bool begun;
+
+	if (begun)
+		return;
+	begun = true;
+	if (kept->crashes >= CRASHES_MAX) {
+		aml = "left alone: it has ended acpid too often, see svc://acpid and log://";
+		log_print("the tables have ended acpid %d times in a row: their AML is left alone, no buttons and no routing", CRASHES_MAX);
+		return;
+	}
+	if (kept->crashes >= CRASHES_SSDTS)
+		log_print("the tables have ended acpid %u times in a row: the SSDTs are left out", kept->crashes);
+	bool again = kept->begun != 0;
+	kept->begun = 1;
+	if (machine_begin(heard, again) < 0)
+		aml = "not running: the tables do not allow it, see log://";
+	else
+		aml = kept->crashes >= CRASHES_SSDTS ? "running without SSDTs: with them it ended acpid, see svc://acpid and log://" : "running";
+	timer(proven, PROVEN_NS);
+}
+
 /* ---- the protocol ---- */
 
 static const struct table_entry *table_of(uint64_t node)
 {
 	const struct tables *t = machine_table_list();
 
-	return node >= NODE_TABLE && node - NODE_TABLE < t->n ? &t->at[node - NODE_TABLE] : NULL;
+	if (node < NODE_TABLE)
+		return NULL;
+	if (node - NODE_TABLE >= t->n)
+		begin_aml();            /* it may load more */
+	return node - NODE_TABLE < t->n ? &t->at[node - NODE_TABLE] : NULL;
+}
+
+static const struct table_entry *table_named(const char *name, size_t len)
+{
+	const struct table_entry *e = tables_find(machine_table_list(), name, len);
+
+	if (e)
+		return e;
+	begin_aml();
+	return tables_find(machine_table_list(), name, len);
 }
 
 static bool is_directory(uint64_t node)
@@ -127,7 +171,7 @@ static bool is_directory(uint64_t node)
 static uint64_t entry(uint64_t dir, const char *name, size_t len)
 {
 	if (dir == NODE_TABLES) {
-		const struct table_entry *e = tables_find(machine_table_list(), name, len);
+		const struct table_entry *e = table_named(name, len);
 		return e ? NODE_TABLE + (uint64_t)(e - machine_table_list()->at) : 0;
 	}
 	if (len == 6 && !memcmp(name, "tables", 6))
@@ -161,6 +205,13 @@ static status_t find(const struct svc_cmd *c, uint64_t *node)
 	return OK;
 }
 
+/* With what AML has to say. */
+static const struct routes *routes(void)
+{
+	begin_aml();
+	return machine_routes();
+}
+
 static char text[TEXT_MAX];
 
 /* A node's content, but of the routing. */
@@ -172,6 +223,7 @@ static const void *content(uint64_t node, size_t *size)
 		*size = t->size;
 		return t->data;
 	}
+	begin_aml();
 	*size = node == NODE_ROOT ? machine_summary(text, sizeof(text), aml)
 	      : node == NODE_TABLES ? tables_text(machine_table_list(), text, sizeof(text)) : 0;
 	return text;
@@ -179,12 +231,11 @@ static const void *content(uint64_t node, size_t *size)
 
 static uint64_t size_of(uint64_t node)
 {
-	size_t size = 0;
+	const struct table_entry *t = table_of(node);
 
 	if (node == NODE_IRQ)
-		return route_text_size(machine_routes());
-	(void)content(node, &size);
-	return size;
+		return route_text_size(routes());
+	return t ? t->size : 0;         /* the text of a directory is made when it is read */
 }
 
 static status_t on_open(void *self unused, struct svc_cmd *c, const struct file_open_req *q, struct file_open_rep *p)
@@ -215,7 +266,7 @@ static status_t on_read(void *self unused, struct svc_cmd *c, const struct file_
 	if (st < 0)
 		return st;
 	if (node == NODE_IRQ) {
-		p->done = route_text(machine_routes(), q->offset, text, MIN((size_t)c->out_len, sizeof(text)));
+		p->done = route_text(routes(), q->offset, text, MIN((size_t)c->out_len, sizeof(text)));
 		return p->done ? svc_write_out(c->cmd, 0, text, p->done) : OK;
 	}
 	const void *data = content(node, &size);
@@ -248,6 +299,7 @@ static status_t on_readdir(void *self unused, struct svc_cmd *c, const struct fi
 		return st;
 	if (!is_directory(dir))
 		return ERR_NOT_DIRECTORY;
+	begin_aml();
 	for (uint64_t n = dir == NODE_ROOT ? 2 : t->n; i < n; i++, done += size) {
 		if (dir == NODE_TABLES)
 			size = dirent_put(buf + done, room - done, NODE_TABLE + i + 1, t->at[i].size, FILE_REGULAR, t->at[i].name);
@@ -269,13 +321,15 @@ static status_t on_ctl(void *self unused, struct svc_cmd *c, const struct file_c
 
 	switch (q->code) {
 	case CTL_ACPI_OFF:
-		return supervisor ? machine_off() : ERR_DENIED;
 	case CTL_ACPI_REBOOT:
-		return supervisor ? machine_reset() : ERR_DENIED;
+		if (!supervisor)
+			return ERR_DENIED;
+		begin_aml();
+		return q->code == CTL_ACPI_OFF ? machine_off() : machine_reset();
 	case CTL_ACPI_IRQ: {
 		if (q->arg0 > UINT16_MAX || q->arg1 < 1 || q->arg1 > 4)
 			return ERR_INVALID;
-		const struct route *r = route_find(machine_routes(), q->arg0 >> 8 & 255, q->arg0 >> 3 & 31, (uint32_t)q->arg1);
+		const struct route *r = route_find(routes(), q->arg0 >> 8 & 255, q->arg0 >> 3 & 31, (uint32_t)q->arg1);
 		if (!r)
 			return ERR_NOT_FOUND;
 		p->value0 = r->gsi;
@@ -301,6 +355,7 @@ static void on_notify(void *self unused, uint64_t badge, uint64_t bits unused)
 {
 	switch (badge) {
 	case OSL_BADGE_SCI: osl_interrupt(); break;
+	case BADGE_BEGIN:  begin_aml(); break;
 	case BADGE_PROVEN:  kept->crashes = kept->crashes >= CRASHES_SSDTS ? CRASHES_SSDTS : 0; break;
 	default:            break;              /* OSL_BADGE_WORK, BADGE_RETRY: on_idle does it */
 	}
@@ -338,24 +393,6 @@ static void recover(void)
 		kept->crashes = CRASHES_SSDTS - 1;      /* somebody started us by hand: one more try */
 }
 
-static void begin_aml(void)
-{
-	if (kept->crashes >= CRASHES_MAX) {
-		aml = "left alone: it has ended acpid too often, see svc://acpid and log://";
-		log_print("the tables have ended acpid %d times in a row: their AML is left alone, no buttons and no routing", CRASHES_MAX);
-		return;
-	}
-	if (kept->crashes >= CRASHES_SSDTS)
-		log_print("the tables have ended acpid %u times in a row: the SSDTs are left out", kept->crashes);
-	bool again = kept->begun != 0;
-	kept->begun = 1;
-	if (machine_begin(heard, again) < 0)
-		aml = "not running: the tables do not allow it, see log://";
-	else
-		aml = kept->crashes >= CRASHES_SSDTS ? "running without SSDTs: with them it ended acpid, see svc://acpid and log://" : "running";
-	timer(proven, PROVEN_NS);
-}
-
 int main(int argc unused, char **argv unused)
 {
 	handle_t frame = start_handle("boot");
@@ -372,6 +409,7 @@ int main(int argc unused, char **argv unused)
 	svc.on_completion = on_completion;
 	MUST(svc_notify(&svc, BADGE_PROVEN, &proven));
 	MUST(svc_notify(&svc, BADGE_RETRY, &retry));
+	MUST(svc_notify(&svc, BADGE_BEGIN, &begin));
 	MUST(port_reserve(svc.port, 1));
 	/* initd is below us, and never waits for us. Without it the button does nothing. */
 	status_t st = file_open("svc://", OPEN_READ | OPEN_WRITE, &initd);
@@ -384,7 +422,11 @@ int main(int argc unused, char **argv unused)
 		log_print("the tables cannot be used: %s", error_text(st));
 		return 0;
 	}
-	begin_aml();
+	/* Once the tables are under suspicion, no command may be at hand when they strike: whoever sent it would be blamed. */
+	if (kept->crashes)
+		begin_aml();
+	else
+		timer(begin, BEGIN_NS);
 	on_idle(NULL);
 	st = svc_run(&svc);
 	if (st < 0)

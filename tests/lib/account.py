@@ -11,7 +11,7 @@ MOVING = {"table_bytes", "pages_slab", "pages_free", "time_ns", "idle_ns", "swit
 def settled(m):
     """The services that start beside the prompt have come up: acpid, which has the most to do, answers."""
     if not getattr(m, "is_settled", False):
-        m.run("stat acpi:// >null://", 60)
+        m.run("cat acpi:// >null://", 60)
         m.is_settled = True
 
 
