@@ -474,13 +474,14 @@ static void add_buttons(struct text *t)
 size_t machine_summary(char *buf, size_t room, const char *aml)
 {
 	struct text t = { buf, 0, room };
+	char line[48];
 
 	add_oem(&t);
 	add(&t, "%-10s", "tables");
 	for (uint32_t i = 0; i < tables.n; i++)
 		add(&t, " %s", tables.at[i].name);
 	add(&t, "\n%-10s %s\n", "aml", aml);
-	add(&t, "%-10s %s, SCI %u\n", "hardware", acpi_gbl_reduced_hardware ? "reduced" : "fixed", acpi_gbl_FADT.sci_interrupt);
+	add(&t, "%-10s %s, %s\n", "hardware", acpi_gbl_reduced_hardware ? "reduced" : "fixed", osl_sci(line, sizeof(line)));
 	if (running) {
 		add_sleep_states(&t);
 		add_buttons(&t);

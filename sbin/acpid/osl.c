@@ -412,24 +412,23 @@ void acpi_os_wait_events_complete(void)
 
 /* ---- the SCI ---- */
 
-/*
- * A number below 16 is one of ISA, for which the MADT may say another line and how it behaves; any other is level and active low
- * (ACPI 6.5 §5.2.9, SCI_INT).
- */
-acpi_status acpi_os_install_interrupt_handler(u32 number, acpi_osd_handler handler, void *context)
+/* The FADT's number is not asked: the loader has found out which line that is. */
+acpi_status acpi_os_install_interrupt_handler(u32 number unused, acpi_osd_handler handler, void *context)
 {
 	if (os.handler)
 		return AE_ALREADY_EXISTS;
 	os.handler = handler;
 	os.handler_context = context;
-	status_t st = !os.irqs ? ERR_DENIED : irq_create(os.irqs, number, number < 16 ? IRQ_ISA : IRQ_LEVEL | IRQ_ACTIVE_LOW, &os.irq);
+	uint32_t line = os.boot->acpi.sci.gsi;
+	status_t st = !os.irqs ? ERR_NOT_FOUND : irq_create(os.irqs, line, (os.boot->acpi.sci.level ? IRQ_LEVEL : 0) |
+	                                                     (os.boot->acpi.sci.active_low ? IRQ_ACTIVE_LOW : 0), &os.irq);
 	if (st >= 0)
 		st = notify_bind(os.sci, 0, os.irq);
 	if (st >= 0)
 		st = irq_ack(os.irq);
 	if (st < 0)
 		/* Without events there still is everything that is asked for: tables, routing, power off. */
-		log_print("interrupt %u cannot be had: %s; buttons and events are not heard of", number, error_text(st));
+		log_print("the SCI, interrupt %u, cannot be had: %s; buttons and events are not heard of", line, error_text(st));
 	return AE_OK;
 }
 
@@ -451,6 +450,17 @@ void osl_interrupt(void)
 		if (st < 0)
 			log_print("the SCI cannot be let through again: %s", error_text(st));
 	}
+}
+
+const char *osl_sci(char *text, size_t room)
+{
+	const struct boot_acpi *a = &os.boot->acpi;
+
+	if (a->sci.present)
+		snprintf(text, room, "SCI %u %s %s%s", a->sci.gsi, a->sci.level ? "level" : "edge", a->sci.active_low ? "low" : "high", os.irq ? "" : ", not heard of");
+	else
+		snprintf(text, room, "no SCI");
+	return text;
 }
 
 /* ---- time ---- */

@@ -11,6 +11,8 @@ enum { OSL_BADGE_SCI = 1, OSL_BADGE_WORK = 2 };
 void osl_init(struct svc *svc, const struct boot_info *boot);
 /* The SCI has come. */
 void osl_interrupt(void);
+/* Which interrupt it is, in words: "SCI 9 level high". Returns text. */
+const char *osl_sci(char *text, size_t room);
 /* Runs what was put off, a bounded part; a notification under OSL_BADGE_WORK comes if there is more. */
 void osl_work(void);
 /* How many accesses were refused so far, to memory and to ports. */
