@@ -16,7 +16,7 @@
 #define PORTS_KEPT  16
 #define WORK_MAX    256
 #define WORK_AT_ONCE 32
-#define REFUSALS_TOLD 8
+#define REFUSALS_TOLD 16
 #define STALL_MAX_US 1000           /* AML may ask for 100 (ACPI 6.5 §19.6.128); what is longer is slept */
 #define WAIT_STEPS  200             /* ms that a wait for the firmware or for an interrupt of our own may take */
 
