@@ -249,7 +249,7 @@ def test_kill_shell_while_it_reads(machine):
 def test_kill_everything_at_once(machine):
     """All services, in turn and without a pause, while programs use all of them."""
     m = machine
-    names = ("rngd", "sysd", "tmpd", "outputd", "timed", "pcid")
+    names = ("rngd", "sysd", "tmpd", "outputd", "timed", "pcid", "acpid")
 
     def scenario(kills):
         begin = [restarts(m, name) for name in names]
