@@ -28,10 +28,10 @@
 #include <string.h>
 
 #define SESSION_RIGHTS (RIGHT_READ | RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER)
-#define STATE_VERSION  1
+#define STATE_VERSION  2
 #define CRASHES_SSDTS  3                    /* in a row; then without SSDTs */
 #define CRASHES_MAX    4                    /* then without AML */
-#define PROVEN_NS      (10 * NS_PER_SEC)    /* so long without a crash: the tables are not to blame for an earlier one */
+#define PROVEN_NS      (10 * NS_PER_SEC)    /* if an instance ran so long, the tables are not to blame for earlier crashes */
 #define RETRY_NS       NS_PER_SEC
 #define BEGIN_NS       NS_PER_MS            /* Notifies come before commands: those that wait when we start are taken first */
 #define PRESSED        0x50524553u          /* no stray store of an instance that crashed switches the machine off */
@@ -39,19 +39,21 @@
 
 /* Badges: ACPI_BADGE_SUPERVISOR is initd's; tables follow from NODE_TABLE on. */
 enum { NODE_ROOT = 0, NODE_TABLES = 2, NODE_IRQ = 3, NODE_TABLE = 16 };
-enum { BADGE_PROVEN = 16, BADGE_RETRY, BADGE_BEGIN };
+enum { BADGE_RETRY = 16, BADGE_BEGIN };
 enum { TOKEN_POWEROFF = 1 };
 
 static struct kept {                /* in the state Frame */
 	uint32_t crashes;           /* in a row */
 	uint32_t pressed;           /* PRESSED: the power button was, and initd has not taken it yet */
 	uint32_t begun;             /* an instance has switched events on */
+	uint32_t reserved;
+	uint64_t started_ns;        /* when the last instance did; a timer that rings would move the machine's account */
 } *kept;
 
 static struct svc svc;
 static struct boot_info boot;
 static const char *aml = "not yet";         /* what of it runs, or why none */
-static handle_t initd, proven, retry, begin;
+static handle_t initd, retry, begin;
 static bool asked;                          /* the poweroff is on its way to initd */
 
 static void timer(handle_t notify, uint64_t after_ns)
@@ -136,7 +138,6 @@ static void begin_aml(void)
 		aml = "not running: the tables do not allow it, see log://";
 	else
 		aml = kept->crashes >= CRASHES_SSDTS ? "running without SSDTs: with them it ended acpid, see svc://acpid and log://" : "running";
-	timer(proven, PROVEN_NS);
 }
 
 /* ---- the protocol ---- */
@@ -356,7 +357,6 @@ static void on_notify(void *self unused, uint64_t badge, uint64_t bits unused)
 	switch (badge) {
 	case OSL_BADGE_SCI: osl_interrupt(); break;
 	case BADGE_BEGIN:  begin_aml(); break;
-	case BADGE_PROVEN:  kept->crashes = kept->crashes >= CRASHES_SSDTS ? CRASHES_SSDTS : 0; break;
 	default:            break;              /* OSL_BADGE_WORK, BADGE_RETRY: on_idle does it */
 	}
 }
@@ -380,13 +380,18 @@ static unsigned long number_of(const char *name)
 static void recover(void)
 {
 	static struct state state;
+	uint64_t now;
 
 	MUST(state_open(&state, STATE_VERSION, sizeof(struct kept)));
-	/* It is three numbers, looked at here: it cannot be what ends us, and must outlive what does. */
+	/* It is a few numbers, looked at here: it cannot be what ends us, and must outlive what does. */
 	state_good(&state);
 	kept = state.memory;
 	if (kept->crashes > CRASHES_MAX)
 		kept->crashes = CRASHES_MAX;
+	MUST(clock_now(&now));
+	if (now - kept->started_ns > PROVEN_NS && kept->crashes < CRASHES_SSDTS)
+		kept->crashes = 0;
+	kept->started_ns = now;
 	if (number_of("FAULTED"))
 		kept->crashes = MIN(kept->crashes + 1, (uint32_t)CRASHES_MAX);
 	else if (kept->crashes >= CRASHES_SSDTS)
@@ -407,7 +412,6 @@ int main(int argc unused, char **argv unused)
 	svc.on_notify = on_notify;
 	svc.on_idle = on_idle;
 	svc.on_completion = on_completion;
-	MUST(svc_notify(&svc, BADGE_PROVEN, &proven));
 	MUST(svc_notify(&svc, BADGE_RETRY, &retry));
 	MUST(svc_notify(&svc, BADGE_BEGIN, &begin));
 	MUST(port_reserve(svc.port, 1));
