@@ -9,7 +9,8 @@
 
 -include $(wildcard sbin/*/part.mk bin/*/part.mk tests/system/*/part.mk tests/bench/*/part.mk)
 
-PROGRAM_DIRS := $(sort $(foreach d,$(wildcard sbin/*/ bin/*/ tests/system/*/ tests/bench/*/),$(if $(call sources,$(d:/=)),$(d:/=))))
+# lib/part.mk has said it where a source is missing.
+PROGRAM_DIRS := $(filter-out $(if $(VERSION_acpica),,sbin/acpid),$(sort $(foreach d,$(wildcard sbin/*/ bin/*/ tests/system/*/ tests/bench/*/),$(if $(call sources,$(d:/=)),$(d:/=)))))
 SBIN_PROGRAMS := $(notdir $(filter sbin/%,$(PROGRAM_DIRS)))
 BIN_PROGRAMS  := $(notdir $(filter bin/%,$(PROGRAM_DIRS)))
 TEST_PROGRAMS := $(notdir $(filter tests/%,$(PROGRAM_DIRS)))

@@ -21,6 +21,7 @@ enum {
 static struct boot_acpi *info;          /* being filled */
 static uint64_t phys_end;
 static uint32_t complaints;
+static uint16_t iso_flags[ACPI_ISOS_MAX];      /* MPS INTI flags of info->isos, whole */
 
 #define complain(...) do { if (complaints++ < COMPLAINTS_MAX) note("acpi: " __VA_ARGS__); } while (0)
 
@@ -150,6 +151,7 @@ static void add_override(uint8_t bus, uint8_t irq, uint32_t gsi, uint16_t flags)
 	/* Sixteen irqs, each once: there is room. */
 	info->isos[info->n_isos].irq = irq;
 	info->isos[info->n_isos].gsi = gsi;
+	iso_flags[info->n_isos] = flags;
 	info->isos[info->n_isos].level = inti_level(flags);
 	info->isos[info->n_isos++].active_low = inti_low(flags);
 }
@@ -261,6 +263,8 @@ static void read_fadt(const struct table *t)
 		info->dsdt = dsdt.phys;
 	else
 		complain("no DSDT");
+	info->sci.present = t->len >= 116 && !(load32(t->bytes + 112) & 1 << 20);       /* HW_REDUCED_ACPI */
+	info->sci.gsi = info->sci.present ? load16(t->bytes + 46) : 0;
 	info->rtc_century = t->len >= 109 ? t->bytes[108] : 0;
 	/* The boot architecture flags mean something from ACPI 2.0 on, whose FADT has revision 3. */
 	if (t->len >= 111 && t->bytes[8] >= 3) {
@@ -269,6 +273,22 @@ static void read_fadt(const struct table *t)
 		info->no_vga = flags >> 2 & 1;
 		info->no_rtc = flags >> 5 & 1;
 	}
+}
+
+/*
+ * SCI_INT is level and active low, and a number of ISA's on machines with 8259s; there an override says where it went (5.2.9). One
+ * whose flags leave polarity or trigger to the bus does not mean ISA's way.
+ */
+static void place_sci(void)
+{
+	info->sci.level = info->sci.active_low = info->sci.present;
+	for (uint32_t i = 0; info->sci.present && i < info->n_isos; i++)
+		if (info->isos[i].irq == info->sci.gsi) {
+			info->sci.gsi = info->isos[i].gsi;
+			info->sci.level = (iso_flags[i] >> 2 & 3) != 1;
+			info->sci.active_low = (iso_flags[i] & 3) != 1;
+			return;
+		}
 }
 
 /* Every table the root table (XSDT or RSDT, entries of `width` bytes) points to. */
@@ -343,6 +363,7 @@ void acpi_read(struct boot_acpi *to, uint64_t rsdp, uint64_t end)
 		return;
 	}
 	bool found = read_all(rsdp);
+	place_sci();
 	if (complaints > COMPLAINTS_MAX)
 		note("acpi: %u more complaints are left out", (uint64_t)complaints - COMPLAINTS_MAX);
 	if (found)

@@ -157,6 +157,7 @@ static int build(void **state)
 	store(FADT + 140, DSDT, 8);
 	store(FADT + 109, 1 << 1 | 1 << 5, 2);
 	store(FADT + 108, 0x32, 1);
+	store(FADT + 46, 9, 2);
 	at(FADT)[8] = 6;
 	finish(FADT, "FACP", 276);
 	finish(DSDT, "DSDT", 40);
@@ -204,6 +205,8 @@ static void expect_full(void)
 	assert_int_equal(acpi.dsdt, DSDT);
 	assert_true(acpi.no_rtc && !acpi.no_8042 && !acpi.no_vga);
 	assert_int_equal(acpi.rtc_century, 0x32);
+	assert_true(acpi.sci.present && acpi.sci.level && acpi.sci.active_low);
+	assert_int_equal(acpi.sci.gsi, 9);
 }
 
 /* ---- tests ---- */
@@ -253,6 +256,38 @@ static void test_nothing(void **state)
 	read_tables(RSDP);
 	assert_int_equal(acpi.n_cpus, 0);
 	assert_non_null(strstr(said, "neither"));
+}
+
+/* Where ACPI's own interrupt comes in: an override's line, and of its flags only what does not leave it to the bus. */
+static void test_sci(void **state)
+{
+	(void)state;
+	static const struct { uint16_t number, flags; uint32_t gsi; bool level, low; } cases[] = {
+		{ 9, 0x0f, 9, true, true }, { 9, 0x0d, 9, true, false }, { 9, 0x05, 9, false, false }, { 9, 0x07, 9, false, true },
+		{ 9, 0, 9, true, true }, { 9, 0x0c, 9, true, true }, { 9, 0x01, 9, true, false },
+		{ 0, 0x0f, 2, true, true },             /* elsewhere, as the bus does it: not ISA's edge */
+		{ 10, 0x05, 10, true, true }, { 20, 0x05, 20, true, true }, { 300, 0, 300, true, true },        /* no override */
+	};
+	uint8_t *override = at(MADT) + 44 + 4 * 8 + 2 * 12 + 10;        /* of irq 9, after what build() puts before it */
+	assert_memory_equal(override, "\2\12\0\11\11\0\0\0", 8);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		store(FADT + 46, cases[i].number, 2);
+		finish(FADT, "FACP", 276);
+		override[8] = (uint8_t)cases[i].flags;
+		finish(MADT, "APIC", madt_len);
+		read_tables(RSDP);
+		assert_true(acpi.sci.present);
+		assert_int_equal(acpi.sci.gsi, cases[i].gsi);
+		assert_int_equal(acpi.sci.level, cases[i].level);
+		assert_int_equal(acpi.sci.active_low, cases[i].low);
+	}
+	store(FADT + 112, 1 << 20, 4);                  /* hardware-reduced: there is none */
+	finish(FADT, "FACP", 276);
+	read_tables(RSDP);
+	assert_false(acpi.sci.present || acpi.sci.gsi || acpi.sci.level);
+	finish(FADT, "FACP", 115);                      /* it ends before its flags */
+	read_tables(RSDP);
+	assert_false(acpi.sci.present);
 }
 
 /* Lengths of all kinds in each table: only that table's data may be missing. */
@@ -402,6 +437,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_full, build, drop),
 		cmocka_unit_test_setup_teardown(test_rsdt, build, drop),
+		cmocka_unit_test_setup_teardown(test_sci, build, drop),
 		cmocka_unit_test_setup_teardown(test_nothing, build, drop),
 		cmocka_unit_test_setup_teardown(test_lengths, build, drop),
 		cmocka_unit_test_setup_teardown(test_bad_sums, build, drop),

@@ -1,6 +1,7 @@
 # lib/part.mk: libraries for programs. A program says LIBS_name := zlib bearssl NAME in its part.mk.
 #
 #   build/lib/zlib.a      inflate, crc32 and adler32 of zlib (Z_SOLO: the caller gives zalloc and zfree)
+#   build/lib/acpica.a    ACPICA without its debugger and disassembler, for sbin/acpid
 #   build/lib/bearssl.a   hashes, MACs, DRBG and ChaCha20 of BearSSL, the constant-time C versions
 #   OUT/lib/NAME.a        our own: every folder lib/NAME
 #   OUT/lib/rt.a          the run-time: abi/rt, the generated entries, the files of musl that
@@ -27,6 +28,21 @@ $(BEARSSL_OBJS): LIB_FLAGS := -I$(BEARSSL_SRC)/inc -I$(BEARSSL_SRC)/src -w -DBR_
 build/lib/bearssl.a: $(BEARSSL_OBJS)
 CFLAGS_bearssl := -isystem $(BEARSSL_SRC)/inc
 
+# --- ACPICA ----------------------------------------------------------------------------------------
+# Its headers expect a host system's acpi/platform/aclinux.h; ours is in sbin/acpid/port. Size counts more than speed: it is
+# inflated at each boot.
+ifdef VERSION_acpica
+ACPICA_FILES := $(filter-out %/rsdump.c %/uttrack.c %/utprint.c %/nsdumpdv.c,$(filter-out $(ACPICA_SRC)/drivers/acpi/acpica/db%,\
+	$(wildcard $(ACPICA_SRC)/drivers/acpi/acpica/*.c)))
+ACPICA_OBJS  := $(ACPICA_FILES:build/src/%.c=build/lib/obj/%.o)
+CFLAGS_acpica := -isystem sbin/acpid/port -isystem $(ACPICA_SRC)/include -D_LINUX
+$(ACPICA_OBJS): LIB_FLAGS := -Isbin/acpid/port -I$(ACPICA_SRC)/include -I$(ACPICA_SRC)/drivers/acpi/acpica -D_LINUX -DBUILDING_ACPICA -Os -w
+$(ACPICA_OBJS): $(wildcard sbin/acpid/port/*/*.h sbin/acpid/port/*/*/*.h)
+build/lib/acpica.a: $(ACPICA_OBJS)
+else ifneq ($(NEED_BUILD),)
+$(warning ACPICA could not be fetched: sbin/acpid is left out of this build; `make setup` tries again)
+endif
+
 build/lib/obj/%.o: build/src/%.c build/src/sources.mk build/flags.lib
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && $(CC) $(filter-out -DTEST_BUILD,$(USER_CFLAGS)) $(LIB_FLAGS) -c -o $@ $<
@@ -45,7 +61,7 @@ endef
 $(foreach l,$(OWN_LIBS),$(eval $(call OWN_LIB,$(l))))
 
 # $(call lib_files,zlib usb): the archives of these libraries.
-lib_files = $(foreach l,$(1),$(if $(filter zlib bearssl,$(l)),build/lib/$(l).a,$(OUT)/lib/$(l).a))
+lib_files = $(foreach l,$(1),$(if $(filter zlib bearssl acpica,$(l)),build/lib/$(l).a,$(OUT)/lib/$(l).a))
 
 # --- the run-time ----------------------------------------------------------------------------------
 RT_OBJS := $(call objects,$(call sources,abi/rt))

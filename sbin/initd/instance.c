@@ -4,6 +4,7 @@
  */
 #include "instance.h"
 #include "step.h"
+#include <abi/boot.h>
 #include <rt/io.h>
 #include <rt/start.h>
 #include <stdio.h>
@@ -28,6 +29,18 @@ static void grant(struct service *s, struct grants *g, const char *name, handle_
 	g->n++;
 }
 
+/* The interrupt of ACPI's events as a Resource of its own. False: the machine has none, which whoever asked for it will notice. */
+static bool find_sci(handle_t boot, struct manifest_resource *r)
+{
+	static struct boot_info info;
+	uint64_t done;
+
+	if (!boot || frame_read(boot, 0, &info, sizeof(info), &done) < 0 || done < sizeof(info) || info.magic != BOOT_MAGIC || !info.acpi.sci.present)
+		return false;
+	*r = (struct manifest_resource){ GRANT_IRQ, info.acpi.sci.gsi, 1 };
+	return true;
+}
+
 /* The hardware and knowledge that the manifest names, each as "res:KIND"; the second of a kind is "res:KIND1". */
 static status_t grant_resources(struct service *s, handle_t root, handle_t boot, struct grants *g)
 {
@@ -42,26 +55,28 @@ static status_t grant_resources(struct service *s, handle_t root, handle_t boot,
 	uint32_t seen[GRANT_BOOT] = { 0 };
 
 	for (uint32_t i = 0; i < s->m.n_resources; i++) {
-		const struct manifest_resource *r = &s->m.resources[i];
+		struct manifest_resource r = s->m.resources[i];
 		char name[START_HANDLE_NAME];
 		handle_t slice;
-		if (r->kind == GRANT_BOOT) {
+		if (r.kind == GRANT_BOOT) {
 			grant(s, g, "boot", boot, RIGHT_READ | RIGHT_MAP, false);
 			continue;
 		}
-		bool info = r->kind == GRANT_INFO || r->kind == GRANT_INFO_MANAGE;
-		status_t st = resource_slice(root, kinds[r->kind].kind, info ? 0 : r->base, info ? 1 : r->count, &slice);
+		if (r.kind == GRANT_SCI && !find_sci(boot, &r))
+			continue;
+		bool info = r.kind == GRANT_INFO || r.kind == GRANT_INFO_MANAGE;
+		status_t st = resource_slice(root, kinds[r.kind].kind, info ? 0 : r.base, info ? 1 : r.count, &slice);
 		if (st < 0) {
 			log_print("%s: resource %u of its manifest cannot be had: %s", s->m.name, i + 1, error_text(st));
 			return st;
 		}
-		uint32_t *count = &seen[info ? GRANT_INFO : r->kind];
+		uint32_t *count = &seen[info ? GRANT_INFO : r.kind];
 		if (*count == 0)
-			snprintf(name, sizeof(name), "res:%s", kinds[r->kind].name);
+			snprintf(name, sizeof(name), "res:%s", kinds[r.kind].name);
 		else
-			snprintf(name, sizeof(name), "res:%s%u", kinds[r->kind].name, *count);
+			snprintf(name, sizeof(name), "res:%s%u", kinds[r.kind].name, *count);
 		++*count;
-		grant(s, g, name, slice, kinds[r->kind].rights, true);
+		grant(s, g, name, slice, kinds[r.kind].rights, true);
 	}
 	return OK;
 }

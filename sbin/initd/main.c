@@ -435,6 +435,13 @@ static void on_notify(void *self, uint64_t badge, uint64_t bits)
 				service_timer(i);
 }
 
+static void on_completion(void *self, struct event *e)
+{
+	(void)self;
+	if (e->cmd == SHUTDOWN_TOKEN)
+		shutdown_answered(e->status);
+}
+
 static void on_idle(void *self)
 {
 	(void)self;
@@ -511,7 +518,7 @@ int main(int argc, char **argv)
 
 	svc = (struct svc){
 		.proto = &file_proto, .ops = &ops, .on_notify = on_notify, .on_cancel = on_cancel, .on_idle = on_idle,
-		.port = take_or_make_port(&left),
+		.on_completion = on_completion, .port = take_or_make_port(&left),
 	};
 	records = take_or_make_records(&left);
 	/* Bound anew by each instance: the last may have ended just before it. Clients that opened it keep their Sessions. */

@@ -176,12 +176,14 @@ static bool resource(struct manifest *m, const char *value, struct manifest_erro
 		r.kind = GRANT_IOPORTS;
 		if (!range(value + 8, 10, 0x10000, &r))
 			return refuse(e, "ioports wants HEX+COUNT below 10000");
+	} else if (!strcmp(value, "irq:sci")) {
+		r.kind = GRANT_SCI;
 	} else if (!strncmp(value, "irq:", 4)) {
 		const char *p = value + 4;
 		r.kind = GRANT_IRQ;
 		r.count = 1;
 		if (!digits(&p, 10, &r.base) || *p || r.base > UINT32_MAX)
-			return refuse(e, "irq wants a number");
+			return refuse(e, "irq wants a number, or sci");
 	} else if (!strncmp(value, "phys:", 5)) {
 		r.kind = GRANT_PHYS;
 		if (!range(value + 5, 16, 1ull << 52, &r))

@@ -36,6 +36,7 @@ static void whole(void **state)
 		"resource = phys:fee00000+1000\n"
 		"resource = info\n"
 		"resource = boot\n"
+		"resource = irq:sci\n"
 		"state = 64K\n"
 		"shelf = yes\n"
 		"tty = tty://serial"));
@@ -58,13 +59,14 @@ static void whole(void **state)
 	assert_int_equal(m.budget.threads, UINT64_MAX);
 	assert_int_equal(m.state, 64 * KiB);
 	assert_true(m.shelf);
-	assert_int_equal(m.n_resources, 5);
+	assert_int_equal(m.n_resources, 6);
 	assert_int_equal(m.resources[0].base, 0x3f8);
 	assert_int_equal(m.resources[0].count, 8);
 	assert_int_equal(m.resources[1].base, 4);
 	assert_int_equal(m.resources[2].base, 0xfee00000);
 	assert_int_equal(m.resources[2].count, 0x1000);
 	assert_int_equal(m.resources[3].kind, GRANT_INFO);
+	assert_int_equal(m.resources[5].kind, GRANT_SCI);
 	assert_string_equal(m.tty, "tty://serial");
 }
 
@@ -107,7 +109,7 @@ static void mistakes(void **state)
 		{ "resource = ioports:3f8", 1, "ioports wants HEX+COUNT below 10000" },
 		{ "resource = ioports:fff8+9", 1, "ioports wants HEX+COUNT below 10000" },
 		{ "resource = ioports:3f8+0", 1, "ioports wants HEX+COUNT below 10000" },
-		{ "resource = irq:x", 1, "irq wants a number" },
+		{ "resource = irq:x", 1, "irq wants a number, or sci" },
 		{ "resource = phys:ffffffffffffffff+2", 1, "phys wants HEX+HEX below 2^52" },
 		{ "resource = dma:ffffffff+2", 1, "dma wants HEX+HEX below 2^32" },
 		{ "resource = gold", 1, "unknown resource \"gold\"" },

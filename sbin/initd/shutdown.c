@@ -2,26 +2,35 @@
  * shutdown: see shutdown.h. First what is no service, then the services from the highest level
  * down: nobody loses a server that it may still call. Each level has a second; what has not ended by
  * then is left to the power switch.
+ *
+ * The last one is acpid, which knows how the machine is switched off. It is asked, not called; if it has no answer, a bad one, or
+ * takes longer than the switch should, power.c does what can be done without AML.
  */
 #include "shutdown.h"
 #include "power.h"
 #include "service.h"
+#include <abi/file.h>
+#include <gen/file.h>
 #include <rt/io.h>
 #include <rt/start.h>
 #include <string.h>
 
 #define LEVEL_GRACE_NS NS_PER_SEC
+#define SWITCH_GRACE_NS (2 * NS_PER_SEC)
 
 static struct {
 	handle_t info;              /* borrowed */
+	struct svc *svc;            /* borrowed */
 	handle_t timer;             /* owned Notify */
 	bool     requested, running, reboot;
+	bool     asked;             /* acpid was, and has not answered */
 	uint32_t level;             /* the one that is ending; those above have ended */
 } down;
 
 void shutdown_init(struct svc *svc, handle_t info)
 {
 	down.info = info;
+	down.svc = svc;
 	MUST(svc_notify(svc, BADGE_POWER, &down.timer));
 }
 
@@ -71,28 +80,82 @@ void shutdown_leftovers(void)
 	}
 }
 
-static void finish(void)
+/* Who provides acpi:// stays until all others have ended. NULL: nobody does. */
+static const struct service *switcher(void)
 {
+	for (uint32_t i = 0; i < services_count(); i++) {
+		const struct service *s = service_at(i);
+		for (uint32_t k = 0; s->process && s->port && k < s->m.n_provides; k++)
+			if (!strcmp(s->m.provides[k], "acpi"))
+				return s;
+	}
+	return NULL;
+}
+
+/* Submits the last request there is to acpid. False: it cannot be asked. */
+static bool switcher_ask(void)
+{
+	const struct service *s = switcher();
+	static struct msg m;
+	handle_t session;
+	uint64_t now;
+
+	if (!s || port_reserve(down.svc->port, 1) < 0
+	    || session_create(s->port, ACPI_BADGE_SUPERVISOR, RIGHT_READ | RIGHT_WRITE | RIGHT_CALL, &session) < 0)
+		return false;
+	file_ctl_ask(&m, &(struct file_ctl_req){ .code = down.reboot ? CTL_ACPI_REBOOT : CTL_ACPI_OFF });
+	status_t st = ipc_submit(session, &m, down.svc->port, SHUTDOWN_TOKEN);
+	if (st < 0) {
+		log_print("%s cannot be asked: %s", s->m.name, error_text(st));
+		handle_close(session);
+		return false;
+	}
+	/* The Session stays: it ends with us. */
+	down.asked = true;
+	MUST(clock_now(&now));
+	MUST(notify_timer(down.timer, 0, now + SWITCH_GRACE_NS, 0));
+	return true;
+}
+
+/* Without acpid. */
+static void finish_alone(void)
+{
+	down.asked = false;
+	MUST(notify_timer(down.timer, 0, FOREVER, 0));
 	if (down.reboot) {
-		log_print("resetting the machine");
 		power_reset();
 		power_say("The machine could not be reset. All programs have ended: it is safe to switch it off.");
 	} else {
-		log_print("switching the machine off");
 		power_off();
 		power_say("The machine could not be switched off by software. All programs have ended: it is safe to switch it off.");
 	}
 }
 
-/* Stops the running services of the highest level left; finishes when there are none. */
+static void finish(void)
+{
+	log_print("%s", down.reboot ? "resetting the machine" : "switching the machine off");
+	if (!switcher_ask())
+		finish_alone();
+}
+
+void shutdown_answered(status_t st)
+{
+	if (!down.asked)
+		return;                 /* too late: it was given up */
+	log_print("acpid could not do it: %s", st < 0 ? error_text(st) : "it says that it did");
+	finish_alone();
+}
+
+/* Stops the running services of the highest level left; finishes when there are none but the last. */
 static void next_level(void)
 {
+	const struct service *last = switcher();
 	uint64_t now;
 	uint32_t level = 0;
 
 	for (uint32_t i = 0; i < services_count(); i++) {
 		const struct service *s = service_at(i);
-		if (s->process && s->m.level < down.level)
+		if (s->process && s->m.level < down.level && s != last)
 			level = MAX(level, s->m.level);
 	}
 	down.level = level;
@@ -103,7 +166,7 @@ static void next_level(void)
 	}
 	for (uint32_t i = 0; i < services_count(); i++) {
 		struct service *s = service_at(i);
-		if (!s->process || s->m.level != level)
+		if (!s->process || s->m.level != level || s == last)
 			continue;
 		status_t st = service_stop(s);
 		if (st < 0)
@@ -116,11 +179,13 @@ static void next_level(void)
 /* A service has ended; was it the last of its level? */
 static void ended(void)
 {
+	const struct service *last = switcher();
+
 	if (down.level == 0)
 		return;
 	for (uint32_t i = 0; i < services_count(); i++) {
 		const struct service *s = service_at(i);
-		if (s->process && s->m.level == down.level)
+		if (s->process && s->m.level == down.level && s != last)
 			return;
 	}
 	next_level();
@@ -128,11 +193,18 @@ static void ended(void)
 
 void shutdown_timer(void)
 {
+	const struct service *last = switcher();
+
+	if (down.asked) {
+		log_print("acpid does not answer; going on without it");
+		finish_alone();
+		return;
+	}
 	if (!down.running || down.level == 0)
 		return;
 	for (uint32_t i = 0; i < services_count(); i++) {
 		const struct service *s = service_at(i);
-		if (s->process && s->m.level == down.level)
+		if (s->process && s->m.level == down.level && s != last)
 			log_print("%s (pid %llu) does not end; going on without it", s->m.name, (unsigned long long)s->pid);
 	}
 	next_level();

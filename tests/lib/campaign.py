@@ -8,7 +8,7 @@ import time
 from account import at_rest, back_to
 from vm import plain
 
-VICTIMS = ("initd", "initfsd", "sysd", "rngd", "outputd", "tmpd", "timed", "pcid", "counterd")
+VICTIMS = ("initd", "initfsd", "sysd", "rngd", "outputd", "tmpd", "timed", "pcid", "acpid", "counterd")
 CLIENTS = 20
 CHAIN = ("initfsd", "initd")
 # What no service may ever have to say, however it dies.
@@ -46,7 +46,7 @@ def account(m):
     for name in CHAIN:
         assert m.run(f"kill {pid_of(m, name)}") == ""
         pid_of(m, name)
-    m.run("svc; ls initfs:///bin")
+    m.run("svc; ls initfs:///bin; cat acpi:// >null://")
     return at_rest(m)
 
 

@@ -36,7 +36,11 @@ enum ctl_code {
 	CTL_TIME_GET = 48,          /* time://: -> value0: Unix time in ns less clock_now (i64), value1: enum time_source */
 	CTL_TIME_SET = 49,          /* arg0: the same from now on, written to the clock chip, too; needs RIGHT_WRITE */
 	CTL_TIME_ALARM = 50,        /* handle[0]: Notify (RIGHT_SIGNAL, DUP, TRANSFER); arg0: Unix time in ns (i64), arg1: bit. One a Session; no handle: no more */
+	CTL_ACPI_OFF = 80, CTL_ACPI_REBOOT = 81,        /* acpi://, on initd's own Session only; an answer means: it did not work */
+	CTL_ACPI_IRQ = 82,          /* arg0: bus << 8 | device << 3, arg1: pin 1..4 -> value0: GSI, value1: IRQ_LEVEL | IRQ_ACTIVE_LOW */
 };
 /* Who said what time it is. */
 enum time_source { TIME_UNSET, TIME_RTC, TIME_FIRMWARE, TIME_SET };
+/* The Session of acpi:// that initd makes for itself; acpid opens none with this badge. */
+#define ACPI_BADGE_SUPERVISOR 1
 enum tty_mode { TTY_CANONICAL = 1, TTY_ECHO = 2, TTY_SIGNALS = 4, TTY_CR_TO_NL = 8, TTY_NL_TO_CRNL = 16, TTY_DEFAULT = 31 };

@@ -47,6 +47,7 @@ static const struct { const char *scheme, *name; } first_names[] = {
 	{ "count", "63" }, { "svc", "rngd" }, { "svc", "tmpd" }, { "grant", "phys" }, { "grant", "info" }, { "lazy", "irq" }, { "relay", "fwd/x" }, { "relay", "y" },
 	{ "time", "now" }, { "time", "zone" },
 	{ "pci", "00:00.0" }, { "pci", "00:00.0/config" },
+	{ "acpi", "irq" }, { "acpi", "tables" }, { "acpi", "tables/DSDT" },
 };
 
 static uint64_t now(void)

@@ -1,0 +1,546 @@
+/*
+ * machine: see machine.h. ACPI 6.5; ACPICA does the reading.
+ */
+#include "machine.h"
+#include "osl.h"
+#include <acpi/acpi.h>
+#include <gen/errors.h>
+#include <rt/io.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEVICES_MAX  8              /* batteries, lids, buttons, each */
+#define BRIDGES_MAX  16             /* on the way from a root bridge to a device */
+#define LINKS_MAX    64
+#define LOOP_MAX_S   1              /* of one While in AML */
+#define END_SIZE     16             /* of the end tag of a list of resources: two words, rounded up to 8 bytes */
+
+enum kind { KIND_POWER_BUTTON, KIND_SLEEP_BUTTON, KIND_LID, KIND_BATTERY, KIND_SUPPLY, KINDS };
+
+static const struct { char id[9]; const char *name; } kinds[KINDS] = {
+	[KIND_POWER_BUTTON] = { "PNP0C0C", "power button" }, [KIND_SLEEP_BUTTON] = { "PNP0C0E", "sleep button" },
+	[KIND_LID] = { "PNP0C0D", "lid" }, [KIND_BATTERY] = { "PNP0C0A", "battery" }, [KIND_SUPPLY] = { "ACPI0003", "power supply" },
+};
+
+static struct { acpi_handle at[DEVICES_MAX]; uint32_t n; } devices[KINDS];
+static struct tables tables;
+static struct routes routes;
+static bool running, routed, fixed_power, fixed_sleep;
+static machine_heard *hear;
+
+static bool failed(acpi_status st, const char *what)
+{
+	if (ACPI_FAILURE(st))
+		log_print("%s: %s", what, acpi_format_exception(st));
+	return ACPI_FAILURE(st);
+}
+
+/* ---- tables ---- */
+
+static void list_tables(void)
+{
+	struct acpi_table_header *h;
+
+	tables.n = 0;
+	for (uint32_t i = 0; i < TABLES_MAX * 2u; i++) {
+		acpi_status st = acpi_get_table_by_index(i, &h);
+		if (st == AE_BAD_PARAMETER)
+			break;
+		/* Mapped as long as its header says, and never unmapped: a client may be reading it. */
+		if (ACPI_SUCCESS(st) && !tables_add(&tables, h->signature, h, h->length)) {
+			log_print("more than %d tables; the rest is not shown", TABLES_MAX);
+			break;
+		}
+	}
+}
+
+status_t machine_tables(bool ssdts)
+{
+	acpi_gbl_disable_ssdt_table_install = !ssdts;
+	acpi_gbl_max_loop_iterations = LOOP_MAX_S;
+	if (failed(acpi_initialize_subsystem(), "ACPICA does not start"))
+		return ERR_NO_MEMORY;
+	if (failed(acpi_initialize_tables(NULL, 32, TRUE), "the list of tables"))
+		return ERR_BAD_FORMAT;
+	list_tables();
+	return tables.n ? OK : ERR_NOT_FOUND;
+}
+
+const struct tables *machine_table_list(void)
+{
+	return &tables;
+}
+
+/* ---- devices and what they tell ---- */
+
+static acpi_status note_device(acpi_handle h, u32 level unused, void *kind, void **result unused)
+{
+	uint32_t k = (uint32_t)(uintptr_t)kind;
+
+	if (devices[k].n < DEVICES_MAX)
+		devices[k].at[devices[k].n++] = h;
+	return AE_OK;
+}
+
+/* An integer that a method of h gives. */
+static bool integer(acpi_handle h, char *name, uint64_t *value)
+{
+	union acpi_object o;
+	struct acpi_buffer buffer = { sizeof(o), &o };
+
+	if (ACPI_FAILURE(acpi_evaluate_object(h, name, NULL, &buffer)) || buffer.length == 0 || o.type != ACPI_TYPE_INTEGER)
+		return false;
+	*value = o.integer.value;
+	return true;
+}
+
+/* A package, to be freed with acpi_os_free; NULL: it gives none of so many elements. */
+static union acpi_object *package(acpi_handle h, char *name, uint32_t count)
+{
+	struct acpi_buffer buffer = { ACPI_ALLOCATE_BUFFER, NULL };
+
+	if (ACPI_FAILURE(acpi_evaluate_object(h, name, NULL, &buffer)) || !buffer.pointer)
+		return NULL;
+	union acpi_object *o = buffer.pointer;
+	if (o->type == ACPI_TYPE_PACKAGE && o->package.count >= count)
+		return o;
+	acpi_os_free(o);
+	return NULL;
+}
+
+static void on_device(acpi_handle h unused, u32 value, void *kind)
+{
+	enum { PRESSED = 0x80, CHANGED = 0x80 };        /* §4.8.2.2.1.2, §9.4.1 */
+
+	switch ((enum kind)(uintptr_t)kind) {
+	case KIND_POWER_BUTTON: if (value == PRESSED) hear(MACHINE_POWER_BUTTON); break;
+	case KIND_SLEEP_BUTTON: if (value == PRESSED) hear(MACHINE_SLEEP_BUTTON); break;
+	case KIND_LID:          if (value == CHANGED) hear(MACHINE_LID); break;
+	default:                break;
+	}
+}
+
+static u32 on_fixed(void *event)
+{
+	hear((enum machine_event)(uintptr_t)event);
+	return ACPI_INTERRUPT_HANDLED;
+}
+
+static void find_devices(void)
+{
+	for (uint32_t k = 0; k < KINDS; k++) {
+		char id[sizeof(kinds[k].id)];
+		memcpy(id, kinds[k].id, sizeof(id));
+		(void)failed(acpi_get_devices(id, note_device, (void *)(uintptr_t)k, NULL), kinds[k].name);
+		for (uint32_t i = 0; k <= KIND_LID && i < devices[k].n; i++)
+			(void)failed(acpi_install_notify_handler(devices[k].at[i], ACPI_DEVICE_NOTIFY, on_device, (void *)(uintptr_t)k), kinds[k].name);
+	}
+}
+
+/* A button in the fixed registers (§4.8.2.2.1.1), unless the FADT says that there is none there. */
+static bool fixed_button(u32 event, u32 absent, enum machine_event heard, acpi_event_handler handler)
+{
+	if (acpi_gbl_reduced_hardware || (acpi_gbl_FADT.flags & absent))
+		return false;
+	return !failed(acpi_install_fixed_event_handler(event, handler, (void *)(uintptr_t)heard), "a fixed button");
+}
+
+/* ---- beginning ---- */
+
+/* Tells AML that interrupts go to I/O APICs (§5.8.1). */
+static void choose_apics(void)
+{
+	union acpi_object one = { .integer = { .type = ACPI_TYPE_INTEGER, .value = 1 } };
+	struct acpi_object_list args = { 1, &one };
+	acpi_status st = acpi_evaluate_object(NULL, "\\_PIC", &args, NULL);
+
+	if (st != AE_NOT_FOUND)
+		(void)failed(st, "\\_PIC");
+}
+
+status_t machine_begin(machine_heard *heard, bool again)
+{
+	u32 pressed = 0;
+
+	hear = heard;
+	if (failed(acpi_load_tables(), "the tables do not load"))
+		return ERR_BAD_FORMAT;
+	if (failed(acpi_enable_subsystem(ACPI_FULL_INITIALIZATION), "ACPI cannot be switched on"))
+		return ERR_BAD_FORMAT;
+	(void)failed(acpi_initialize_objects(ACPI_FULL_INITIALIZATION), "devices cannot be initialized");
+	running = true;
+	choose_apics();
+	list_tables();                          /* AML may have loaded more */
+	find_devices();
+	/* Installing a handler clears the status. */
+	if (again && !acpi_gbl_reduced_hardware && !(acpi_gbl_FADT.flags & ACPI_FADT_POWER_BUTTON)
+	    && ACPI_FAILURE(acpi_read_bit_register(ACPI_BITREG_POWER_BUTTON_STATUS, &pressed)))
+		pressed = 0;
+	fixed_power = fixed_button(ACPI_EVENT_POWER_BUTTON, ACPI_FADT_POWER_BUTTON, MACHINE_POWER_BUTTON, on_fixed);
+	fixed_sleep = fixed_button(ACPI_EVENT_SLEEP_BUTTON, ACPI_FADT_SLEEP_BUTTON, MACHINE_SLEEP_BUTTON, on_fixed);
+	if (pressed)
+		hear(MACHINE_POWER_BUTTON);
+	(void)failed(acpi_update_all_gpes(), "events cannot be switched on");
+	log_print("%u tables; %s power button, %u batteries, %u lids", tables.n,
+	          fixed_power ? "a fixed" : devices[KIND_POWER_BUTTON].n ? "a" : "no", devices[KIND_BATTERY].n, devices[KIND_LID].n);
+	return OK;
+}
+
+/* ---- interrupt routing ---- */
+
+struct link { acpi_handle h; u32 index; bool known; struct route route; };
+static struct link links[LINKS_MAX];
+static uint32_t n_links;
+
+struct choice { u32 index, at; bool found; struct route route; };
+
+static void choose(struct choice *c, u32 interrupt, bool edge, bool low)
+{
+	c->found = interrupt != 0;              /* 0: the link is not connected */
+	c->route.gsi = interrupt;
+	c->route.level = !edge;
+	c->route.active_low = low;
+}
+
+/* The interrupt number `index` of a list of resources. */
+static acpi_status see_resource(struct acpi_resource *r, void *context)
+{
+	struct choice *c = context;
+
+	if (r->type == ACPI_RESOURCE_TYPE_IRQ && r->data.irq.interrupt_count > 0 && c->at++ == c->index)
+		choose(c, r->data.irq.interrupts[0], r->data.irq.triggering == ACPI_EDGE_SENSITIVE, r->data.irq.polarity == ACPI_ACTIVE_LOW);
+	else if (r->type == ACPI_RESOURCE_TYPE_EXTENDED_IRQ && r->data.extended_irq.interrupt_count > 0 && c->at++ == c->index)
+		choose(c, r->data.extended_irq.interrupts[0], r->data.extended_irq.triggering == ACPI_EDGE_SENSITIVE,
+		       r->data.extended_irq.polarity == ACPI_ACTIVE_LOW);
+	return AE_OK;
+}
+
+/* Connects a link to the first interrupt that it may have (§6.2.12, _PRS and _SRS). */
+static void link_set(acpi_handle h)
+{
+	struct acpi_buffer possible = { ACPI_ALLOCATE_BUFFER, NULL };
+
+	if (ACPI_FAILURE(acpi_get_possible_resources(h, &possible)) || !possible.pointer)
+		return;
+	struct acpi_resource *r = possible.pointer, *end = (struct acpi_resource *)((char *)possible.pointer + possible.length);
+	if (r->type == ACPI_RESOURCE_TYPE_START_DEPENDENT && r->length < possible.length)
+		r = (struct acpi_resource *)((char *)r + r->length);
+	/* One resource with one interrupt, and the end: what the method wants is shaped as _CRS is. */
+	struct { uint64_t room[64]; } set = { { 0 } };
+	size_t len = r < end ? r->length : 0;
+	bool irq = len && r->type == ACPI_RESOURCE_TYPE_IRQ && r->data.irq.interrupt_count > 0;
+	bool extended = len && r->type == ACPI_RESOURCE_TYPE_EXTENDED_IRQ && r->data.extended_irq.interrupt_count > 0;
+	if ((irq || extended) && len <= sizeof(set) - sizeof(struct acpi_resource) && (char *)r + len <= (char *)end) {
+		struct acpi_resource *one = (struct acpi_resource *)&set;
+		memcpy(one, r, len);
+		if (irq)
+			one->data.irq.interrupt_count = 1;
+		else
+			one->data.extended_irq.interrupt_count = 1;
+		struct acpi_resource *last = (struct acpi_resource *)((char *)one + len);
+		last->type = ACPI_RESOURCE_TYPE_END_TAG;
+		last->length = END_SIZE;
+		struct acpi_buffer buffer = { len + END_SIZE, one };
+		(void)failed(acpi_set_current_resources(h, &buffer), "a link of interrupts cannot be connected");
+	}
+	acpi_os_free(possible.pointer);
+}
+
+/* What a link device's interrupt is; it is asked once. */
+static const struct link *link_of(acpi_handle h, u32 index)
+{
+	for (uint32_t i = 0; i < n_links; i++)
+		if (links[i].h == h && links[i].index == index)
+			return &links[i];
+	if (n_links == LINKS_MAX)
+		return NULL;
+	struct choice c = { .index = index };
+	(void)failed(acpi_walk_resources(h, METHOD_NAME__CRS, see_resource, &c), "a link of interrupts");
+	if (!c.found) {
+		link_set(h);
+		c = (struct choice){ .index = index };
+		(void)failed(acpi_walk_resources(h, METHOD_NAME__CRS, see_resource, &c), "a link of interrupts");
+	}
+	links[n_links] = (struct link){ .h = h, .index = index, .known = c.found, .route = c.route };
+	return &links[n_links++];
+}
+
+static bool is_root_bridge(acpi_handle h)
+{
+	struct acpi_device_info *info;
+	bool root = false;
+
+	if (ACPI_FAILURE(acpi_get_object_info(h, &info)))
+		return false;
+	if ((info->valid & ACPI_VALID_HID) && (!strcmp(info->hardware_id.string, "PNP0A03") || !strcmp(info->hardware_id.string, "PNP0A08")))
+		root = true;
+	for (u32 i = 0; (info->valid & ACPI_VALID_CID) && i < info->compatible_id_list.count; i++)
+		root = root || !strcmp(info->compatible_id_list.ids[i].string, "PNP0A03");
+	acpi_os_free(info);
+	return root;
+}
+
+/*
+ * The bus behind a bridge: of a root bridge _BBN, of others what their secondary bus register says, on the way from the root down
+ * (PCI-to-PCI bridge 1.2 §3.2.5.4). False: it is none, or not of segment 0.
+ */
+static bool bus_behind(acpi_handle h, u8 *bus)
+{
+	acpi_handle way[BRIDGES_MAX];
+	uint32_t n = 0;
+	uint64_t value;
+
+	while (!is_root_bridge(h)) {
+		if (n == BRIDGES_MAX)
+			return false;
+		way[n++] = h;
+		if (ACPI_FAILURE(acpi_get_parent(h, &h)))
+			return false;
+	}
+	if (integer(h, "_SEG", &value) && value != 0)
+		return false;
+	*bus = integer(h, "_BBN", &value) ? (u8)value : 0;
+	while (n-- > 0) {
+		u64 header = 0, secondary = 0;
+		if (!integer(way[n], "_ADR", &value))
+			return false;
+		struct acpi_pci_id id = { .bus = *bus, .device = value >> 16 & 31, .function = value & 7 };
+		if (ACPI_FAILURE(acpi_os_read_pci_configuration(&id, 0x0e, &header, 8)) || (header & 0x7f) != 1
+		    || ACPI_FAILURE(acpi_os_read_pci_configuration(&id, 0x19, &secondary, 8)) || secondary == 0 || secondary == 0xff)
+			return false;
+		*bus = (u8)secondary;
+	}
+	return true;
+}
+
+static acpi_status add_bridge(acpi_handle h, u32 level unused, void *context unused, void **result unused)
+{
+	struct acpi_buffer buffer = { ACPI_ALLOCATE_BUFFER, NULL };
+	acpi_handle method, source;
+	u8 bus;
+
+	if (ACPI_FAILURE(acpi_get_handle(h, METHOD_NAME__PRT, &method)) || !bus_behind(h, &bus))
+		return AE_OK;
+	if (failed(acpi_get_irq_routing_table(h, &buffer), "a routing table"))
+		return AE_OK;
+	const char *at = buffer.pointer, *end = at + buffer.length;
+	for (const struct acpi_pci_routing_table *e = (const void *)at; (const char *)e + sizeof(*e) <= end && e->length;
+	     e = (const void *)((const char *)e + e->length)) {
+		struct route r = { .level = true, .active_low = true, .gsi = e->source_index };
+		if (e->source[0]) {
+			char name[256];
+			snprintf(name, sizeof(name), "%s", e->source);
+			if (ACPI_FAILURE(acpi_get_handle(h, name, &source)))
+				continue;
+			const struct link *l = link_of(source, e->source_index);
+			if (!l || !l->known)
+				continue;
+			r = l->route;
+		}
+		r.bus = bus;
+		r.device = e->address >> 16 & 31;
+		r.pin = (uint8_t)(e->pin + 1 <= 4 ? e->pin + 1 : 0);
+		if (!route_add(&routes, &r))
+			log_print("the route of %02x:%02x pin %u to %u is left out", bus, r.device, e->pin, r.gsi);
+	}
+	acpi_os_free(buffer.pointer);
+	return AE_OK;
+}
+
+const struct routes *machine_routes(void)
+{
+	if (running && !routed) {
+		routed = true;
+		(void)failed(acpi_get_devices(NULL, add_bridge, NULL, NULL), "interrupt routing");
+	}
+	return &routes;
+}
+
+/* ---- text ---- */
+
+struct text { char *at; size_t len, room; };
+
+static void add(struct text *t, const char *format, ...) printf_like(2, 3);
+static void add(struct text *t, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	int n = vsnprintf(t->at + t->len, t->room - t->len, format, args);
+	va_end(args);
+	if (n > 0)
+		t->len = MIN(t->len + (size_t)n, t->room - 1);
+}
+
+/* Firmware's bytes: nothing that a terminal would obey. */
+static void add_name(struct text *t, const char *name, size_t len)
+{
+	while (len > 0 && (name[len - 1] == ' ' || !name[len - 1]))
+		len--;
+	for (size_t i = 0; i < len; i++)
+		add(t, "%c", name[i] >= ' ' && name[i] < 127 ? name[i] : '?');
+}
+
+static void add_oem(struct text *t)
+{
+	const struct table_entry *fadt = tables_find(&tables, "FACP", 4);
+
+	if (!fadt || fadt->size < sizeof(struct acpi_table_header))
+		return;
+	const struct acpi_table_header *h = fadt->data;
+	add(t, "%-10s ", "oem");
+	add_name(t, h->oem_id, sizeof(h->oem_id));
+	add(t, " ");
+	add_name(t, h->oem_table_id, sizeof(h->oem_table_id));
+	add(t, " revision %u\n%-10s %u.%u\n", h->oem_revision, "fadt", h->revision, acpi_gbl_FADT.minor_revision & 15);
+}
+
+static void add_sleep_states(struct text *t)
+{
+	u8 a, b;
+
+	add(t, "%-10s", "sleep");
+	for (u8 s = 0; running && s <= 5; s++)
+		if (ACPI_SUCCESS(acpi_get_sleep_type_data(s, &a, &b)))
+			add(t, " S%u", s);
+	add(t, "\n");
+}
+
+static void add_lids(struct text *t)
+{
+	uint64_t open;
+
+	for (uint32_t i = 0; i < devices[KIND_LID].n; i++)
+		add(t, "%-10s %s\n", "lid", !integer(devices[KIND_LID].at[i], "_LID", &open) ? "unknown" : open ? "open" : "closed");
+	if (devices[KIND_LID].n == 0)
+		add(t, "%-10s none\n", "lid");
+}
+
+/* Rate and charge are in mW and mWh, or in mA and mAh (§10.2.2.2); all ones: unknown. */
+static void add_batteries(struct text *t)
+{
+	enum { PRESENT = 1 << 4, INFO_UNIT = 0, INFO_FULL = 2, INFO_MODEL = 9, STATE = 0, STATE_RATE, STATE_LEFT };
+
+	for (uint32_t i = 0; i < devices[KIND_BATTERY].n; i++) {
+		acpi_handle h = devices[KIND_BATTERY].at[i];
+		uint64_t status;
+		if (integer(h, "_STA", &status) && !(status & PRESENT)) {
+			add(t, "%-10s absent\n", "battery");
+			continue;
+		}
+		union acpi_object *info = package(h, "_BIF", 13), *now = package(h, "_BST", 4);
+		const union acpi_object *n = now ? now->package.elements : NULL, *f = info ? info->package.elements : NULL;
+		add(t, "%-10s", "battery");
+		if (n && n[STATE].type == ACPI_TYPE_INTEGER)
+			add(t, " %s%s", n[STATE].integer.value & 1 ? "discharging" : n[STATE].integer.value & 2 ? "charging" : "idle",
+			    n[STATE].integer.value & 4 ? ", critical" : "");
+		if (n && f && n[STATE_LEFT].type == ACPI_TYPE_INTEGER && f[INFO_FULL].type == ACPI_TYPE_INTEGER
+		    && f[INFO_UNIT].type == ACPI_TYPE_INTEGER)
+			add(t, ", %llu of %llu %s", (unsigned long long)n[STATE_LEFT].integer.value,
+			    (unsigned long long)f[INFO_FULL].integer.value, f[INFO_UNIT].integer.value ? "mAh" : "mWh");
+		if (f && f[INFO_MODEL].type == ACPI_TYPE_STRING) {
+			add(t, ", ");
+			add_name(t, f[INFO_MODEL].string.pointer, f[INFO_MODEL].string.length);
+		}
+		add(t, "%s\n", n || f ? "" : " unknown");
+		if (info)
+			acpi_os_free(info);
+		if (now)
+			acpi_os_free(now);
+	}
+	if (devices[KIND_BATTERY].n == 0)
+		add(t, "%-10s none\n", "battery");
+}
+
+static void add_supplies(struct text *t)
+{
+	uint64_t on;
+
+	for (uint32_t i = 0; i < devices[KIND_SUPPLY].n; i++)
+		add(t, "%-10s %s\n", "supply", !integer(devices[KIND_SUPPLY].at[i], "_PSR", &on) ? "unknown" : on ? "on line" : "off line");
+}
+
+static void add_buttons(struct text *t)
+{
+	add(t, "%-10s%s%s", "buttons", fixed_power ? " power" : "", fixed_sleep ? " sleep" : "");
+	for (uint32_t k = KIND_POWER_BUTTON; k <= KIND_SLEEP_BUTTON; k++)
+		for (uint32_t i = 0; i < devices[k].n; i++)
+			add(t, " %s (device)", k == KIND_POWER_BUTTON ? "power" : "sleep");
+	add(t, "\n");
+}
+
+size_t machine_summary(char *buf, size_t room, const char *aml)
+{
+	struct text t = { buf, 0, room };
+	char line[48];
+
+	add_oem(&t);
+	add(&t, "%-10s", "tables");
+	for (uint32_t i = 0; i < tables.n; i++)
+		add(&t, " %s", tables.at[i].name);
+	add(&t, "\n%-10s %s\n", "aml", aml);
+	add(&t, "%-10s %s, %s\n", "hardware", acpi_gbl_reduced_hardware ? "reduced" : "fixed", osl_sci(line, sizeof(line)));
+	if (running) {
+		add_sleep_states(&t);
+		add_buttons(&t);
+		add_lids(&t);
+		add_batteries(&t);
+		add_supplies(&t);
+	}
+	if (osl_refused())
+		add(&t, "%-10s %u accesses of AML beyond what it may reach\n", "refused", osl_refused());
+	return t.len;
+}
+
+/* ---- off and reset ---- */
+
+status_t machine_off(void)
+{
+	if (!running)
+		return ERR_NOT_SUPPORTED;
+	if (failed(acpi_enter_sleep_state_prep(ACPI_STATE_S5), "power off cannot be prepared"))
+		return ERR_NOT_SUPPORTED;
+	if (failed(acpi_enter_sleep_state(ACPI_STATE_S5), "power off"))
+		return ERR_IO;
+	log_print("power off: the machine did not follow");
+	return ERR_IO;
+}
+
+static acpi_status reset_write(const struct acpi_generic_address *r, u8 value)
+{
+	struct acpi_pci_id id = { .device = r->address >> 32 & 31, .function = r->address >> 16 & 7 };
+
+	switch (r->space_id) {                  /* the three that §5.2.3.2 allows; an access is one byte (§4.8.3.6) */
+	case ACPI_ADR_SPACE_SYSTEM_IO:     return acpi_os_write_port(r->address, value, 8);
+	case ACPI_ADR_SPACE_SYSTEM_MEMORY: return acpi_os_write_memory(r->address, value, 8);
+	case ACPI_ADR_SPACE_PCI_CONFIG:    return acpi_os_write_pci_configuration(&id, r->address & 0xffff, value, 8);
+	default:                           return AE_SUPPORT;
+	}
+}
+
+/* The keyboard controller pulses the reset line once its input buffer is empty. */
+static void keyboard_reset(void)
+{
+	enum { COMMAND = 0x64, INPUT_FULL = 2, PULSE = 0xfe };
+	u32 status = 0;
+
+	for (int i = 0; i < 100 && ACPI_SUCCESS(acpi_os_read_port(COMMAND, &status, 8)) && (status & INPUT_FULL); i++)
+		acpi_os_sleep(1);
+	(void)failed(acpi_os_write_port(COMMAND, PULSE, 8), "the keyboard controller");
+	acpi_os_sleep(200);
+}
+
+status_t machine_reset(void)
+{
+	const struct acpi_generic_address *r = &acpi_gbl_FADT.reset_register;
+
+	if ((acpi_gbl_FADT.flags & ACPI_FADT_RESET_REGISTER) && r->address) {
+		(void)failed(reset_write(r, acpi_gbl_FADT.reset_value), "the reset register");
+		acpi_os_sleep(200);
+	}
+	keyboard_reset();
+	log_print("reset: the machine did not follow");
+	return ERR_IO;
+}

@@ -1,0 +1,21 @@
+/*
+ * osl: what ACPICA asks of its host, on Skerry (osl.c), and what the rest of acpid has to say to it. One thread: its locks
+ * have nobody to keep out, and what it puts off runs from the service's loop.
+ */
+#pragma once
+#include <abi/boot.h>
+#include <rt/svc.h>
+
+/* boot: kept; notifications of the SCI and of work put off reach osl_notify under these badges of svc's Port. */
+enum { OSL_BADGE_SCI = 1, OSL_BADGE_WORK = 2 };
+void osl_init(struct svc *svc, const struct boot_info *boot);
+/* The SCI has come. */
+void osl_interrupt(void);
+/* Which interrupt it is, in words: "SCI 9 level high". Returns text. */
+const char *osl_sci(char *text, size_t room);
+/* Runs what was put off, a bounded part; a notification under OSL_BADGE_WORK comes if there is more. */
+void osl_work(void);
+/* How many accesses were refused so far, to memory and to ports. */
+uint32_t osl_refused(void);
+/* The registers of power off were written, and it goes on all the same: that takes so long to show. */
+#define OSL_OFF_NS (1000 * NS_PER_MS)
