@@ -48,6 +48,24 @@ static void put_back(const struct config *c, const struct bar_journal *j)
 	set(c, j->at, PCI_COMMAND, 2, j->command);
 }
 
+void bars_begin(const struct config *c, const struct pci_function *f, struct bar_journal *j)
+{
+	memset(j->old, 0, sizeof(j->old));
+	j->at = f->at;
+	j->command = (uint16_t)get(c, f->at, PCI_COMMAND, 2);
+	j->n = bar_count(f);
+	for (uint32_t i = 0; i < j->n; i++)
+		j->old[i] = get(c, f->at, PCI_BAR0 + 4 * i, 4);
+	j->sum = journal_sum(j);
+	store(&j->active, 1);
+}
+
+void bars_end(const struct config *c, struct bar_journal *j)
+{
+	put_back(c, j);
+	store(&j->active, 0);
+}
+
 bool bars_roll_back(const struct config *c, struct bar_journal *j)
 {
 	bool good = j->active == 1 && j->n <= PCI_BARS && j->sum == journal_sum(j);
@@ -125,17 +143,10 @@ static void judge(struct pci_bar *b, uint64_t size)
 
 /* ---- asking ---- */
 
-static void ask(const struct config *c, const struct pci_function *f, const uint32_t old[PCI_BARS], struct bar_journal *j, uint64_t sizes[PCI_BARS])
+static void ask(const struct config *c, const struct pci_function *f, struct bar_journal *j, uint64_t sizes[PCI_BARS])
 {
-	uint16_t command = (uint16_t)get(c, f->at, PCI_COMMAND, 2);
-
-	j->at = f->at;
-	j->command = command;
-	j->n = bar_count(f);
-	memcpy(j->old, old, sizeof(j->old));
-	j->sum = journal_sum(j);
-	store(&j->active, 1);
-	set(c, f->at, PCI_COMMAND, 2, command & ~(uint32_t)(PCI_COMMAND_IO | PCI_COMMAND_MEMORY));
+	bars_begin(c, f, j);
+	set(c, f->at, PCI_COMMAND, 2, j->command & ~(uint32_t)(PCI_COMMAND_IO | PCI_COMMAND_MEMORY));
 	for (uint32_t i = 0; i < j->n; i++) {
 		uint32_t reg = PCI_BAR0 + 4 * i, high = 0;
 		const struct pci_bar *b = &f->bars[i];
@@ -148,8 +159,7 @@ static void ask(const struct config *c, const struct pci_function *f, const uint
 		}
 		sizes[i] = size_of(b, get(c, f->at, reg, 4), high);
 	}
-	put_back(c, j);
-	store(&j->active, 0);
+	bars_end(c, j);
 }
 
 static bool in_use(const struct config *c, const struct pci_function *f, bool booted)
@@ -216,7 +226,7 @@ void bars_find(const struct config *c, struct pci_function *list, size_t n, bool
 		if (m) {
 			memcpy(sizes, m->sizes, sizeof(sizes));
 		} else if (may_be_asked(c, list, n, booted, f)) {
-			ask(c, f, old, j, sizes);
+			ask(c, f, j, sizes);
 			memo_add(f, sizes, memos, n_memos);
 		} else {
 			for (uint32_t k = 0; k < bar_count(f); k++)

@@ -27,6 +27,12 @@ _Static_assert(sizeof(struct bar_memo) == 64, "kept from one instance to the nex
 
 struct range { uint64_t base, size; };
 
+/*
+ * From begin on the function's command register and BARs may be changed: end, or bars_roll_back in the next instance, makes
+ * them what they were. One function at a time.
+ */
+void bars_begin(const struct config *c, const struct pci_function *f, struct bar_journal *j);
+void bars_end(const struct config *c, struct bar_journal *j);
 /* Puts back what an instance that died had changed. True: there was something. A journal that is damaged is dropped. */
 bool bars_roll_back(const struct config *c, struct bar_journal *j);
 /*

@@ -25,6 +25,8 @@ enum {
 	PCI_CLASS_HOST_BRIDGE = 0x0600,
 };
 
+enum { PCI_MSIX_ON = 0x8000, PCI_MSIX_FUNCTION_MASKED = 0x4000, PCI_MSI_ON = 1 };
+
 /* Configuration space. Width 1, 2 or 4, the register aligned to it and below `size`. What nobody answers reads as all ones. */
 struct config {
 	uint32_t (*read)(void *ctx, uint16_t at, uint32_t reg, uint32_t width);
@@ -77,3 +79,10 @@ size_t pci_scan(const struct config *c, struct pci_function *list, size_t max, b
  * into itself, or there are more than PCI_CAPS_MAX; what came before is given.
  */
 size_t pci_capabilities(const struct config *c, const struct pci_function *f, struct pci_cap list[PCI_CAPS_MAX], bool *broken);
+/* Where the first capability with that id is; 0: none. Plain ones only. */
+uint16_t pci_find(const struct config *c, const struct pci_function *f, uint8_t id);
+/*
+ * Whether a driver may write these bytes of its function's configuration space: not the header, no capability but a vendor's
+ * own, and nothing of the extended space: through those pcid decides what the function may do, and other functions with it.
+ */
+bool pci_may_write(const struct config *c, const struct pci_function *f, uint32_t reg, uint32_t width);

@@ -11,10 +11,11 @@ enum node_kind {
 	NODE_FUNCTION,              /* pci://00:1f.2 as a directory */
 	NODE_DETAILS,               /* ... as text */
 	NODE_CONFIG,                /* pci://00:1f.2/config */
+	NODE_DEVICE,                /* pci://00:1f.2/device: for its driver */
 	NODE_KINDS,
 };
 
-struct node { enum node_kind kind; uint16_t at; };
+struct node { enum node_kind kind; uint16_t at; uint32_t serial; };     /* serial: which driver of a NODE_DEVICE */
 
 enum { NODE_NAME_SIZE = 8 };    /* "00:1f.2" and its zero */
 

@@ -1,9 +1,12 @@
 """
 pci://: what pcid finds is what QEMU says of its machine: every function behind every bridge, with the address and size of each BAR.
+And what a driver is given works (tests/system/pcidrive): registers, messages, memory; and ends with it, whoever dies.
 """
 import re
+import time
 
 import pytest
+from account import at_rest, back_to
 from vm import Machine
 
 # Behind a root port, behind a bridge to plain PCI, and behind one behind another.
@@ -81,7 +84,7 @@ def test_files(build):
         assert m.run("wc -c pci://00:1f.2/config").split()[0] == "256", "it is on plain PCI"
         name = re.search(r"^(\S+) .*\[1af4:1005\]|^(\S+) .*\[1af4:1044\]", m.run("cat pci://"), re.M).group().split()[0]
         assert m.run(f"wc -c pci://{name}/config").split()[0] == "4096", "behind a root port"
-        assert m.run("ls pci://00:1f.2").split() == ["config"]
+        assert m.run("ls pci://00:1f.2").split() == ["config", "device"]
         for wrong in ("00:1f.7", "0:1f.2", "00:1f.2/x", "00:1f.2/config/x", "zz"):
             assert m.status_of(f"cat pci://{wrong}")[1] != 0
         assert m.status_of("echo x >pci://00:1f.2/config")[1] != 0
@@ -99,3 +102,102 @@ def test_wrong_mcfg(build, tmp_path):
         assert "MCFG" in m.run("log | head -n 30")
         check(m)
         assert "functions, by ports" in m.run("log")
+
+
+DRIVEN = ["-device", "pcie-root-port,id=link,chassis=1,addr=3", "-device", "virtio-rng-pci,bus=link",
+          "-device", "pcie-pci-bridge,id=old,addr=5", "-device", "edu,bus=old,addr=3,dma_mask=0xffffffff", "-device", "qemu-xhci,addr=0xa"]
+
+
+@pytest.fixture
+def driven(test_image, smp):
+    with Machine(test_image, smp=smp, extra=DRIVEN) as m:
+        m.boot()
+        yield m
+
+
+def place(m, ident):
+    return re.search(rf"^(\S+) .*\[{ident}\]", m.run("cat pci://"), re.M).group(1)
+
+
+def flags(m, name):
+    return re.search(r"Flags: (.*)", m.run(f"cat pci://{name}")).group(1)
+
+
+def quiet(m, name):
+    """Within ten seconds: nobody drives it, it reaches no memory and sends no messages, and no page is held for it."""
+    for _ in range(100):
+        text = m.run(f"cat pci://{name}")
+        if "BusMaster-" in text and "MSI: on" not in text and "MSI-X: on" not in text and re.search(r"^pages_pinned 0$", m.run("cat proc://kstat"), re.M):
+            return
+        time.sleep(0.1)
+    raise AssertionError(text)
+
+
+def test_driver(driven):
+    """Behind a bridge: interrupts and transfers come, the bridge lets them through, and at the end all is off."""
+    m = driven
+    edu = place(m, "1234:11e8")
+    assert m.run(f"pcidrive pci://{edu}/device 3") == "pcidrive: 3 rounds\n"
+    quiet(m, edu)
+    assert m.run(f"pcidrive pci://{edu}/device 1") == "pcidrive: 1 rounds\n", "it can be taken again"
+    assert running(m) == 0
+
+
+def test_driver_dies(driven):
+    """By a fault in the middle of a transfer; killed; and then another one finds the function as the first did."""
+    m = driven
+    edu = place(m, "1234:11e8")
+    for _ in range(3):
+        assert "pcidrive: dies\n" in m.run(f"pcidrive pci://{edu}/device die")
+        quiet(m, edu)
+    before = at_rest(m)
+    job = m.run(f"pcidrive pci://{edu}/device 1000 &")
+    assert re.fullmatch(r"\[\d+\]\n", job)
+    for _ in range(100):
+        if "BusMaster+" in flags(m, edu):
+            break
+        time.sleep(0.1)
+    assert "MSI: on" in m.run(f"cat pci://{edu}") and "BusMaster+" in flags(m, edu)
+    pid = re.search(r"^ *(\d+) pcidrive ", m.run("ps"), re.M).group(1)
+    m.run(f"kill {pid}; wait")
+    quiet(m, edu)
+    back_to(m, before, at_rest)
+    assert m.run(f"pcidrive pci://{edu}/device 1") == "pcidrive: 1 rounds\n"
+
+
+def test_pcid_dies(driven):
+    """Its driver goes on, without noticing; nobody else gets the function; and its end is its end still."""
+    m = driven
+    edu = place(m, "1234:11e8")
+    m.run(f"pcidrive pci://{edu}/device 20 &")
+    while "BusMaster+" not in flags(m, edu):
+        time.sleep(0.1)
+    assert m.run("svc kill" + " pcid" * 8) == ""
+    assert "BusMaster+" in flags(m, edu)
+    assert m.status_of(f"pcidrive pci://{edu}/device take")[1] != 0, "it has a driver"
+    assert "pcidrive: 20 rounds" in m.run("wait", 60)
+    quiet(m, edu)
+    assert running(m) == 8
+
+
+def test_deaths_at_any_instant(driven):
+    """While functions are taken, reset and given back: none is lost, and each stays where the firmware put it."""
+    m = driven
+    rng, xhci = place(m, "1af4:1044"), place(m, "1b36:000d")
+    taken = {name: m.run(f"pcidrive pci://{name}/device take") for name in (rng, xhci)}
+    assert "not given" in taken[xhci] and "16 interrupts" in taken[xhci], "the table of messages is pcid's"
+    before = {name: m.run(f"cat pci://{name}") for name in (rng, xhci)}
+    begin = running(m)
+    m.run("put killer:// pcid 60 2000 60000")
+    for _ in range(12):
+        for name in (rng, xhci):
+            assert m.run(f"pcidrive pci://{name}/device take", 60) == taken[name]
+    for _ in range(300):
+        if re.search(rf"^pcid +\d+ running +{begin + 60} ", m.run("svc"), re.M):
+            break
+        time.sleep(0.1)
+    for name in (rng, xhci):
+        quiet(m, name)
+        assert m.run(f"cat pci://{name}") == before[name]
+    assert running(m) == begin + 60
+    check(m)

@@ -1,0 +1,21 @@
+/*
+ * pci: what a driver asks of the Session to its function (pci://00:1f.2/device, opened with OPEN_WRITE; docs/pc.md, sbin/pcid).
+ * All are CTL. A handle comes as handle[0] of the answer. Any of them may be asked again: it does and gives the same.
+ */
+#pragma once
+#include <abi/types.h>
+
+enum pci_ctl {
+	/*
+	 * arg0: BAR, arg1: offset in it -> a Frame, or IoPorts; value0: bytes from arg1 on that it covers, value1: where arg1 is in it.
+	 * Less than the rest of the BAR where the table of MSI-X comes next, whose pages are nobody's but pcid's: ERR_DENIED.
+	 * ERR_NOT_FOUND: no such BAR that can be used. ERR_BUSY: a page of it is another function's as well.
+	 */
+	CTL_PCI_BAR = 64,
+	/* arg0: number -> an Irq that comes as MSI-X, or else (0 only) MSI; value0: how many there are. ERR_NOT_SUPPORTED: none, or no such. */
+	CTL_PCI_IRQ = 65,
+	CTL_PCI_DMA = 66,       /* -> the Dma to pin for (frame_pin, frame_unpin) */
+	CTL_PCI_MASTER = 67,    /* arg0: 1: the function may reach memory, 0: it may not, as after OPEN */
+	CTL_PCI_READ = 68,      /* arg0: register, arg1: width (1, 2, 4) -> value0 */
+	CTL_PCI_WRITE = 69,     /* arg0: register, arg1: width, arg2: value. ERR_DENIED: that one is pcid's */
+};
