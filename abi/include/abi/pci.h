@@ -11,11 +11,11 @@ enum pci_ctl {
 	 * Less than the rest of the BAR where the table of MSI-X comes next, whose pages are nobody's but pcid's: ERR_DENIED.
 	 * ERR_NOT_FOUND: no such BAR that can be used. ERR_BUSY: a page of it is another function's as well.
 	 */
-	CTL_PCI_BAR = 64,
+	CTL_PCI_BAR = 72,
 	/* arg0: number -> an Irq that comes as MSI-X, or else (0 only) MSI; value0: how many there are. ERR_NOT_SUPPORTED: none, or no such. */
-	CTL_PCI_IRQ = 65,
-	CTL_PCI_DMA = 66,       /* -> the Dma to pin for (frame_pin, frame_unpin) */
-	CTL_PCI_MASTER = 67,    /* arg0: 1: the function may reach memory, 0: it may not, as after OPEN */
-	CTL_PCI_READ = 68,      /* arg0: register, arg1: width (1, 2, 4) -> value0 */
-	CTL_PCI_WRITE = 69,     /* arg0: register, arg1: width, arg2: value. ERR_DENIED: that one is pcid's */
+	CTL_PCI_IRQ = 73,
+	CTL_PCI_DMA = 74,       /* -> the Dma to pin for (frame_pin, frame_unpin) */
+	CTL_PCI_MASTER = 75,    /* arg0: 1: the function may reach memory, 0: it may not, as after OPEN */
+	CTL_PCI_READ = 76,      /* arg0: register, arg1: width (1, 2, 4) -> value0 */
+	CTL_PCI_WRITE = 77,     /* arg0: register, arg1: width, arg2: value. ERR_DENIED: that one is pcid's */
 };
