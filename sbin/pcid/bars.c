@@ -20,6 +20,8 @@ static void set(const struct config *c, uint16_t at, uint32_t reg, uint32_t widt
 	c->write(c->ctx, at, reg, width, value);
 }
 
+static const uint32_t express_controls[] = { 8, 0x28 };
+
 static uint32_t bar_count(const struct pci_function *f)
 {
 	return f->header == PCI_HEADER_DEVICE ? PCI_BARS : f->header == PCI_HEADER_BRIDGE ? 2 : 0;
@@ -45,7 +47,33 @@ static void put_back(const struct config *c, const struct bar_journal *j)
 {
 	for (uint32_t i = 0; i < j->n; i++)
 		set(c, j->at, PCI_BAR0 + 4 * i, 4, j->old[i]);
+	if (j->n == PCI_BARS)
+		set(c, j->at, PCI_ROM, 4, j->rom);
+	set(c, j->at, PCI_CACHE_LINE, 2, j->cache_latency);
+	set(c, j->at, PCI_LINE, 1, j->line);
+	for (uint32_t i = 0; i < j->n_express; i++)
+		set(c, j->at, j->express + express_controls[i], 2, j->express_control[i]);
 	set(c, j->at, PCI_COMMAND, 2, j->command);
+}
+
+static bool sensible(const struct bar_journal *j)
+{
+	return j->n <= PCI_BARS && j->n_express <= ARRAY_LEN(express_controls) && (!j->n_express || (j->express >= 0x40 && !(j->express & 3)
+	       && j->express + express_controls[j->n_express - 1] + 2 <= 0x100));
+}
+
+/* The controls that there are: the second only from version 2 of the capability on (PCI Express 3.0 §7.8). */
+static void journal_express(const struct config *c, const struct pci_function *f, struct bar_journal *j)
+{
+	uint32_t wanted = !f->express ? 0 : (get(c, f->at, f->express + 2u, 2) & 0xf) < 2 ? 1 : 2;
+
+	j->express = f->express;
+	j->n_express = 0;
+	memset(j->express_control, 0, sizeof(j->express_control));
+	for (uint32_t i = 0; i < wanted && f->express + express_controls[i] + 2 <= 0x100; i++) {
+		j->express_control[i] = (uint16_t)get(c, f->at, f->express + express_controls[i], 2);
+		j->n_express++;
+	}
 }
 
 void bars_begin(const struct config *c, const struct pci_function *f, struct bar_journal *j)
@@ -56,6 +84,10 @@ void bars_begin(const struct config *c, const struct pci_function *f, struct bar
 	j->n = bar_count(f);
 	for (uint32_t i = 0; i < j->n; i++)
 		j->old[i] = get(c, f->at, PCI_BAR0 + 4 * i, 4);
+	j->rom = j->n == PCI_BARS ? get(c, f->at, PCI_ROM, 4) : 0;
+	j->cache_latency = (uint16_t)get(c, f->at, PCI_CACHE_LINE, 2);
+	j->line = (uint16_t)get(c, f->at, PCI_LINE, 1);
+	journal_express(c, f, j);
 	j->sum = journal_sum(j);
 	store(&j->active, 1);
 }
@@ -68,7 +100,7 @@ void bars_end(const struct config *c, struct bar_journal *j)
 
 bool bars_roll_back(const struct config *c, struct bar_journal *j)
 {
-	bool good = j->active == 1 && j->n <= PCI_BARS && j->sum == journal_sum(j);
+	bool good = j->active == 1 && sensible(j) && j->sum == journal_sum(j);
 
 	if (good) {
 		set(c, j->at, PCI_COMMAND, 2, j->command & ~(uint32_t)(PCI_COMMAND_IO | PCI_COMMAND_MEMORY));

@@ -19,7 +19,7 @@
 #include <rt/svc.h>
 #include <string.h>
 
-#define VERSION        1
+#define VERSION        2
 #define SESSION_RIGHTS (RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER)
 enum { TEXT_MAX = 128 * KiB, OWNERS_MAX = 64 };
 

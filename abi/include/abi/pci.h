@@ -15,7 +15,11 @@ enum pci_ctl {
 	/* arg0: number -> an Irq that comes as MSI-X, or else (0 only) MSI; value0: how many there are. ERR_NOT_SUPPORTED: none, or no such. */
 	CTL_PCI_IRQ = 73,
 	CTL_PCI_DMA = 74,       /* -> the Dma to pin for (frame_pin, frame_unpin) */
-	CTL_PCI_MASTER = 75,    /* arg0: 1: the function may reach memory, 0: it may not, as after OPEN */
+	/*
+	 * arg0: 1: the function may reach memory, 0: it may not, as after OPEN. Before the first 1 a driver resets its device: not all
+	 * can be reset by pcid, and what one was told by a driver before is then done to memory that is somebody else's.
+	 */
+	CTL_PCI_MASTER = 75,
 	CTL_PCI_READ = 76,      /* arg0: register, arg1: width (1, 2, 4) -> value0 */
 	CTL_PCI_WRITE = 77,     /* arg0: register, arg1: width, arg2: value. ERR_DENIED: that one is pcid's */
 };

@@ -75,6 +75,20 @@ static void transfer(uint64_t source, uint64_t target, uint32_t command)
 	*(volatile uint64_t *)(regs + EDU_COMMAND) = DMA_RUN | command;
 }
 
+/* edu cannot be reset: what an earlier driver had begun ends, reaching nothing, before this one lets it reach memory again. */
+static void rest(void)
+{
+	uint64_t now;
+
+	for (unsigned ms = 0; *(volatile uint64_t *)(regs + EDU_COMMAND) & DMA_RUN; ms++) {
+		if (ms == WAIT_MS)
+			rt_panic("its transfer does not end");
+		MUST(clock_now(&now));
+		MUST(thread_sleep(now + NS_PER_MS));
+	}
+	set(EDU_ACK, get(EDU_STATUS));
+}
+
 static void refused(const char *uri)
 {
 	handle_t h;
@@ -130,7 +144,7 @@ static void take(void)
 int main(int argc, char **argv)
 {
 	struct dma_extent extent[2];
-	uint64_t va, memory, values[2], pin, done, now;
+	uint64_t va, memory, values[2], pin, done;
 	uint32_t got;
 	handle_t frame, irq, notify, dma, buffer;
 
@@ -151,6 +165,7 @@ int main(int argc, char **argv)
 	set(EDU_LIVE, 0x12345678);
 	if ((get(EDU_ID) & 0xff) != 0xed || get(EDU_LIVE) != ~0x12345678u)
 		rt_panic("this is no edu: %x, %x", get(EDU_ID), get(EDU_LIVE));
+	rest();
 	MUST(ask(CTL_PCI_IRQ, 0, 0, 0, &irq, values));
 	MUST(ask(CTL_PCI_DMA, 0, 0, 0, &dma, NULL));
 	expect("a Dma that is only for pins", dma_silent(dma), ERR_DENIED);
@@ -185,10 +200,7 @@ int main(int argc, char **argv)
 	MUST(ask(CTL_PCI_MASTER, 0, 0, 0, NULL, NULL));
 	memset((void *)(memory + PAGE_SIZE), 0, PIECE);
 	transfer(EDU_BUFFER, extent[0].address + PAGE_SIZE, DMA_TO_MEMORY);
-	for (unsigned ms = 0; *(volatile uint64_t *)(regs + EDU_COMMAND) & DMA_RUN && ms < WAIT_MS; ms++) {
-		MUST(clock_now(&now));
-		MUST(thread_sleep(now + NS_PER_MS));
-	}
+	rest();
 	if (*(volatile uint8_t *)(memory + PAGE_SIZE))
 		rt_panic("it reached memory without being allowed to");
 	refused(argv[1]);
