@@ -51,15 +51,16 @@ static void put_back(const struct config *c, const struct bar_journal *j)
 		set(c, j->at, PCI_ROM, 4, j->rom);
 	set(c, j->at, PCI_CACHE_LINE, 2, j->cache_latency);
 	set(c, j->at, PCI_LINE, 1, j->line);
-	for (uint32_t i = 0; i < j->n_express; i++)
+	for (uint32_t i = 0; i < ARRAY_LEN(express_controls) && i < j->n_express; i++)
 		set(c, j->at, j->express + express_controls[i], 2, j->express_control[i]);
 	set(c, j->at, PCI_COMMAND, 2, j->command);
 }
 
 static bool sensible(const struct bar_journal *j)
 {
-	return j->n <= PCI_BARS && j->n_express <= ARRAY_LEN(express_controls) && (!j->n_express || (j->express >= 0x40 && !(j->express & 3)
-	       && j->express + express_controls[j->n_express - 1] + 2 <= 0x100));
+	bool express = j->express >= 0x40 && !(j->express & 3) && j->express + (j->n_express < 2 ? 8 : 0x28) + 2 <= 0x100;
+
+	return j->n <= PCI_BARS && (j->n_express == 0 || (j->n_express <= ARRAY_LEN(express_controls) && express));
 }
 
 /* The controls that there are: the second only from version 2 of the capability on (PCI Express 3.0 §7.8). */

@@ -242,3 +242,21 @@ size_t pci_scan(const struct config *c, struct pci_function *list, size_t max, b
 	*more = s.more;
 	return s.n;
 }
+
+size_t pci_scan_link(const struct config *c, uint8_t bus, struct pci_function *list, size_t max)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < 8 && n < max; i++) {
+		if (!pci_look(c, PCI_AT(bus, 0, i), &list[n])) {
+			if (i == 0)
+				break;
+			continue;
+		}
+		list[n].lost = list[n].header == PCI_HEADER_BRIDGE;
+		n++;
+		if (i == 0 && !(get(c, PCI_AT(bus, 0, 0), PCI_HEADER, 1) & PCI_HEADER_MULTI))
+			break;
+	}
+	return n;
+}

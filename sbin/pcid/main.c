@@ -6,8 +6,10 @@
  * pci://00:1f.2/device is for one driver at a time. Who it is stands in the state Frame, so that it keeps the function when pcid
  * dies, and loses it when its Session is closed, by whomever: then the function is stopped, and only then its pins end.
  */
+#include "announce.h"
 #include "device.h"
 #include "hardware.h"
+#include "hotplug.h"
 #include "node.h"
 #include "text.h"
 #include <abi/file.h>
@@ -21,16 +23,17 @@
 
 #define VERSION        2
 #define SESSION_RIGHTS (RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER)
-enum { TEXT_MAX = 128 * KiB, OWNERS_MAX = 64 };
+enum { TEXT_MAX = 128 * KiB, OWNERS_MAX = 64, BADGE_SLOTS = 1 };
 
 /* Who drives a function. `badge`, of its Session, is written last and erased last; 0: free. */
-struct owner { uint64_t badge, op_id; };
+struct owner { uint64_t badge, op_id, offered; };      /* offered: by us to initd, which started it */
 
 /* In the state Frame. */
 struct kept {
 	struct bar_journal journal;
 	uint64_t serial;            /* of the last driver; never used again, so that the badge of one that has gone is nobody's */
 	struct owner owners[OWNERS_MAX];
+	struct slot_record slots[SLOTS_MAX];
 	struct bar_memo memos[PCI_FUNCTIONS_MAX];
 };
 
@@ -40,6 +43,7 @@ static struct config config;
 static struct device_resources resources;
 static struct pci_function functions[PCI_FUNCTIONS_MAX];        /* sorted by place */
 static size_t n_functions;
+static uint64_t ecam, ecam_size;        /* where configuration space is; 0: nowhere in memory */
 static char text_memory[TEXT_MAX];
 
 static const struct pci_function *function_at(uint16_t at)
@@ -88,16 +92,23 @@ static void stop(const struct pci_function *f)
 		log_print("pages held for a function that has been stopped stay held: %s", error_text(st));
 }
 
-/* Opens a function for one driver. The badge is recorded before the answer: delivered again, the same Session is minted. */
-static status_t take(const struct svc_cmd *c, const struct pci_function *f, uint64_t *badge)
+/*
+ * Opens a function for one driver. The badge is recorded before the answer: delivered again, the same Session is minted. Of a driver
+ * that initd starts there is one at a time: the one before has ended, though its CLOSE may come after this.
+ */
+static status_t take(const struct svc_cmd *c, const struct pci_function *f, bool offered, uint64_t *badge)
 {
 	struct owner *o = owner_of(f->at);
 	uint64_t op_id = svc_op_id(c);
 
-	if (o) {
+	if (o && c->redelivered && op_id && o->op_id == op_id) {
 		*badge = o->badge;
-		return c->redelivered && op_id && o->op_id == op_id ? OK : ERR_BUSY;
+		return OK;
 	}
+	if (o && !(offered && o->offered))
+		return ERR_BUSY;
+	if (o)
+		store(&o->badge, 0);
 	for (size_t i = 0; i < OWNERS_MAX && !o; i++)
 		if (!kept->owners[i].badge)
 			o = &kept->owners[i];
@@ -108,9 +119,21 @@ static status_t take(const struct svc_cmd *c, const struct pci_function *f, uint
 	device_start(&config, f);
 	kept->serial = (uint32_t)(kept->serial + 1) ? (uint32_t)(kept->serial + 1) : 1;
 	o->op_id = op_id;
+	o->offered = offered;
 	*badge = node_badge((struct node){ NODE_DEVICE, f->at, (uint32_t)kept->serial });
 	store(&o->badge, *badge);
 	return OK;
+}
+
+/* The function has left, or is about to: whoever drives it has it no more. */
+static void leave(const struct pci_function *f)
+{
+	struct owner *o = owner_of(f->at);
+
+	if (!o)
+		return;
+	stop(f);
+	store(&o->badge, 0);
 }
 
 static void on_close(void *self unused, uint64_t badge)
@@ -197,6 +220,8 @@ static status_t find(const struct svc_cmd *c, struct node *n)
 
 	if (!node_from_badge(c->badge, &from))
 		return ERR_INVALID;
+	if (from.kind == NODE_OFFER && from.serial != hotplug_arrival(from.at))
+		return ERR_GONE;                /* something else is in that slot now */
 	status_t st = node_walk(from, c->path ? c->path : "", c->path ? c->path_len : 0, n);
 	if (st == OK && n->kind >= NODE_FUNCTION && !function_at(n->at))
 		st = ERR_NOT_FOUND;
@@ -217,10 +242,11 @@ static status_t on_open(void *self unused, struct svc_cmd *c, const struct file_
 	if (q->flags & (OPEN_TRUNC | OPEN_APPEND) || (q->flags & OPEN_WRITE && n.kind != NODE_DEVICE))
 		return ERR_READ_ONLY;
 	if (n.kind == NODE_DEVICE) {
-		/* Only who was given the root Session, with the right to write, says who drives what. */
-		if (c->badge != 0 || !(q->flags & OPEN_WRITE))
+		/* Only who was given the root Session, or this function by us, with the right to write, says who drives it. */
+		struct node from;
+		if (!node_from_badge(c->badge, &from) || (from.kind != NODE_ROOT && from.kind != NODE_OFFER) || !(c->rights & RIGHT_WRITE) || !(q->flags & OPEN_WRITE))
 			return ERR_DENIED;
-		st = take(c, function_at(n.at), &c->mint_badge);
+		st = take(c, function_at(n.at), from.kind == NODE_OFFER, &c->mint_badge);
 		if (st < 0)
 			return st;
 		p->type = FILE_DEVICE;
@@ -234,6 +260,8 @@ static status_t on_open(void *self unused, struct svc_cmd *c, const struct file_
 	/* Opened for its text, a directory becomes a file. */
 	if (!(q->flags & OPEN_DIRECTORY) && node_is_directory(n.kind))
 		n.kind = n.kind == NODE_ROOT ? NODE_LIST : NODE_DETAILS;
+	else if (n.kind == NODE_OFFER)
+		n.kind = NODE_FUNCTION;
 	c->mint = true;
 	c->mint_badge = node_badge(n);
 	c->mint_rights = SESSION_RIGHTS | (q->flags & OPEN_READ ? c->rights & RIGHT_READ : 0);
@@ -327,7 +355,7 @@ static status_t on_readdir(void *self unused, struct svc_cmd *c, const struct fi
 	p->next = q->cookie;
 	if (n.kind == NODE_ROOT) {
 		list_functions(buf, room, &p->next, &p->done);
-	} else if (n.kind != NODE_FUNCTION) {
+	} else if (!node_is_directory(n.kind)) {
 		return ERR_NOT_DIRECTORY;
 	} else if (q->cookie == 0) {            /* both fit into the least window */
 		p->done = dirent_put(buf, room, node_badge((struct node){ NODE_CONFIG, n.at, 0 }) + 1, space_of(function_at(n.at)), FILE_REGULAR, "config");
@@ -340,6 +368,20 @@ static status_t on_readdir(void *self unused, struct svc_cmd *c, const struct fi
 static void on_idle(void *self unused)
 {
 	state_good(&state);
+}
+
+static void on_completion(void *self unused, struct event *e)
+{
+	uint16_t at;
+
+	if (announce_answered(e, &at))
+		hotplug_gone(at);
+}
+
+static void on_notify(void *self unused, uint64_t badge, uint64_t bits unused)
+{
+	if (badge >= BADGE_SLOTS)
+		hotplug_happened(badge - BADGE_SLOTS);
 }
 
 static const struct file_ops ops = { .open = on_open, .read = on_read, .stat = on_stat, .readdir = on_readdir, .ctl = on_ctl };
@@ -359,11 +401,16 @@ static void complain(const struct pci_function *f)
 			log_print("%s: region %u is %s and left alone", name, i, f->bars[i].kind == BAR_ODD ? "unusable" : words[f->bars[i].state]);
 }
 
-static void look_around(uint64_t ecam, uint64_t ecam_size)
+static void check(void)
 {
 	/* The I/O APICs and local APICs of every PC are in the second; a BAR there would catch interrupts. */
 	const struct range reserved[] = { { ecam, ecam_size }, { 0xfec00000, 0x300000 } };
-	const char *instance = env_get("INSTANCE");
+
+	bars_check(functions, n_functions, reserved, ARRAY_LEN(reserved));
+}
+
+static void look_around(bool booted)
+{
 	uint64_t now;
 	bool more;
 
@@ -375,8 +422,8 @@ static void look_around(uint64_t ecam, uint64_t ecam_size)
 	n_functions = pci_scan(&config, functions, PCI_FUNCTIONS_MAX, &more);
 	if (more)
 		log_print("more than %u functions: the rest is left out", PCI_FUNCTIONS_MAX);
-	bars_find(&config, functions, n_functions, state.fresh && instance && !strcmp(instance, "1"), &kept->journal, kept->memos, ARRAY_LEN(kept->memos));
-	bars_check(functions, n_functions, reserved, ARRAY_LEN(reserved));
+	bars_find(&config, functions, n_functions, booted, &kept->journal, kept->memos, ARRAY_LEN(kept->memos));
+	check();
 	if (state.fresh) {
 		log_print("%zu functions, by %s", n_functions, config.size == 256 ? "ports" : "memory");
 		for (size_t i = 0; i < n_functions; i++)
@@ -388,12 +435,15 @@ int main(int argc unused, char **argv unused)
 {
 	static struct boot_info info;
 	static struct svc svc;
-	uint64_t ecam, ecam_size, done;
+	uint64_t done;
 	handle_t boot = start_handle("boot");
+	const char *instance = env_get("INSTANCE");
 
 	MUST(svc_init(&svc, &file_proto, &ops, NULL));
 	svc.on_idle = on_idle;
 	svc.on_close = on_close;
+	svc.on_completion = on_completion;
+	svc.on_notify = on_notify;
 	resources = (struct device_resources){ start_handle("res:phys"), start_handle("res:ioports"), start_handle("res:dma") };
 	if (!boot || frame_read(boot, 0, &info, sizeof(info), &done) < 0 || done < sizeof(info) || info.magic != BOOT_MAGIC)
 		rt_panic("no boot information: nobody says where configuration space is");
@@ -404,7 +454,17 @@ int main(int argc unused, char **argv unused)
 	}
 	MUST(state_open(&state, VERSION, sizeof(struct kept)));
 	kept = state.memory;
-	look_around(ecam, ecam_size);
+	bool booted = state.fresh && instance && !strcmp(instance, "1");
+	look_around(booted);
+	announce_begin(svc.port, start_handle("devices"));
+	static struct hotplug hotplug;
+	hotplug = (struct hotplug){
+		&config, &resources, functions, &n_functions, &kept->journal, kept->memos, ARRAY_LEN(kept->memos), kept->slots, check, leave,
+	};
+	hotplug_begin(&hotplug, &svc, BADGE_SLOTS, booted ? HOTPLUG_BOOTED : state.fresh ? HOTPLUG_ANEW : HOTPLUG_AGAIN);
+	for (size_t i = 0; i < n_functions; i++)
+		if (!hotplug_arrival(functions[i].at))
+			announce_there(&functions[i], 0);
 	st = svc_run(&svc);
 	if (st < 0)
 		rt_panic("the Port failed: %s", error_text(st));

@@ -81,6 +81,12 @@ static void nodes(void **s)
 	}
 	assert_int_equal(node_walk((struct node){ .kind = NODE_FUNCTION, .at = AT }, "..", 2, &n), OK);
 	assert_int_equal(n.kind, NODE_FUNCTION);        /* no way above where a Session begins */
+	assert_int_equal(node_walk((struct node){ .kind = NODE_OFFER, .at = AT }, "device", 6, &n), OK);
+	assert_int_equal(n.kind, NODE_DEVICE);
+	assert_int_equal(node_walk((struct node){ .kind = NODE_OFFER, .at = AT }, "config/../..", 12, &n), ERR_NOT_DIRECTORY);
+	assert_int_equal(node_walk((struct node){ .kind = NODE_OFFER, .at = AT }, "../..", 5, &n), OK);
+	assert_int_equal(n.kind, NODE_OFFER);
+	assert_true(node_from_badge(node_badge(n), &n));
 	for (uint32_t at = 0; at < 0x10000; at++) {
 		char name[NODE_NAME_SIZE];
 		node_name(name, (uint16_t)at);

@@ -4,6 +4,7 @@
  *	pcidrive URI ROUNDS         each round: an interrupt, and 2 KiB to the device and back; then what may not be done
  *	pcidrive URI die            ends by a fault while a transfer is under way
  *	pcidrive URI take           opens any function, reads what it has, and gives it back
+ *	pcidrive device hold        is the driver that initd started for a function: has it, and does nothing
  */
 #include <abi/pci.h>
 #include <abi/objects.h>
@@ -11,6 +12,7 @@
 #include <rt/file.h>
 #include <rt/io.h>
 #include <rt/start.h>
+#include <rt/svc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -141,6 +143,27 @@ static void take(void)
 	print("%u interrupts\n", n);
 }
 
+/* What an instance before had is had again, at once: that one has ended, whatever pcid knows of it yet. */
+static int hold(void)
+{
+	static const struct file_ops ops;
+	static struct svc svc;
+	uint64_t values[2];
+	handle_t h, self = start_handle("device");
+
+	expect("more than its function", file_open_at(self, "../00:00.0/device", OPEN_READ | OPEN_WRITE, &h), ERR_NOT_FOUND);
+	expect("itself, to look at", file_open_at(self, "", OPEN_READ | OPEN_DIRECTORY, &h), OK);
+	expect("itself, by who may only look", file_open_at(h, "device", OPEN_READ | OPEN_WRITE, &device), ERR_DENIED);
+	handle_close(h);
+	MUST(file_open_at(self, "device", OPEN_READ | OPEN_WRITE, &device));
+	MUST(ask(CTL_PCI_IRQ, 0, 0, 0, &h, values));
+	MUST(ask(CTL_PCI_READ, 0, 4, 0, NULL, values));
+	MUST(ask(CTL_PCI_MASTER, 1, 0, 0, NULL, NULL));
+	log_print("holds %04llx:%04llx", (unsigned long long)(values[0] & 0xffff), (unsigned long long)(values[0] >> 16));
+	MUST(svc_init(&svc, &file_proto, &ops, NULL));
+	return svc_run(&svc) == OK ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
 	struct dma_extent extent[2];
@@ -150,6 +173,8 @@ int main(int argc, char **argv)
 
 	if (argc != 3)
 		return 2;
+	if (!strcmp(argv[2], "hold"))
+		return hold();
 	MUST(file_open(argv[1], OPEN_READ | OPEN_WRITE, &device));
 	if (!strcmp(argv[2], "take")) {
 		take();
