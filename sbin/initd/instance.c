@@ -10,12 +10,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#define GRANTS_MAX (MANIFEST_RESOURCES + 3)     /* and Port, state Frame and shelf */
+#define GRANTS_MAX (MANIFEST_RESOURCES + 4)     /* and Port, state Frame, shelf and device */
 
 struct grants {
 	struct spawn_handle list[GRANTS_MAX];
 	char   names[GRANTS_MAX][START_HANDLE_NAME];
-	bool   ours[GRANTS_MAX];        /* a slice made for this start: close it after */
+	bool   ours[GRANTS_MAX];        /* made for this start: close it after */
 	size_t n;
 };
 
@@ -42,7 +42,7 @@ static bool find_sci(handle_t boot, struct manifest_resource *r)
 }
 
 /* The hardware and knowledge that the manifest names, each as "res:KIND"; the second of a kind is "res:KIND1". */
-static status_t grant_resources(struct service *s, handle_t root, handle_t boot, struct grants *g)
+static status_t grant_resources(struct service *s, handle_t root, handle_t boot, handle_t svc_port, struct grants *g)
 {
 	static const struct { const char *name; uint32_t kind; uint32_t rights; } kinds[] = {
 		[GRANT_IOPORTS] = { "ioports", RES_IOPORTS, RIGHT_ALL },
@@ -64,6 +64,13 @@ static status_t grant_resources(struct service *s, handle_t root, handle_t boot,
 		}
 		if (r.kind == GRANT_SCI && !find_sci(boot, &r))
 			continue;
+		if (r.kind == GRANT_DEVICES) {
+			status_t st = session_create(svc_port, BADGE_DEVICES, RIGHT_CALL | RIGHT_WRITE, &slice);
+			if (st < 0)
+				return st;
+			grant(s, g, "devices", slice, RIGHT_CALL | RIGHT_WRITE, true);
+			continue;
+		}
 		bool info = r.kind == GRANT_INFO || r.kind == GRANT_INFO_MANAGE;
 		status_t st = resource_slice(root, kinds[r.kind].kind, info ? 0 : r.base, info ? 1 : r.count, &slice);
 		if (st < 0) {
@@ -117,7 +124,7 @@ static status_t execute(struct service *s, struct grants *g)
 	return st;
 }
 
-status_t instance_execute(struct service *s, handle_t root, handle_t boot)
+status_t instance_execute(struct service *s, handle_t root, handle_t boot, handle_t svc_port)
 {
 	struct grants g = { .n = 0 };
 
@@ -127,7 +134,9 @@ status_t instance_execute(struct service *s, handle_t root, handle_t boot)
 		grant(s, &g, "state", s->state_frame, RIGHT_READ | RIGHT_WRITE | RIGHT_MAP | RIGHT_DUP | RIGHT_INSPECT, false);
 	if (s->shelf)
 		grant(s, &g, "shelf", s->shelf, RIGHT_READ | RIGHT_WRITE, false);
-	status_t st = grant_resources(s, root, boot, &g);
+	if (s->device)
+		grant(s, &g, "device", s->device, RIGHT_READ | RIGHT_WRITE | RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER, false);
+	status_t st = grant_resources(s, root, boot, svc_port, &g);
 	step();
 	if (st >= 0)
 		st = execute(s, &g);

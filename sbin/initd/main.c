@@ -10,12 +10,13 @@
  * tags of its handles and the records beside them.
  *
  * Files: manifest.c (what a service is), service.c (its life), instance.c (what it is given), record.c (what is kept),
- * shutdown.c and power.c (the end), details.c (what it does and how it died), acpi_s5.c (ACPI tables), request.c (words); here is the protocol
+ * driver.c (services for devices), shutdown.c and power.c (the end), details.c (what it does and how it died), acpi_s5.c (ACPI tables), request.c (words); here is the protocol
  * of svc://.
  */
 #include "heartbeat.h"
 #include "power.h"
 #include "details.h"
+#include "driver.h"
 #include "request.h"
 #include "service.h"
 #include "shutdown.h"
@@ -64,6 +65,8 @@ static void write_table(struct text *t)
 	for (uint32_t i = 0; i < services_count(); i++) {
 		const struct service *s = service_at(i);
 		char pid[24] = "-";
+		if (s->state == SERVICE_FREE)
+			continue;
 		if (s->pid)
 			snprintf(pid, sizeof(pid), "%llu", (unsigned long long)s->pid);
 		add(t, "%-12s %6s %-9s %8u  %s\n", s->m.name, pid, service_state_name(s), service_restarts(s),
@@ -95,6 +98,11 @@ static void write_details(struct text *t, const struct service *s)
 	if (s->state == SERVICE_BROKEN)
 		return;
 	add(t, "%-10s %s\n", "exec", s->m.exec);
+	for (uint32_t i = 0; i < s->m.n_pci; i++)
+		add(t, s->m.pci[i].by_id ? "%-10s id:%04x:%04x\n" : "%-10s class:%06x, mask %06x\n", "pci",
+		    s->m.pci[i].by_id ? s->m.pci[i].value >> 16 : s->m.pci[i].value, s->m.pci[i].by_id ? s->m.pci[i].value & 0xffff : s->m.pci[i].mask);
+	if (s->where)
+		add(t, "%-10s %04x:%04x class %06x\n", "device", s->where->vendor, s->where->device, s->where->class);
 	add_list(t, "provides", s->m.provides, s->m.n_provides, false);
 	add_list(t, "opens", s->m.opens, s->m.n_opens, s->m.opens_all);
 	add(t, "%-10s %u\n%-10s %u\n", "level", s->m.level, "priority", s->m.priority);
@@ -374,6 +382,8 @@ static status_t on_readdir(void *self, struct svc_cmd *c, const struct file_read
 		return ERR_NOT_DIRECTORY;
 	for (; i < services_count(); i++) {
 		const struct service *s = service_at((uint32_t)i);
+		if (s->state == SERVICE_FREE)
+			continue;
 		size_t size = dirent_put(buf + done, room - done, BADGE_FIRST + s->owner, 0, FILE_REGULAR, s->m.name);
 		if (size == 0)
 			break;
@@ -382,6 +392,22 @@ static status_t on_readdir(void *self, struct svc_cmd *c, const struct file_read
 	p->done = done;
 	p->next = i;
 	return done ? svc_write_out(c->cmd, 0, buf, done) : OK;
+}
+
+/* From who finds devices. */
+static status_t on_device(struct svc_cmd *c, const struct file_ctl_req *q)
+{
+	struct service *s;
+
+	if (q->code == CTL_SVC_DEVICE_GONE) {
+		status_t st = q->arg0 > UINT16_MAX ? ERR_INVALID : driver_gone((uint16_t)q->arg0, &s);
+		return st == SVC_LATER ? keep(c, s, 0) : st;
+	}
+	if (q->code != CTL_SVC_DEVICE)
+		return ERR_NOT_SUPPORTED;
+	if (!c->handles[0] || q->arg0 >> 48 || q->arg1 >> 24)
+		return ERR_INVALID;
+	return driver_arrived((uint16_t)q->arg0, (uint16_t)(q->arg0 >> 16), (uint16_t)(q->arg0 >> 32), (uint32_t)q->arg1, &c->handles[0]);
 }
 
 static status_t on_ctl(void *self, struct svc_cmd *c, const struct file_ctl_req *q, struct file_ctl_rep *p)
@@ -394,6 +420,8 @@ static status_t on_ctl(void *self, struct svc_cmd *c, const struct file_ctl_req 
 
 	(void)self;
 	(void)p;
+	if (c->badge == BADGE_DEVICES && !c->path_len)
+		return on_device(c, q);
 	status_t st = find(c, &s);
 	if (st < 0)
 		return st;
@@ -528,6 +556,7 @@ int main(int argc, char **argv)
 	step_begin(records, info);
 	power_init(root, boot);
 	shutdown_init(&svc, info);
+	drivers_init(records);
 	services_init(&svc, root, boot, ns, records, on_settled);
 	if (alone)
 		shutdown_leftovers();

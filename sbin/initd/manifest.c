@@ -10,12 +10,12 @@
 
 enum key {
 	KEY_EXEC, KEY_ARGS, KEY_PROVIDES, KEY_OPENS, KEY_LEVEL, KEY_PRIORITY, KEY_START, KEY_RESTART, KEY_MEMORY, KEY_KERNEL,
-	KEY_HANDLES, KEY_THREADS, KEY_COMMANDS, KEY_PROCESSES, KEY_STATE, KEY_SHELF, KEY_TTY, KEY_HEARTBEAT, KEY_RESOURCE, KEYS,
+	KEY_HANDLES, KEY_THREADS, KEY_COMMANDS, KEY_PROCESSES, KEY_STATE, KEY_SHELF, KEY_TTY, KEY_HEARTBEAT, KEY_RESOURCE, KEY_PCI, KEYS,
 };
 
 static const char *const key_names[KEYS] = {
 	"exec", "args", "provides", "opens", "level", "priority", "start", "restart", "budget.memory", "budget.kernel",
-	"budget.handles", "budget.threads", "budget.commands", "budget.processes", "state", "shelf", "tty", "heartbeat", "resource",
+	"budget.handles", "budget.threads", "budget.commands", "budget.processes", "state", "shelf", "tty", "heartbeat", "resource", "pci",
 };
 
 static bool refuse(struct manifest_error *e, const char *format, ...) printf_like(2, 3);
@@ -172,6 +172,8 @@ static bool resource(struct manifest *m, const char *value, struct manifest_erro
 		r.kind = GRANT_INFO_MANAGE;
 	} else if (!strcmp(value, "boot")) {
 		r.kind = GRANT_BOOT;
+	} else if (!strcmp(value, "devices")) {
+		r.kind = GRANT_DEVICES;
 	} else if (!strncmp(value, "ioports:", 8)) {
 		r.kind = GRANT_IOPORTS;
 		if (!range(value + 8, 10, 0x10000, &r))
@@ -197,6 +199,41 @@ static bool resource(struct manifest *m, const char *value, struct manifest_erro
 	}
 	m->resources[m->n_resources++] = r;
 	return true;
+}
+
+static bool pci(struct manifest *m, const char *value, struct manifest_error *e)
+{
+	const char *p = value + 6, *begin = p;
+	struct manifest_pci r = { 0 };
+	uint64_t high, low;
+
+	if (m->n_pci == MANIFEST_PCI)
+		return refuse(e, "more than %d kinds of devices", MANIFEST_PCI);
+	if (!strncmp(value, "class:", 6) && digits(&p, 16, &high) && !*p && (p - begin == 2 || p - begin == 4 || p - begin == 6)) {
+		unsigned shift = 4 * (unsigned)(6 - (p - begin));
+		r.value = (uint32_t)high << shift;
+		r.mask = 0xffffff & UINT32_MAX << shift;
+	} else if (p = begin = value + 3, !strncmp(value, "id:", 3) && digits(&p, 16, &high) && p - begin == 4 && *p++ == ':' &&
+	           (begin = p, digits(&p, 16, &low)) && p - begin == 4 && !*p) {
+		r = (struct manifest_pci){ true, (uint32_t)(high << 16 | low), UINT32_MAX };
+	} else {
+		return refuse(e, "pci wants class:CC, class:CCSS, class:CCSSPP or id:VVVV:DDDD");
+	}
+	m->pci[m->n_pci++] = r;
+	return true;
+}
+
+int manifest_fits(const struct manifest *m, uint16_t vendor, uint16_t device, uint32_t class)
+{
+	int best = 0;
+
+	for (uint32_t i = 0; i < m->n_pci; i++) {
+		const struct manifest_pci *r = &m->pci[i];
+		uint32_t value = r->by_id ? (uint32_t)vendor << 16 | device : class;
+		if ((value & r->mask) == r->value)
+			best = MAX(best, r->by_id ? 2 : 1);
+	}
+	return best;
 }
 
 static bool number(const char *value, uint64_t *out, struct manifest_error *e)
@@ -285,6 +322,7 @@ static bool set(struct manifest *m, enum key key, const char *value, struct mani
 		m->heartbeat = (uint32_t)v;
 		return true;
 	case KEY_RESOURCE:  return resource(m, value, e);
+	case KEY_PCI:       return pci(m, value, e);
 	default:            return false;
 	}
 }
@@ -324,7 +362,7 @@ static bool line_parse(struct manifest *m, const char *line, size_t len, uint32_
 	for (enum key k = 0; k < KEYS; k++) {
 		if (strlen(key_names[k]) != key_len || memcmp(key_names[k], line, key_len))
 			continue;
-		if (k != KEY_RESOURCE && (*seen & 1u << k))
+		if (k != KEY_RESOURCE && k != KEY_PCI && (*seen & 1u << k))
 			return refuse(e, "%s is set twice", key_names[k]);
 		*seen |= 1u << k;
 		if (value_len == 0 && k != KEY_ARGS && k != KEY_PROVIDES && k != KEY_OPENS)
@@ -372,5 +410,11 @@ bool manifest_parse(struct manifest *m, const char *name, const char *text, size
 	e->line = 0;
 	if (!m->exec[0])
 		return refuse(e, "exec is missing");
+	if (m->n_pci && m->n_provides)
+		return refuse(e, "what is started for each device cannot provide a scheme");
+	if (m->n_pci && seen & 1u << KEY_START)
+		return refuse(e, "what is started for each device starts with it");
+	if (m->n_pci && strlen(name) > MANIFEST_NAME_MAX - MANIFEST_PLACE)
+		return refuse(e, "the name leaves no room for a device's place (at most %d bytes)", MANIFEST_NAME_MAX - MANIFEST_PLACE);
 	return true;
 }

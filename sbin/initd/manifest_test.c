@@ -80,6 +80,33 @@ static void defaults(void **state)
 	assert_int_equal(m.start, START_BOOT);
 }
 
+static void templates(void **state)
+{
+	(void)state;
+	assert_true(parse("exec = initfs:///sbin/xhcid\npci = class:0c0330\npci = id:1b36:000D\npci = class:01\nresource = devices"));
+	assert_int_equal(m.n_pci, 3);
+	assert_int_equal(m.resources[0].kind, GRANT_DEVICES);
+	assert_int_equal(manifest_fits(&m, 0x8086, 0x1234, 0x0c0330), 1);
+	assert_int_equal(manifest_fits(&m, 0x8086, 0x1234, 0x0c0320), 0);
+	assert_int_equal(manifest_fits(&m, 0x1b36, 0x000d, 0x0c0330), 2);
+	assert_int_equal(manifest_fits(&m, 0x000d, 0x1b36, 0), 0);
+	assert_int_equal(manifest_fits(&m, 0x8086, 0x1234, 0x010802), 1);
+	assert_int_equal(manifest_fits(&m, 0x8086, 0x1234, 0x000001), 0);
+	assert_true(parse("exec = initfs:///sbin/x\npci = class:0c03"));
+	assert_int_equal(manifest_fits(&m, 1, 2, 0x0c03ff), 1);
+	assert_int_equal(manifest_fits(&m, 1, 2, 0x0c0403), 0);
+	assert_true(parse("exec = initfs:///sbin/x"));
+	assert_int_equal(manifest_fits(&m, 0, 0, 0), 0);
+	assert_true(manifest_parse(&m, "twenty-three-characters", "exec = initfs:///x\npci = class:01", 33, &e));
+	assert_false(manifest_parse(&m, "twenty-three-characters-", "exec = initfs:///x\npci = class:01", 33, &e));
+	assert_string_equal(e.reason, "the name leaves no room for a device's place (at most 23 bytes)");
+	char many[1000] = "exec = initfs:///x\n";
+	for (int i = 0; i < MANIFEST_PCI; i++)
+		strcat(many, "pci = class:01\n");
+	assert_true(parse(many));
+	assert_false(parse(strcat(many, "pci = class:01\n")));
+}
+
 static void mistakes(void **state)
 {
 	(void)state;
@@ -113,6 +140,15 @@ static void mistakes(void **state)
 		{ "resource = phys:ffffffffffffffff+2", 1, "phys wants HEX+HEX below 2^52" },
 		{ "resource = dma:ffffffff+2", 1, "dma wants HEX+HEX below 2^32" },
 		{ "resource = gold", 1, "unknown resource \"gold\"" },
+		{ "pci = class:1", 1, "pci wants class:CC, class:CCSS, class:CCSSPP or id:VVVV:DDDD" },
+		{ "pci = class:0c03300", 1, "pci wants class:CC, class:CCSS, class:CCSSPP or id:VVVV:DDDD" },
+		{ "pci = class:", 1, "pci wants class:CC, class:CCSS, class:CCSSPP or id:VVVV:DDDD" },
+		{ "pci = id:1af4", 1, "pci wants class:CC, class:CCSS, class:CCSSPP or id:VVVV:DDDD" },
+		{ "pci = id:1af4:105", 1, "pci wants class:CC, class:CCSS, class:CCSSPP or id:VVVV:DDDD" },
+		{ "pci = id:1af4:10500", 1, "pci wants class:CC, class:CCSS, class:CCSSPP or id:VVVV:DDDD" },
+		{ "pci = i", 1, "pci wants class:CC, class:CCSS, class:CCSSPP or id:VVVV:DDDD" },
+		{ "pci = class:01\nexec = initfs:///x\nprovides = x", 0, "what is started for each device cannot provide a scheme" },
+		{ "pci = class:01\nexec = initfs:///x\nstart = boot", 0, "what is started for each device starts with it" },
 		{ "tty = serial", 1, "tty wants a URI" },
 		{ "exec = initfs:///\001", 1, "it holds a control character" },
 	};
@@ -134,6 +170,6 @@ static void mistakes(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(whole), cmocka_unit_test(defaults), cmocka_unit_test(mistakes) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(whole), cmocka_unit_test(defaults), cmocka_unit_test(templates), cmocka_unit_test(mistakes) };
 	return cmocka_run_group_tests_name("manifest", tests, NULL, NULL);
 }

@@ -6,7 +6,7 @@
 #include <supervise/legacy.h>
 
 #define RECORDS_MAGIC   0x7364726f63657264ull
-#define RECORDS_VERSION 2u
+#define RECORDS_VERSION 3u
 
 bool records_check(struct records *t)
 {
@@ -18,15 +18,21 @@ bool records_check(struct records *t)
 	return false;
 }
 
-/* FNV-1a over number and record. */
-static uint32_t checksum(const struct record_copy *c)
+/* FNV-1a. */
+static uint32_t sum(const void *from, size_t len)
 {
-	const uint8_t *at = (const uint8_t *)c;
+	const uint8_t *at = from;
 	uint32_t h = 0x811c9dc5u;
 
-	for (size_t i = 0; i < offsetof(struct record_copy, check); i++)
+	for (size_t i = 0; i < len; i++)
 		h = (h ^ at[i]) * 0x01000193u;
 	return h;
+}
+
+/* Of number and record. */
+static uint32_t checksum(const struct record_copy *c)
+{
+	return sum(c, offsetof(struct record_copy, check));
 }
 
 static const struct record_copy *newest(const struct record_slot *s)
@@ -79,6 +85,42 @@ struct record_slot *record_slot(struct records *t, uint32_t owner)
 	if (empty)
 		record_write(empty, &(struct record){ .owner = owner });
 	return empty;
+}
+
+/* Number 0 is no copy's. */
+void record_free(struct record_slot *s)
+{
+	for (size_t i = 0; i < ARRAY_LEN(s->copies); i++)
+		__atomic_store_n(&s->copies[i].number, 0, __ATOMIC_RELEASE);
+}
+
+static uint32_t device_sum(const struct device_record *d)
+{
+	return sum(&d->owner, offsetof(struct device_record, gone) - offsetof(struct device_record, owner)) | 1;
+}
+
+bool device_record_valid(const struct device_record *d)
+{
+	return d->check && d->owner && d->check == device_sum(d);
+}
+
+struct device_record *device_record_put(struct records *t, uint32_t owner, uint16_t at, uint16_t vendor, uint16_t device, uint32_t class)
+{
+	for (size_t i = 0; i < DEVICES_MAX; i++) {
+		struct device_record *d = &t->devices[i];
+		if (device_record_valid(d))
+			continue;
+		device_record_free(d);
+		*d = (struct device_record){ .owner = owner, .at = at, .vendor = vendor, .device = device, .class = class };
+		__atomic_store_n(&d->check, device_sum(d), __ATOMIC_RELEASE);
+		return d;
+	}
+	return NULL;
+}
+
+void device_record_free(struct device_record *d)
+{
+	__atomic_store_n(&d->check, 0, __ATOMIC_RELEASE);
 }
 
 struct intent *intent_find(struct records *t, uint32_t command)

@@ -11,6 +11,7 @@
 #define RECORDS_MAX   64
 #define INTENTS_MAX   32
 #define RECORD_REASON 128
+#define DEVICES_MAX   48
 
 /* What the last step of a service's life was; what it was about to do is said before it is done. */
 enum record_state {
@@ -54,6 +55,15 @@ struct record_slot { struct record_copy copies[2]; };
  */
 struct intent { uint32_t command, owner, action, pid; };
 
+/* A device that a service was made for. The Session to it is a handle with the tag of that service. */
+struct device_record {
+	uint32_t check;             /* of what follows up to `gone`; written last; 0: free */
+	uint32_t owner;             /* the service */
+	uint16_t at, vendor, device, reserved;
+	uint32_t class;
+	uint32_t gone;              /* 1: it has left, and its service is to end and be forgotten */
+};
+
 struct records {
 	uint64_t magic;
 	uint32_t version;
@@ -61,6 +71,7 @@ struct records {
 	uint64_t steps;             /* step.h */
 	struct intent intents[INTENTS_MAX];     /* command 0: free; written first, the command last */
 	struct record_slot slots[RECORDS_MAX];
+	struct device_record devices[DEVICES_MAX];
 };
 enum record_down { DOWN_NO, DOWN_OFF, DOWN_REBOOT };
 
@@ -71,6 +82,15 @@ struct record_slot *record_slot(struct records *t, uint32_t owner);
 /* The newer whole copy. False: there is none. */
 bool record_read(const struct record_slot *s, struct record *r);
 void record_write(struct record_slot *s, const struct record *r);
+
+/* Gives a slot back. */
+void record_free(struct record_slot *s);
+
+/* Whether a device stands there, whole. */
+bool device_record_valid(const struct device_record *d);
+/* Notes a device, not gone. NULL: no room. */
+struct device_record *device_record_put(struct records *t, uint32_t owner, uint16_t at, uint16_t vendor, uint16_t device, uint32_t class);
+void device_record_free(struct device_record *d);
 
 /* command: not 0. NULL: none, or (put) no room. */
 struct intent *intent_find(struct records *t, uint32_t command);

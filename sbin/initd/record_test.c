@@ -55,6 +55,36 @@ static void torn_at_every_byte(void **state)
 	}
 }
 
+static void devices(void **state)
+{
+	(void)state;
+	memset(&table, 0, sizeof(table));
+	(void)records_check(&table);
+	struct device_record *d = device_record_put(&table, 5, 0x20, 0x1af4, 0x1050, 0x038000);
+	assert_true(device_record_valid(d));
+	d->gone = 1;
+	assert_true(device_record_valid(d));
+	d->class ^= 1;
+	assert_false(device_record_valid(d));
+	assert_ptr_equal(device_record_put(&table, 6, 0x20, 0x1af4, 0x1050, 0x038000), d);      /* it takes the place of the damaged one */
+	assert_int_equal(d->gone, 0);
+	for (uint32_t k = 1; k < DEVICES_MAX; k++)
+		assert_non_null(device_record_put(&table, 10 + k, (uint16_t)k, 1, 2, 3));
+	assert_null(device_record_put(&table, 7, 1, 1, 1, 1));
+	device_record_free(d);
+	assert_false(device_record_valid(d));
+	assert_ptr_equal(device_record_put(&table, 7, 1, 1, 1, 1), d);
+	/* Slots given back are there for others. */
+	struct record_slot *slot = NULL;
+	for (uint32_t i = 0; i < RECORDS_MAX; i++)
+		slot = record_slot(&table, 100 + i);
+	assert_null(record_slot(&table, 9999));
+	record_free(slot);
+	struct record r;
+	assert_false(record_read(slot, &r));
+	assert_ptr_equal(record_slot(&table, 9999), slot);
+}
+
 static void intents(void **state)
 {
 	(void)state;
@@ -138,7 +168,7 @@ static void owners(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_fresh_table), cmocka_unit_test(torn_at_every_byte), cmocka_unit_test(intents),
+		cmocka_unit_test(a_fresh_table), cmocka_unit_test(torn_at_every_byte), cmocka_unit_test(intents), cmocka_unit_test(devices),
 		cmocka_unit_test(decisions), cmocka_unit_test(whose_process), cmocka_unit_test(owners),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

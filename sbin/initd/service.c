@@ -4,6 +4,7 @@
  */
 #include "service.h"
 #include "details.h"
+#include "driver.h"
 #include "instance.h"
 #include "step.h"
 #include <rt/file.h>
@@ -109,7 +110,7 @@ struct service *service_at(uint32_t index)
 struct service *service_find(const char *name)
 {
 	for (uint32_t i = 0; i < n_services; i++)
-		if (!strcmp(services[i].m.name, name))
+		if (services[i].state != SERVICE_FREE && !strcmp(services[i].m.name, name))
 			return &services[i];
 	return NULL;
 }
@@ -117,14 +118,14 @@ struct service *service_find(const char *name)
 struct service *service_of(uint64_t owner)
 {
 	for (uint32_t i = 0; i < n_services; i++)
-		if (services[i].owner == owner)
+		if (services[i].state != SERVICE_FREE && services[i].owner == owner)
 			return &services[i];
 	return NULL;
 }
 
 const char *service_state_name(const struct service *s)
 {
-	static const char *const names[] = { "broken", "running", "waiting", "stopped", "ended", "unused" };
+	static const char *const names[] = { "broken", "running", "waiting", "stopped", "ended", "unused", "template", "free" };
 	return s->stopping ? "stopping" : names[s->state];
 }
 
@@ -149,6 +150,7 @@ static void give_up(struct service *s, const char *reason)
 	drop(&s->state_frame);
 	drop(&s->shelf);
 	drop(&s->ns);
+	drop(&s->port);
 	log_print("%s: %s; the service is left out", s->m.name, reason);
 }
 
@@ -200,9 +202,19 @@ static void manifest_read(const char *name)
 			n_services++;
 		}
 	} else {
+		s->state = s->m.n_pci ? SERVICE_TEMPLATE : SERVICE_STOPPED;
 		n_services++;
 	}
 	free(text);
+}
+
+/* Should two names have one hash: who comes first decides. For names of manifests that is the same in every life. */
+static void own(struct service *s, uint32_t owner)
+{
+	s->owner = owner;
+	while (service_of(s->owner) != s)
+		s->owner = s->owner % TAG_OWNER_MAX + 1;
+	s->record = record_slot(records, s->owner);
 }
 
 static void manifests_read(void)
@@ -235,11 +247,7 @@ static void manifests_read(void)
 	for (uint32_t i = 0; i < n_services; i++) {
 		struct service *s = &services[i];
 		s->index = i;
-		s->owner = service_owner(s->m.name);
-		/* Should two names have one hash: the order of the names decides, which is the same in every life. */
-		while (service_of(s->owner) != s)
-			s->owner = s->owner % TAG_OWNER_MAX + 1;
-		s->record = record_slot(records, s->owner);
+		own(s, service_owner(s->m.name));
 	}
 }
 
@@ -357,6 +365,17 @@ static void bind(struct service *s, handle_t ns, const char *scheme, handle_t po
 		log_print("%s: scheme %s cannot be bound: %s", s->m.name, scheme, error_text(st));
 }
 
+/* What it opens of those that are there already; who comes later binds itself. */
+static void bind_present(struct service *s)
+{
+	for (uint32_t o = 0; s->ns && o < s->m.n_opens; o++) {
+		uint32_t place;
+		const struct service *server = provider(s->m.opens[o], &place);
+		if (server && server->port)
+			bind(s, s->ns, s->m.opens[o], server->port, place);
+	}
+}
+
 /* A Port for s, a new one if it has none, known under its schemes to everybody who may open them. */
 static status_t plug(struct service *s)
 {
@@ -431,7 +450,7 @@ static status_t start_instance(struct service *s)
 	s->stopping = s->restarting = false;
 	note(s, RECORD_DUE);
 	if (st >= 0)
-		st = instance_execute(s, root, boot);
+		st = instance_execute(s, root, boot, svc->port);
 	if (st < 0)
 		return st;
 	mark(s, s->process, KIND_PROCESS);
@@ -553,6 +572,7 @@ static void instance_ended(struct service *s, const struct process_info *info)
 		log_print("%s (pid %llu) has stopped: %s", s->m.name, pid, s->reason);
 		unplug(s, SERVICE_STOPPED);
 		settled(s, OK);
+		driver_stopped(s);
 		if (shut_ended)
 			shut_ended();
 		return;
@@ -680,7 +700,7 @@ static void timer_off(struct service *s)
 
 status_t service_start(struct service *s)
 {
-	if (s->state == SERVICE_BROKEN || shut_ended)
+	if (s->state == SERVICE_BROKEN || s->state == SERVICE_TEMPLATE || shut_ended || driver_is_leaving(s))
 		return ERR_INVALID;
 	if (s->state == SERVICE_RUNNING)
 		return s->stopping ? ERR_BUSY : OK;
@@ -699,12 +719,14 @@ status_t service_stop(struct service *s)
 	}
 	if (s->state == SERVICE_STOPPED || s->state == SERVICE_ENDED)
 		return OK;
+	if (s->state == SERVICE_TEMPLATE)
+		return ERR_INVALID;
 	return end_as(s, true);
 }
 
 status_t service_restart(struct service *s)
 {
-	if (s->state != SERVICE_RUNNING)
+	if (s->state != SERVICE_RUNNING || driver_is_leaving(s))
 		return service_start(s);
 	return end_as(s, false);
 }
@@ -712,6 +734,65 @@ status_t service_restart(struct service *s)
 status_t service_kill(struct service *s)
 {
 	return end_instance(s, false);
+}
+
+/* ---- for devices ---- */
+
+struct service *services_add(const struct manifest *m, uint32_t owner)
+{
+	struct service *s = NULL;
+
+	for (uint32_t i = 0; i < n_services && !s; i++)
+		if (services[i].state == SERVICE_FREE)
+			s = &services[i];
+	if (shut_ended)
+		return NULL;
+	if (!s && n_services < SERVICES_MAX)
+		s = &services[n_services];
+	if (!s)
+		return NULL;
+	*s = (struct service){ .m = *m, .state = SERVICE_STOPPED, .index = (uint32_t)(s - services) };
+	if (s->index == n_services)
+		n_services++;
+	own(s, owner ? owner : service_owner(s->m.name));
+	if (s->record && !owner)
+		record_write(s->record, &(struct record){ .owner = s->owner });
+	if (s->record)
+		return s;
+	s->state = SERVICE_FREE;
+	return NULL;
+}
+
+status_t service_launch(struct service *s)
+{
+	status_t st = make_parts(s);
+
+	if (st < 0) {
+		give_up(s, error_text(st));
+		return st;
+	}
+	bind_others(s);
+	bind_present(s);
+	return start_or_wait(s);
+}
+
+/* Its record goes first: from then on its handles are nobody's, and the next one of us closes them. */
+void service_forget(struct service *s)
+{
+	timer_off(s);
+	drop(&s->wanted);
+	step();
+	record_free(s->record);
+	step();
+	drop(&s->port);
+	drop(&s->image);
+	drop(&s->budget);
+	drop(&s->state_frame);
+	drop(&s->shelf);
+	drop(&s->ns);
+	drop(&s->device);
+	s->m.n_opens = s->m.n_provides = 0;
+	s->state = SERVICE_FREE;
 }
 
 /* ---- all of them ---- */
@@ -811,6 +892,11 @@ static void wait_on(struct service *s)
 
 static bool begin(struct service *s, enum fate fate)
 {
+	if (driver_is_leaving(s) && fate != FATE_KEEP && fate != FATE_ENDED) {
+		driver_stopped(s);
+		return false;
+	}
+	s->stopping |= driver_is_leaving(s);
 	switch (fate) {
 	case FATE_KEEP:
 		go_on(s);
@@ -831,18 +917,35 @@ static bool begin(struct service *s, enum fate fate)
 	}
 }
 
+/* Records of who is no more, and whose life ended before that could be written down. */
+static void records_sweep(void)
+{
+	struct record r;
+
+	for (uint32_t i = 0; i < RECORDS_MAX; i++)
+		if (record_read(&records->slots[i], &r) && !service_of(r.owner))
+			record_free(&records->slots[i]);
+}
+
+static bool could_run(const struct service *s)
+{
+	return s->state != SERVICE_BROKEN && s->state != SERVICE_TEMPLATE && s->state != SERVICE_FREE;
+}
+
 void services_begin(struct legacy *from)
 {
 	static enum fate fates[SERVICES_MAX];
 	char text[MANIFEST_VALUE_MAX + 64];
-	uint32_t running = 0, kept = 0;
+	uint32_t running = 0, kept = 0, could = 0;
 
 	left = from;
 	manifests_read();
 	check_schemes();
+	drivers_restore(left);
+	records_sweep();
 	for (uint32_t i = 0; i < n_services; i++) {
 		struct service *s = &services[i];
-		if (s->state == SERVICE_BROKEN)
+		if (!could_run(s))
 			continue;
 		fates[i] = take_over(s);
 		status_t st = make_parts(s);
@@ -857,7 +960,7 @@ void services_begin(struct legacy *from)
 	/* All Ports exist before anything runs: whoever opens a scheme first, simply waits for its service. */
 	for (uint32_t i = 0; i < n_services; i++) {
 		struct service *s = &services[i];
-		if (s->state == SERVICE_BROKEN)
+		if (!could_run(s))
 			continue;
 		if (!s->wired)
 			bind_others(s);
@@ -866,15 +969,17 @@ void services_begin(struct legacy *from)
 			log_print("%s: its Port: %s", s->m.name, error_text(st));
 	}
 	for (uint32_t i = 0; i < n_services; i++) {
-		if (services[i].state == SERVICE_BROKEN)
+		if (!could_run(&services[i]))
 			continue;
 		kept += fates[i] == FATE_KEEP;
 		running += begin(&services[i], fates[i]);
 	}
+	for (uint32_t i = 0; i < n_services; i++)
+		could += services[i].state != SERVICE_TEMPLATE && services[i].state != SERVICE_FREE;
 	if (kept > 0)
-		log_print("%u services of %u run; %u ran on all the time", running, n_services, kept);
+		log_print("%u services of %u run; %u ran on all the time", running, could, kept);
 	else
-		log_print("%u services of %u started", running, n_services);
+		log_print("%u services of %u started", running, could);
 }
 
 void services_shut(void (*ended)(void))

@@ -6,6 +6,8 @@
  *                              -> STOPPED (on request) | ENDED (its policy says no more)
  *        STOPPED, ENDED -> RUNNING on request.
  *        UNUSED (`start = first-use`, and nobody has) -> RUNNING, when a command comes.
+ *        TEMPLATE: never starts itself; services are made from it, one for each device (driver.h).
+ *        FREE: the place of one whose device has left; the next takes it.
  *
  * While a service runs or waits, its Port exists and commands queue there. When it is STOPPED or
  * ENDED the Port is closed, so that callers get ERR_GONE instead of waiting for nobody.
@@ -26,12 +28,12 @@
 #define SERVICES_MAX 60             /* each has a bit of the timer Notify */
 enum service_kind {
 	KIND_PORT = 1, KIND_STATE, KIND_BUDGET, KIND_NAMESPACE, KIND_IMAGE, KIND_PROCESS, KIND_EXIT, KIND_STOP, KIND_GRANT,
-	KIND_SHELF,
+	KIND_SHELF, KIND_DEVICE,
 	/* initd's own, owner 0 */
 	KIND_SVC_PORT = 0x80, KIND_RECORDS,
 };
 
-enum service_state { SERVICE_BROKEN, SERVICE_RUNNING, SERVICE_WAITING, SERVICE_STOPPED, SERVICE_ENDED, SERVICE_UNUSED };
+enum service_state { SERVICE_BROKEN, SERVICE_RUNNING, SERVICE_WAITING, SERVICE_STOPPED, SERVICE_ENDED, SERVICE_UNUSED, SERVICE_TEMPLATE, SERVICE_FREE };
 
 struct service {
 	struct manifest m;
@@ -49,6 +51,8 @@ struct service {
 	uint64_t pid, started_ns;   /* of the running instance */
 	uint64_t last_pid;          /* of the one before */
 	bool     plugged, wired;    /* RECORD_PLUGGED, RECORD_WIRED */
+	struct device_record *where;/* borrowed; the device it was made for; NULL: for none */
+	handle_t device;            /* owned: the Session to it */
 	/* Handles, 0: none. All owned. */
 	handle_t port;              /* gone while STOPPED, ENDED or BROKEN */
 	handle_t state_frame, shelf, budget, image;
@@ -59,6 +63,8 @@ struct service {
 	uint64_t image_size;
 };
 
+/* Badges of Sessions to initd's Port: 0 is svc:// itself; who has this one tells of devices, and may nothing else. */
+enum { BADGE_DEVICES = 1 };
 /* Badges of notifications on initd's Port. */
 enum { BADGE_TIMERS = 1, BADGE_POWER = 2, BADGE_EXIT = 16, BADGE_WANTED = 256 };
 
@@ -73,6 +79,12 @@ void services_init(struct svc *svc, handle_t root, handle_t boot, handle_t maste
  * what should run and does not.
  */
 void services_begin(struct legacy *left);
+/* A service from a template. `owner` 0: one of its own is found. NULL: no room. */
+struct service *services_add(const struct manifest *m, uint32_t owner);
+/* Makes all that one just added needs, and starts it. An error has been told to the log. */
+must_use status_t service_launch(struct service *s);
+/* One that does not run and whose device has left is no more. */
+void service_forget(struct service *s);
 uint32_t services_count(void);
 struct service *service_at(uint32_t index);
 struct service *service_find(const char *name);     /* NULL: none */

@@ -20,6 +20,8 @@ static void set(const struct config *c, uint16_t at, uint32_t reg, uint32_t widt
 	c->write(c->ctx, at, reg, width, value);
 }
 
+static const uint32_t express_controls[] = { 8, 0x28 };
+
 static uint32_t bar_count(const struct pci_function *f)
 {
 	return f->header == PCI_HEADER_DEVICE ? PCI_BARS : f->header == PCI_HEADER_BRIDGE ? 2 : 0;
@@ -45,12 +47,61 @@ static void put_back(const struct config *c, const struct bar_journal *j)
 {
 	for (uint32_t i = 0; i < j->n; i++)
 		set(c, j->at, PCI_BAR0 + 4 * i, 4, j->old[i]);
+	if (j->n == PCI_BARS)
+		set(c, j->at, PCI_ROM, 4, j->rom);
+	set(c, j->at, PCI_CACHE_LINE, 2, j->cache_latency);
+	set(c, j->at, PCI_LINE, 1, j->line);
+	for (uint32_t i = 0; i < ARRAY_LEN(express_controls) && i < j->n_express; i++)
+		set(c, j->at, j->express + express_controls[i], 2, j->express_control[i]);
 	set(c, j->at, PCI_COMMAND, 2, j->command);
+}
+
+static bool sensible(const struct bar_journal *j)
+{
+	bool express = j->express >= 0x40 && !(j->express & 3) && j->express + (j->n_express < 2 ? 8 : 0x28) + 2 <= 0x100;
+
+	return j->n <= PCI_BARS && (j->n_express == 0 || (j->n_express <= ARRAY_LEN(express_controls) && express));
+}
+
+/* The controls that there are: the second only from version 2 of the capability on (PCI Express 3.0 §7.8). */
+static void journal_express(const struct config *c, const struct pci_function *f, struct bar_journal *j)
+{
+	uint32_t wanted = !f->express ? 0 : (get(c, f->at, f->express + 2u, 2) & 0xf) < 2 ? 1 : 2;
+
+	j->express = f->express;
+	j->n_express = 0;
+	memset(j->express_control, 0, sizeof(j->express_control));
+	for (uint32_t i = 0; i < wanted && f->express + express_controls[i] + 2 <= 0x100; i++) {
+		j->express_control[i] = (uint16_t)get(c, f->at, f->express + express_controls[i], 2);
+		j->n_express++;
+	}
+}
+
+void bars_begin(const struct config *c, const struct pci_function *f, struct bar_journal *j)
+{
+	memset(j->old, 0, sizeof(j->old));
+	j->at = f->at;
+	j->command = (uint16_t)get(c, f->at, PCI_COMMAND, 2);
+	j->n = bar_count(f);
+	for (uint32_t i = 0; i < j->n; i++)
+		j->old[i] = get(c, f->at, PCI_BAR0 + 4 * i, 4);
+	j->rom = j->n == PCI_BARS ? get(c, f->at, PCI_ROM, 4) : 0;
+	j->cache_latency = (uint16_t)get(c, f->at, PCI_CACHE_LINE, 2);
+	j->line = (uint16_t)get(c, f->at, PCI_LINE, 1);
+	journal_express(c, f, j);
+	j->sum = journal_sum(j);
+	store(&j->active, 1);
+}
+
+void bars_end(const struct config *c, struct bar_journal *j)
+{
+	put_back(c, j);
+	store(&j->active, 0);
 }
 
 bool bars_roll_back(const struct config *c, struct bar_journal *j)
 {
-	bool good = j->active == 1 && j->n <= PCI_BARS && j->sum == journal_sum(j);
+	bool good = j->active == 1 && sensible(j) && j->sum == journal_sum(j);
 
 	if (good) {
 		set(c, j->at, PCI_COMMAND, 2, j->command & ~(uint32_t)(PCI_COMMAND_IO | PCI_COMMAND_MEMORY));
@@ -125,17 +176,10 @@ static void judge(struct pci_bar *b, uint64_t size)
 
 /* ---- asking ---- */
 
-static void ask(const struct config *c, const struct pci_function *f, const uint32_t old[PCI_BARS], struct bar_journal *j, uint64_t sizes[PCI_BARS])
+static void ask(const struct config *c, const struct pci_function *f, struct bar_journal *j, uint64_t sizes[PCI_BARS])
 {
-	uint16_t command = (uint16_t)get(c, f->at, PCI_COMMAND, 2);
-
-	j->at = f->at;
-	j->command = command;
-	j->n = bar_count(f);
-	memcpy(j->old, old, sizeof(j->old));
-	j->sum = journal_sum(j);
-	store(&j->active, 1);
-	set(c, f->at, PCI_COMMAND, 2, command & ~(uint32_t)(PCI_COMMAND_IO | PCI_COMMAND_MEMORY));
+	bars_begin(c, f, j);
+	set(c, f->at, PCI_COMMAND, 2, j->command & ~(uint32_t)(PCI_COMMAND_IO | PCI_COMMAND_MEMORY));
 	for (uint32_t i = 0; i < j->n; i++) {
 		uint32_t reg = PCI_BAR0 + 4 * i, high = 0;
 		const struct pci_bar *b = &f->bars[i];
@@ -148,8 +192,7 @@ static void ask(const struct config *c, const struct pci_function *f, const uint
 		}
 		sizes[i] = size_of(b, get(c, f->at, reg, 4), high);
 	}
-	put_back(c, j);
-	store(&j->active, 0);
+	bars_end(c, j);
 }
 
 static bool in_use(const struct config *c, const struct pci_function *f, bool booted)
@@ -216,7 +259,7 @@ void bars_find(const struct config *c, struct pci_function *list, size_t n, bool
 		if (m) {
 			memcpy(sizes, m->sizes, sizeof(sizes));
 		} else if (may_be_asked(c, list, n, booted, f)) {
-			ask(c, f, old, j, sizes);
+			ask(c, f, j, sizes);
 			memo_add(f, sizes, memos, n_memos);
 		} else {
 			for (uint32_t k = 0; k < bar_count(f); k++)

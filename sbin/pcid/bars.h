@@ -3,6 +3,8 @@
  * all ones are written where the address stands, with decoding off. Whoever dies in between would leave the device nowhere:
  * so the old values are in a journal, in memory that outlives the process, before the first is overwritten, and the next
  * instance puts them back. Sizes once known are remembered there, too: a device that a driver uses is never asked.
+ *
+ * The same journal keeps what a reset of the function takes away and nobody else would give back (PCI Express 3.0 §6.6.2).
  */
 #pragma once
 #include "function.h"
@@ -14,8 +16,13 @@ struct bar_journal {
 	uint16_t at, command;
 	uint32_t n;                     /* BARs */
 	uint32_t old[PCI_BARS];
+	uint32_t rom;                   /* of a device, not of a bridge */
+	uint16_t cache_latency;         /* PCI_CACHE_LINE and the register behind it */
+	uint16_t line;                  /* where its interrupt leads: the firmware's word to whoever comes later */
+	uint16_t express, n_express;    /* its capability; how many of the next it has */
+	uint16_t express_control[2];    /* Device Control, Device Control 2 */
 };
-_Static_assert(sizeof(struct bar_journal) == 48, "kept from one instance to the next");
+_Static_assert(sizeof(struct bar_journal) == 64, "kept from one instance to the next");
 
 /* What a function's BARs were found to be; sum 0: none. */
 struct bar_memo {
@@ -27,6 +34,12 @@ _Static_assert(sizeof(struct bar_memo) == 64, "kept from one instance to the nex
 
 struct range { uint64_t base, size; };
 
+/*
+ * From begin on the function may be reset, its command register and BARs may be changed: end, or bars_roll_back in the next
+ * instance, makes them what they were. One function at a time.
+ */
+void bars_begin(const struct config *c, const struct pci_function *f, struct bar_journal *j);
+void bars_end(const struct config *c, struct bar_journal *j);
 /* Puts back what an instance that died had changed. True: there was something. A journal that is damaged is dropped. */
 bool bars_roll_back(const struct config *c, struct bar_journal *j);
 /*

@@ -122,6 +122,51 @@ static void deaths(void **s)
 	assert_in_range(n, 10, 20);             /* each write had its turn */
 }
 
+/* A reset clears what it clears; whoever dies in it, all is put back. */
+static void reset(void **s)
+{
+	enum { EXPRESS = 0x80 };
+	(void)s;
+	for (unsigned version = 0; version <= 2; version++)
+		for (unsigned dies = 0; dies < 20; dies++) {
+			device(NULL);
+			fake_bar(AT, 0, 0xfebf0000, 0xfffff000);
+			fake_set(AT, PCI_ROM, 4, 0xfeb00001);
+			fake_set(AT, PCI_CACHE_LINE, 2, 0x2010);
+			fake_set(AT, PCI_LINE, 2, 0x010b);
+			fake_set(AT, EXPRESS, 4, version << 16 | 0x10);
+			fake_set(AT, EXPRESS + 8, 2, 0x2810);
+			fake_set(AT, EXPRESS + 0x28, 2, 0x0006);
+			list[0].express = version ? EXPRESS : 0;
+			memcpy(before, fakes[0].space, sizeof(before));
+			bars_begin(&fake_config, list, &journal);
+			assert_int_equal(writes, 0);
+			fake_set(AT, PCI_COMMAND, 2, 0);
+			fake_set(AT, PCI_BAR0, 4, 0);
+			fake_set(AT, PCI_ROM, 4, 0);
+			fake_set(AT, PCI_CACHE_LINE, 2, 0);
+			fake_set(AT, PCI_LINE, 1, 0);
+			if (version >= 1)
+				fake_set(AT, EXPRESS + 8, 2, 0);
+			if (version >= 2)
+				fake_set(AT, EXPRESS + 0x28, 2, 0);
+			die_at = dies;
+			if (!setjmp(death))
+				bars_end(&fake_config, &journal);
+			die_at = 0;
+			(void)bars_roll_back(&fake_config, &journal);
+			assert_memory_equal(before, fakes[0].space, sizeof(before));
+			assert_int_equal(journal.active, 0);
+		}
+	/* A capability at the end of its room has no second control. */
+	device(NULL);
+	fake_set(AT, 0xf4, 4, 0x00020010);
+	list[0].express = 0xf4;
+	bars_begin(&fake_config, list, &journal);
+	assert_int_equal(journal.n_express, 1);
+	bars_end(&fake_config, &journal);
+}
+
 static void damage(void **s)
 {
 	(void)s;
@@ -132,11 +177,13 @@ static void damage(void **s)
 	assert_false(bars_roll_back(&fake_config, &journal));   /* the sum does not fit */
 	assert_int_equal(writes, 0);
 	assert_int_equal(journal.active, 0);
-	journal.n = 7;
-	journal.sum = journal_sum(&journal);
-	journal.active = 1;
-	assert_false(bars_roll_back(&fake_config, &journal));
-	assert_int_equal(writes, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		journal = (struct bar_journal){ .active = 1, .at = AT, .n = i == 0 ? 7 : 6, .n_express = (uint16_t)i, .express = i == 1 ? 0x3c : 0xe0 };
+		journal.sum = journal_sum(&journal);
+		assert_false(bars_roll_back(&fake_config, &journal));
+		assert_int_equal(writes, 0);
+		assert_int_equal(journal.active, 0);
+	}
 }
 
 static void memory(void **s)
@@ -224,7 +271,7 @@ static void overlaps(void **s)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(kinds, device), cmocka_unit_test_setup(deaths, device), cmocka_unit_test_setup(damage, device),
+		cmocka_unit_test_setup(kinds, device), cmocka_unit_test_setup(deaths, device), cmocka_unit_test_setup(reset, device), cmocka_unit_test_setup(damage, device),
 		cmocka_unit_test_setup(memory, device), cmocka_unit_test_setup(not_asked, device), cmocka_unit_test_setup(overlaps, device),
 	};
 	return cmocka_run_group_tests_name("bars", tests, NULL, NULL);

@@ -73,16 +73,60 @@ size_t pci_capabilities(const struct config *c, const struct pci_function *f, st
 	return f->express && c->size > CAPS_END ? extended_list(c, f->at, list, n, broken) : n;
 }
 
-static uint16_t find_express(const struct config *c, uint16_t at)
+/* Bytes of those that have fixed registers; of others it is not known. */
+static uint32_t cap_size(uint8_t id)
+{
+	static const struct { uint8_t id, size; } known[] = {
+		{ 0x01, 8 }, { 0x03, 8 }, { PCI_CAP_MSI, 24 }, { 0x0d, 8 }, { PCI_CAP_EXPRESS, 60 }, { PCI_CAP_MSIX, 12 }, { 0x12, 8 }, { PCI_CAP_AF, 6 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		if (known[i].id == id)
+			return known[i].size;
+	return 0;
+}
+
+static uint16_t find_plain(const struct config *c, uint16_t at, uint8_t id)
 {
 	struct pci_cap list[PCI_CAPS_MAX];
 	bool broken = false;
 	size_t n = plain_list(c, at, list, &broken);
 
+	/* What is used here of any of them must be in the space: 12 bytes, of MSI 24. */
 	for (size_t i = 0; i < n; i++)
-		if (list[i].id == PCI_CAP_EXPRESS && list[i].at <= CAPS_END - 4)
+		if (list[i].id == id && list[i].at <= CAPS_END - (id == PCI_CAP_MSI ? 24 : 12))
 			return list[i].at;
 	return 0;
+}
+
+uint16_t pci_find(const struct config *c, const struct pci_function *f, uint8_t id)
+{
+	return find_plain(c, f->at, id);
+}
+
+bool pci_may_write(const struct config *c, const struct pci_function *f, uint32_t reg, uint32_t width)
+{
+	enum { VENDOR_SPECIFIC = 9, HEAD = 2 };
+	struct pci_cap list[PCI_CAPS_MAX];
+	bool broken = false;
+	size_t n = plain_list(c, f->at, list, &broken);
+
+	if (broken || (width != 1 && width != 2 && width != 4) || reg % width || reg < CAPS_FIRST || reg > CAPS_END - width)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		/* One of unknown size reaches to the next one. */
+		uint32_t first = list[i].at, end = first + cap_size((uint8_t)list[i].id);
+		if (end == first)
+			end = CAPS_END;
+		for (size_t k = 0; k < n; k++)
+			if (list[k].at > first && list[k].at < end)
+				end = list[k].at;
+		if (list[i].id == VENDOR_SPECIFIC)
+			end = first + HEAD;
+		if (reg < end && reg + width > first)
+			return false;
+	}
+	return true;
 }
 
 /* ---- one function ---- */
@@ -98,7 +142,7 @@ bool pci_look(const struct config *c, uint16_t at, struct pci_function *f)
 	*f = (struct pci_function){
 		.at = at, .vendor = id & 0xffff, .device = id >> 16 & 0xffff, .class = class >> 8, .revision = class & 0xff,
 		.header = get(c, at, PCI_HEADER, 1) & PCI_HEADER_TYPE, .pin = (uint8_t)get(c, at, PCI_PIN, 1), .line = (uint8_t)get(c, at, PCI_LINE, 1),
-		.express = find_express(c, at),
+		.express = find_plain(c, at, PCI_CAP_EXPRESS),
 	};
 	if (f->header == PCI_HEADER_DEVICE) {
 		f->sub_vendor = (uint16_t)get(c, at, PCI_SUB_VENDOR, 2);
@@ -197,4 +241,22 @@ size_t pci_scan(const struct config *c, struct pci_function *list, size_t max, b
 	sort(list, s.n);
 	*more = s.more;
 	return s.n;
+}
+
+size_t pci_scan_link(const struct config *c, uint8_t bus, struct pci_function *list, size_t max)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < 8 && n < max; i++) {
+		if (!pci_look(c, PCI_AT(bus, 0, i), &list[n])) {
+			if (i == 0)
+				break;
+			continue;
+		}
+		list[n].lost = list[n].header == PCI_HEADER_BRIDGE;
+		n++;
+		if (i == 0 && !(get(c, PCI_AT(bus, 0, 0), PCI_HEADER, 1) & PCI_HEADER_MULTI))
+			break;
+	}
+	return n;
 }

@@ -14,8 +14,8 @@
 #define PCI_CAPS_MAX      128
 
 enum {
-	PCI_VENDOR = 0x00, PCI_DEVICE = 0x02, PCI_COMMAND = 0x04, PCI_STATUS = 0x06, PCI_REVISION = 0x08, PCI_HEADER = 0x0e, PCI_BAR0 = 0x10,
-	PCI_PRIMARY = 0x18, PCI_SECONDARY = 0x19, PCI_SUBORDINATE = 0x1a, PCI_SUB_VENDOR = 0x2c, PCI_SUB_DEVICE = 0x2e, PCI_CAPABILITIES = 0x34, PCI_LINE = 0x3c, PCI_PIN = 0x3d,
+	PCI_VENDOR = 0x00, PCI_DEVICE = 0x02, PCI_COMMAND = 0x04, PCI_STATUS = 0x06, PCI_REVISION = 0x08, PCI_CACHE_LINE = 0x0c, PCI_HEADER = 0x0e, PCI_BAR0 = 0x10,
+	PCI_PRIMARY = 0x18, PCI_SECONDARY = 0x19, PCI_SUBORDINATE = 0x1a, PCI_SUB_VENDOR = 0x2c, PCI_SUB_DEVICE = 0x2e, PCI_ROM = 0x30, PCI_CAPABILITIES = 0x34, PCI_LINE = 0x3c, PCI_PIN = 0x3d,
 
 	PCI_COMMAND_IO = 1, PCI_COMMAND_MEMORY = 2, PCI_COMMAND_MASTER = 4, PCI_COMMAND_NO_INTX = 0x400,
 	PCI_STATUS_CAPABILITIES = 0x10,
@@ -24,6 +24,8 @@ enum {
 	PCI_CAP_MSI = 0x05, PCI_CAP_EXPRESS = 0x10, PCI_CAP_MSIX = 0x11, PCI_CAP_AF = 0x13,
 	PCI_CLASS_HOST_BRIDGE = 0x0600,
 };
+
+enum { PCI_MSIX_ON = 0x8000, PCI_MSIX_FUNCTION_MASKED = 0x4000, PCI_MSI_ON = 1 };
 
 /* Configuration space. Width 1, 2 or 4, the register aligned to it and below `size`. What nobody answers reads as all ones. */
 struct config {
@@ -72,8 +74,17 @@ must_use bool pci_look(const struct config *c, uint16_t at, struct pci_function 
  * *more: there were more than that. Each bus is looked at once, and a bridge leads only to greater bus numbers within its own.
  */
 size_t pci_scan(const struct config *c, struct pci_function *list, size_t max, bool *more);
+/* The same for the one device of a link, on that bus. Bridges there are `lost`: nobody has given them buses. */
+size_t pci_scan_link(const struct config *c, uint8_t bus, struct pci_function *list, size_t max);
 /*
  * The capabilities of a function, then the extended ones; returns how many. *broken: a list leads out of its room or back
  * into itself, or there are more than PCI_CAPS_MAX; what came before is given.
  */
 size_t pci_capabilities(const struct config *c, const struct pci_function *f, struct pci_cap list[PCI_CAPS_MAX], bool *broken);
+/* Where the first capability with that id is; 0: none. Plain ones only. */
+uint16_t pci_find(const struct config *c, const struct pci_function *f, uint8_t id);
+/*
+ * Whether a driver may write these bytes of its function's configuration space: not the header, no capability but a vendor's
+ * own, and nothing of the extended space: through those pcid decides what the function may do, and other functions with it.
+ */
+bool pci_may_write(const struct config *c, const struct pci_function *f, uint32_t reg, uint32_t width);

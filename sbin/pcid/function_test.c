@@ -169,6 +169,32 @@ static void capabilities(void **s)
 	assert_true(broken);
 }
 
+static void writing(void **s)
+{
+	enum { AT = PCI_AT(0, 1, 0) };
+	static const struct { uint32_t reg, width; bool may; } cases[] = {
+		{ 0x04, 2, false }, { 0x10, 4, false }, { 0x3c, 1, false }, { 0x40, 4, true }, { 0x4c, 4, true }, { 0x50, 4, false }, { 0x52, 2, false }, { 0x64, 4, false },
+		{ 0x68, 4, true }, { 0x70, 1, false }, { 0x72, 2, true }, { 0x74, 4, true }, { 0x80, 4, false }, { 0x9c, 4, false }, { 0xa0, 2, false }, { 0xac, 4, true },
+		{ 0xfc, 4, true }, { 0xfe, 4, false }, { 0x100, 4, false }, { 0x200, 1, false }, { UINT32_MAX, 1, false }, { 0xfffffffc, 4, false }, { 0x41, 2, false }, { 0x40, 3, false }, { 0x40, 0, false },
+	};
+	struct pci_function f;
+	(void)s;
+	fake_add(AT, 0x11e81234, 0, 0);
+	fake_set(AT, PCI_STATUS, 2, PCI_STATUS_CAPABILITIES);
+	fake_set(AT, PCI_CAPABILITIES, 1, 0x50);
+	fake_set(AT, 0x50, 2, 0x7005);          /* MSI, 24 bytes */
+	fake_set(AT, 0x70, 2, 0x8009);          /* a vendor's own: all but its head */
+	fake_set(AT, 0x80, 2, 0xa077);          /* of unknown size: to the next one */
+	fake_set(AT, 0xa0, 2, 0x0011);
+	assert_true(pci_look(&fake_config, AT, &f));
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_int_equal(pci_may_write(&fake_config, &f, cases[i].reg, cases[i].width), cases[i].may);
+	assert_int_equal(pci_find(&fake_config, &f, PCI_CAP_MSI), 0x50);
+	assert_int_equal(pci_find(&fake_config, &f, PCI_CAP_AF), 0);
+	fake_set(AT, 0xa0, 2, 0x5011);          /* a circle: nobody knows what is where */
+	assert_false(pci_may_write(&fake_config, &f, 0x40, 4));
+}
+
 /* More than a list has room for. */
 static void many(void **s)
 {
@@ -189,7 +215,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(empty, nothing), cmocka_unit_test_setup(functions, nothing), cmocka_unit_test_setup(bridges, nothing),
 		cmocka_unit_test_setup(circles, nothing), cmocka_unit_test_setup(links, nothing), cmocka_unit_test_setup(capabilities, nothing),
-		cmocka_unit_test_setup(many, nothing),
+		cmocka_unit_test_setup(many, nothing), cmocka_unit_test_setup(writing, nothing),
 	};
 	return cmocka_run_group_tests_name("function", tests, NULL, NULL);
 }

@@ -2,12 +2,18 @@
  * pcid: `pci://`, the functions on the PCI buses. It finds them, with their registers' addresses and sizes, when it starts;
  * the state Frame has what must not be asked a second time (bars.h). Open files are their badges (node.h), and texts are made
  * when they are read.
+ *
+ * pci://00:1f.2/device is for one driver at a time. Who it is stands in the state Frame, so that it keeps the function when pcid
+ * dies, and loses it when its Session is closed, by whomever: then the function is stopped, and only then its pins end.
  */
-#include "bars.h"
+#include "announce.h"
+#include "device.h"
 #include "hardware.h"
+#include "hotplug.h"
 #include "node.h"
 #include "text.h"
 #include <abi/file.h>
+#include <abi/pci.h>
 #include <gen/file.h>
 #include <rt/io.h>
 #include <rt/start.h>
@@ -15,21 +21,29 @@
 #include <rt/svc.h>
 #include <string.h>
 
-#define VERSION        1
+#define VERSION        2
 #define SESSION_RIGHTS (RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER)
-enum { TEXT_MAX = 128 * KiB };
+enum { TEXT_MAX = 128 * KiB, OWNERS_MAX = 64, BADGE_SLOTS = 1 };
+
+/* Who drives a function. `badge`, of its Session, is written last and erased last; 0: free. */
+struct owner { uint64_t badge, op_id, offered; };      /* offered: by us to initd, which started it */
 
 /* In the state Frame. */
 struct kept {
 	struct bar_journal journal;
+	uint64_t serial;            /* of the last driver; never used again, so that the badge of one that has gone is nobody's */
+	struct owner owners[OWNERS_MAX];
+	struct slot_record slots[SLOTS_MAX];
 	struct bar_memo memos[PCI_FUNCTIONS_MAX];
 };
 
 static struct state state;
 static struct kept *kept;
 static struct config config;
+static struct device_resources resources;
 static struct pci_function functions[PCI_FUNCTIONS_MAX];        /* sorted by place */
 static size_t n_functions;
+static uint64_t ecam, ecam_size;        /* where configuration space is; 0: nowhere in memory */
 static char text_memory[TEXT_MAX];
 
 static const struct pci_function *function_at(uint16_t at)
@@ -45,6 +59,158 @@ static uint32_t space_of(const struct pci_function *f)
 	return f->express ? config.size : 256;
 }
 
+/* ---- drivers ---- */
+
+/* NULL: nobody drives that function. */
+static struct owner *owner_of(uint16_t at)
+{
+	for (size_t i = 0; i < OWNERS_MAX; i++)
+		if (kept->owners[i].badge && (uint16_t)kept->owners[i].badge == at)
+			return &kept->owners[i];
+	return NULL;
+}
+
+static void store(uint64_t *word, uint64_t value)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	*(volatile uint64_t *)word = value;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+/* The function reaches no memory any more, and the pages that were held for it are free. */
+static void stop(const struct pci_function *f)
+{
+	handle_t dma;
+
+	device_stop(&config, f, &kept->journal);
+	status_t st = dma_create(resources.dma, f->at, &dma);
+	if (st == OK) {
+		st = dma_silent(dma);
+		handle_close(dma);
+	}
+	if (st < 0)
+		log_print("pages held for a function that has been stopped stay held: %s", error_text(st));
+}
+
+/*
+ * Opens a function for one driver. The badge is recorded before the answer: delivered again, the same Session is minted. Of a driver
+ * that initd starts there is one at a time: the one before has ended, though its CLOSE may come after this.
+ */
+static status_t take(const struct svc_cmd *c, const struct pci_function *f, bool offered, uint64_t *badge)
+{
+	struct owner *o = owner_of(f->at);
+	uint64_t op_id = svc_op_id(c);
+
+	if (o && c->redelivered && op_id && o->op_id == op_id) {
+		*badge = o->badge;
+		return OK;
+	}
+	if (o && !(offered && o->offered))
+		return ERR_BUSY;
+	if (o)
+		store(&o->badge, 0);
+	for (size_t i = 0; i < OWNERS_MAX && !o; i++)
+		if (!kept->owners[i].badge)
+			o = &kept->owners[i];
+	if (!o)
+		return ERR_NO_SPACE;
+	/* It may be running for a driver that a lost state has forgotten. */
+	stop(f);
+	device_start(&config, f);
+	kept->serial = (uint32_t)(kept->serial + 1) ? (uint32_t)(kept->serial + 1) : 1;
+	o->op_id = op_id;
+	o->offered = offered;
+	*badge = node_badge((struct node){ NODE_DEVICE, f->at, (uint32_t)kept->serial });
+	store(&o->badge, *badge);
+	return OK;
+}
+
+/* The function has left, or is about to: whoever drives it has it no more. */
+static void leave(const struct pci_function *f)
+{
+	struct owner *o = owner_of(f->at);
+
+	if (!o)
+		return;
+	stop(f);
+	store(&o->badge, 0);
+}
+
+static void on_close(void *self unused, uint64_t badge)
+{
+	struct node n;
+
+	if (!node_from_badge(badge, &n) || n.kind != NODE_DEVICE)
+		return;
+	const struct pci_function *f = function_at(n.at);
+	struct owner *o = owner_of(n.at);
+	if (o && o->badge != badge)
+		return;
+	if (f)
+		stop(f);
+	if (o)
+		store(&o->badge, 0);
+}
+
+static status_t give_dma(struct svc_cmd *c, const struct pci_function *f)
+{
+	handle_t dma;
+	status_t st = dma_create(resources.dma, f->at, &dma);
+
+	if (st < 0)
+		return st;
+	st = handle_dup(dma, RIGHT_WRITE | RIGHT_DUP | RIGHT_TRANSFER, &c->reply_handle);
+	handle_close(dma);
+	return st;
+}
+
+static bool config_access(const struct pci_function *f, uint64_t reg, uint64_t width)
+{
+	return (width == 1 || width == 2 || width == 4) && reg % width == 0 && reg < space_of(f);
+}
+
+static status_t on_ctl(void *self unused, struct svc_cmd *c, const struct file_ctl_req *q, struct file_ctl_rep *p)
+{
+	struct node n;
+
+	if (!node_from_badge(c->badge, &n))
+		return ERR_INVALID;
+	if (n.kind != NODE_DEVICE || q->code < CTL_PCI_BAR || q->code > CTL_PCI_WRITE)
+		return ERR_NOT_SUPPORTED;
+	if (!(c->rights & RIGHT_WRITE))
+		return ERR_DENIED;
+	const struct pci_function *f = function_at(n.at);
+	const struct owner *o = owner_of(n.at);
+	if (!f || !o || o->badge != c->badge)
+		return ERR_GONE;
+	c->reply_close = true;
+	switch (q->code) {
+	case CTL_PCI_BAR:
+		return device_bar(&resources, &config, functions, n_functions, f, q->arg0, q->arg1, &c->reply_handle, &p->value0, &p->value1);
+	case CTL_PCI_IRQ:
+		return device_irq(&resources, &config, f, q->arg0, &c->reply_handle, &p->value0);
+	case CTL_PCI_DMA:
+		return give_dma(c, f);
+	case CTL_PCI_MASTER:
+		if (q->arg0 > 1)
+			return ERR_INVALID;
+		device_master(&config, functions, n_functions, f, q->arg0);
+		return OK;
+	case CTL_PCI_READ:
+		if (!config_access(f, q->arg0, q->arg1))
+			return ERR_INVALID;
+		p->value0 = config.read(config.ctx, f->at, (uint32_t)q->arg0, (uint32_t)q->arg1);
+		return OK;
+	default:
+		if (!config_access(f, q->arg0, q->arg1))
+			return ERR_INVALID;
+		if (!pci_may_write(&config, f, (uint32_t)q->arg0, (uint32_t)q->arg1))
+			return ERR_DENIED;
+		config.write(config.ctx, f->at, (uint32_t)q->arg0, (uint32_t)q->arg1, (uint32_t)q->arg2);
+		return OK;
+	}
+}
+
 /* ---- commands ---- */
 
 /* Where a command's path leads, checked to be there. */
@@ -54,6 +220,8 @@ static status_t find(const struct svc_cmd *c, struct node *n)
 
 	if (!node_from_badge(c->badge, &from))
 		return ERR_INVALID;
+	if (from.kind == NODE_OFFER && from.serial != hotplug_arrival(from.at))
+		return ERR_GONE;                /* something else is in that slot now */
 	status_t st = node_walk(from, c->path ? c->path : "", c->path ? c->path_len : 0, n);
 	if (st == OK && n->kind >= NODE_FUNCTION && !function_at(n->at))
 		st = ERR_NOT_FOUND;
@@ -71,13 +239,29 @@ static status_t on_open(void *self unused, struct svc_cmd *c, const struct file_
 		return ERR_NOT_DIRECTORY;
 	if (q->flags & OPEN_EXCL)
 		return ERR_EXISTS;
-	if (q->flags & (OPEN_WRITE | OPEN_TRUNC | OPEN_APPEND))
+	if (q->flags & (OPEN_TRUNC | OPEN_APPEND) || (q->flags & OPEN_WRITE && n.kind != NODE_DEVICE))
 		return ERR_READ_ONLY;
+	if (n.kind == NODE_DEVICE) {
+		/* Only who was given the root Session, or this function by us, with the right to write, says who drives it. */
+		struct node from;
+		if (!node_from_badge(c->badge, &from) || (from.kind != NODE_ROOT && from.kind != NODE_OFFER) || !(c->rights & RIGHT_WRITE) || !(q->flags & OPEN_WRITE))
+			return ERR_DENIED;
+		st = take(c, function_at(n.at), from.kind == NODE_OFFER, &c->mint_badge);
+		if (st < 0)
+			return st;
+		p->type = FILE_DEVICE;
+		p->size = 0;
+		c->mint = true;
+		c->mint_rights = SESSION_RIGHTS | RIGHT_READ | RIGHT_WRITE;
+		return OK;
+	}
 	p->type = q->flags & OPEN_DIRECTORY ? FILE_DIRECTORY : FILE_REGULAR;
 	p->size = n.kind == NODE_CONFIG ? space_of(function_at(n.at)) : 0;
 	/* Opened for its text, a directory becomes a file. */
 	if (!(q->flags & OPEN_DIRECTORY) && node_is_directory(n.kind))
 		n.kind = n.kind == NODE_ROOT ? NODE_LIST : NODE_DETAILS;
+	else if (n.kind == NODE_OFFER)
+		n.kind = NODE_FUNCTION;
 	c->mint = true;
 	c->mint_badge = node_badge(n);
 	c->mint_rights = SESSION_RIGHTS | (q->flags & OPEN_READ ? c->rights & RIGHT_READ : 0);
@@ -109,6 +293,8 @@ static status_t on_read(void *self unused, struct svc_cmd *c, const struct file_
 		return ERR_INVALID;
 	if (node_is_directory(n.kind))
 		return ERR_IS_DIRECTORY;
+	if (n.kind == NODE_DEVICE)
+		return ERR_NOT_SUPPORTED;
 	const struct pci_function *f = function_at(n.at);
 	if (n.kind == NODE_LIST)
 		for (size_t i = 0; i < n_functions; i++)
@@ -131,7 +317,8 @@ static status_t on_stat(void *self unused, struct svc_cmd *c, const struct file_
 		return st;
 	bool directory = node_is_directory(n.kind);
 	*p = (struct file_stat_rep){
-		.type = directory ? FILE_DIRECTORY : FILE_REGULAR, .ino = node_badge(n) + 1, .mode = directory ? 0555 : 0444,
+		.type = directory ? FILE_DIRECTORY : n.kind == NODE_DEVICE ? FILE_DEVICE : FILE_REGULAR, .ino = node_badge((struct node){ n.kind, n.at, 0 }) + 1,
+		.mode = directory ? 0555 : n.kind == NODE_DEVICE ? 0600 : 0444,
 		.size = n.kind == NODE_CONFIG ? space_of(function_at(n.at)) : 0,
 	};
 	return OK;
@@ -147,7 +334,7 @@ static void list_functions(uint8_t *buf, size_t room, uint64_t *cookie, uint64_t
 		if (at < *cookie)
 			continue;
 		node_name(name, at);
-		size_t n = dirent_put(buf + *done, room - *done, node_badge((struct node){ NODE_FUNCTION, at }) + 1, 0, FILE_DIRECTORY, name);
+		size_t n = dirent_put(buf + *done, room - *done, node_badge((struct node){ NODE_FUNCTION, at, 0 }) + 1, 0, FILE_DIRECTORY, name);
 		if (!n)
 			return;
 		*done += n;
@@ -168,10 +355,11 @@ static status_t on_readdir(void *self unused, struct svc_cmd *c, const struct fi
 	p->next = q->cookie;
 	if (n.kind == NODE_ROOT) {
 		list_functions(buf, room, &p->next, &p->done);
-	} else if (n.kind != NODE_FUNCTION) {
+	} else if (!node_is_directory(n.kind)) {
 		return ERR_NOT_DIRECTORY;
-	} else if (q->cookie == 0) {
-		p->done = dirent_put(buf, room, node_badge((struct node){ NODE_CONFIG, n.at }) + 1, space_of(function_at(n.at)), FILE_REGULAR, "config");
+	} else if (q->cookie == 0) {            /* both fit into the least window */
+		p->done = dirent_put(buf, room, node_badge((struct node){ NODE_CONFIG, n.at, 0 }) + 1, space_of(function_at(n.at)), FILE_REGULAR, "config");
+		p->done += dirent_put(buf + p->done, room - p->done, node_badge((struct node){ NODE_DEVICE, n.at, 0 }) + 1, 0, FILE_DEVICE, "device");
 		p->next = 1;
 	}
 	return svc_write_out(c->cmd, 0, buf, p->done);
@@ -182,7 +370,21 @@ static void on_idle(void *self unused)
 	state_good(&state);
 }
 
-static const struct file_ops ops = { .open = on_open, .read = on_read, .stat = on_stat, .readdir = on_readdir };
+static void on_completion(void *self unused, struct event *e)
+{
+	uint16_t at;
+
+	if (announce_answered(e, &at))
+		hotplug_gone(at);
+}
+
+static void on_notify(void *self unused, uint64_t badge, uint64_t bits unused)
+{
+	if (badge >= BADGE_SLOTS)
+		hotplug_happened(badge - BADGE_SLOTS);
+}
+
+static const struct file_ops ops = { .open = on_open, .read = on_read, .stat = on_stat, .readdir = on_readdir, .ctl = on_ctl };
 
 /* ---- start ---- */
 
@@ -199,20 +401,29 @@ static void complain(const struct pci_function *f)
 			log_print("%s: region %u is %s and left alone", name, i, f->bars[i].kind == BAR_ODD ? "unusable" : words[f->bars[i].state]);
 }
 
-static void look_around(uint64_t ecam, uint64_t ecam_size)
+static void check(void)
 {
 	/* The I/O APICs and local APICs of every PC are in the second; a BAR there would catch interrupts. */
 	const struct range reserved[] = { { ecam, ecam_size }, { 0xfec00000, 0x300000 } };
-	const char *instance = env_get("INSTANCE");
+
+	bars_check(functions, n_functions, reserved, ARRAY_LEN(reserved));
+}
+
+static void look_around(bool booted)
+{
+	uint64_t now;
 	bool more;
 
+	/* It may have been a reset, after which a function need not answer for a tenth of a second. */
+	if (kept->journal.active && clock_now(&now) == OK)
+		(void)!thread_sleep(now + 100 * NS_PER_MS);
 	if (bars_roll_back(&config, &kept->journal))
-		log_print("an instance was ended while it asked a function for its size: put back");
+		log_print("an instance was ended while it asked or reset a function: its addresses are put back");
 	n_functions = pci_scan(&config, functions, PCI_FUNCTIONS_MAX, &more);
 	if (more)
 		log_print("more than %u functions: the rest is left out", PCI_FUNCTIONS_MAX);
-	bars_find(&config, functions, n_functions, state.fresh && instance && !strcmp(instance, "1"), &kept->journal, kept->memos, ARRAY_LEN(kept->memos));
-	bars_check(functions, n_functions, reserved, ARRAY_LEN(reserved));
+	bars_find(&config, functions, n_functions, booted, &kept->journal, kept->memos, ARRAY_LEN(kept->memos));
+	check();
 	if (state.fresh) {
 		log_print("%zu functions, by %s", n_functions, config.size == 256 ? "ports" : "memory");
 		for (size_t i = 0; i < n_functions; i++)
@@ -224,21 +435,36 @@ int main(int argc unused, char **argv unused)
 {
 	static struct boot_info info;
 	static struct svc svc;
-	uint64_t ecam, ecam_size, done;
+	uint64_t done;
 	handle_t boot = start_handle("boot");
+	const char *instance = env_get("INSTANCE");
 
 	MUST(svc_init(&svc, &file_proto, &ops, NULL));
 	svc.on_idle = on_idle;
+	svc.on_close = on_close;
+	svc.on_completion = on_completion;
+	svc.on_notify = on_notify;
+	resources = (struct device_resources){ start_handle("res:phys"), start_handle("res:ioports"), start_handle("res:dma") };
 	if (!boot || frame_read(boot, 0, &info, sizeof(info), &done) < 0 || done < sizeof(info) || info.magic != BOOT_MAGIC)
 		rt_panic("no boot information: nobody says where configuration space is");
-	status_t st = hardware_open(&config, &info.acpi, start_handle("res:phys"), start_handle("res:ioports"), &ecam, &ecam_size);
+	status_t st = hardware_open(&config, &info.acpi, resources.phys, resources.ports, &ecam, &ecam_size);
 	if (st < 0) {
 		log_print("no PCI bus: %s", error_text(st));
 		return 0;
 	}
 	MUST(state_open(&state, VERSION, sizeof(struct kept)));
 	kept = state.memory;
-	look_around(ecam, ecam_size);
+	bool booted = state.fresh && instance && !strcmp(instance, "1");
+	look_around(booted);
+	announce_begin(svc.port, start_handle("devices"));
+	static struct hotplug hotplug;
+	hotplug = (struct hotplug){
+		&config, &resources, functions, &n_functions, &kept->journal, kept->memos, ARRAY_LEN(kept->memos), kept->slots, check, leave,
+	};
+	hotplug_begin(&hotplug, &svc, BADGE_SLOTS, booted ? HOTPLUG_BOOTED : state.fresh ? HOTPLUG_ANEW : HOTPLUG_AGAIN);
+	for (size_t i = 0; i < n_functions; i++)
+		if (!hotplug_arrival(functions[i].at))
+			announce_there(&functions[i], 0);
 	st = svc_run(&svc);
 	if (st < 0)
 		rt_panic("the Port failed: %s", error_text(st));

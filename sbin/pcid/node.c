@@ -7,14 +7,16 @@
 
 uint64_t node_badge(struct node n)
 {
-	return (uint64_t)n.kind << 16 | n.at;
+	return (uint64_t)n.serial << 32 | (uint64_t)n.kind << 16 | n.at;
 }
 
 bool node_from_badge(uint64_t badge, struct node *n)
 {
-	if (badge >> 16 >= NODE_KINDS)
+	uint32_t kind = badge >> 16 & 0xffff;
+
+	if (kind >= NODE_KINDS || (badge >> 32 && kind != NODE_DEVICE && kind != NODE_OFFER))
 		return false;
-	*n = (struct node){ (enum node_kind)(badge >> 16), (uint16_t)badge };
+	*n = (struct node){ (enum node_kind)kind, (uint16_t)badge, (uint32_t)(badge >> 32) };
 	return n->kind > NODE_LIST || n->at == 0;
 }
 
@@ -74,11 +76,15 @@ status_t node_walk(struct node from, const char *path, size_t len, struct node *
 			n = top;        /* two floors: above a function is the root, or where the Session begins */
 		else if (n.kind == NODE_ROOT && parse_name(s, part, &n.at))
 			n.kind = NODE_FUNCTION;
-		else if (n.kind == NODE_FUNCTION && part == 6 && !memcmp(s, "config", 6))
+		else if (n.kind != NODE_ROOT && part == 6 && !memcmp(s, "config", 6))
 			n.kind = NODE_CONFIG;
+		else if (n.kind != NODE_ROOT && part == 6 && !memcmp(s, "device", 6))
+			n.kind = NODE_DEVICE;
 		else
 			return ERR_NOT_FOUND;
 	}
+	if (n.kind != from.kind)
+		n.serial = 0;
 	*to = n;
 	return OK;
 }

@@ -11,10 +11,12 @@ enum node_kind {
 	NODE_FUNCTION,              /* pci://00:1f.2 as a directory */
 	NODE_DETAILS,               /* ... as text */
 	NODE_CONFIG,                /* pci://00:1f.2/config */
+	NODE_DEVICE,                /* pci://00:1f.2/device: for its driver */
+	NODE_OFFER,                 /* pci://00:1f.2 as a directory, for the driver that initd starts */
 	NODE_KINDS,
 };
 
-struct node { enum node_kind kind; uint16_t at; };
+struct node { enum node_kind kind; uint16_t at; uint32_t serial; };     /* serial: which driver of a NODE_DEVICE, which arrival in its slot of a NODE_OFFER; else 0 */
 
 enum { NODE_NAME_SIZE = 8 };    /* "00:1f.2" and its zero */
 
@@ -25,5 +27,5 @@ must_use status_t node_walk(struct node from, const char *path, size_t len, stru
 void node_name(char out[NODE_NAME_SIZE], uint16_t at);
 static inline bool node_is_directory(enum node_kind kind)
 {
-	return kind == NODE_ROOT || kind == NODE_FUNCTION;
+	return kind == NODE_ROOT || kind == NODE_FUNCTION || kind == NODE_OFFER;
 }

@@ -67,28 +67,37 @@ static void nodes(void **s)
 	static const struct { const char *path; status_t st; enum node_kind kind; } ways[] = {
 		{ "", OK, NODE_ROOT }, { "/", OK, NODE_ROOT }, { ".", OK, NODE_ROOT }, { "..", OK, NODE_ROOT },
 		{ "00:1f.2", OK, NODE_FUNCTION }, { "/00:1f.2//", OK, NODE_FUNCTION }, { "00:1f.2/config", OK, NODE_CONFIG }, { "00:1f.2/../00:1f.2/./config", OK, NODE_CONFIG },
-		{ "00:1f.2/config/x", ERR_NOT_DIRECTORY, 0 }, { "00:1f.2/confi", ERR_NOT_FOUND, 0 }, { "config", ERR_NOT_FOUND, 0 }, { "00:20.0", ERR_NOT_FOUND, 0 },
+		{ "00:1f.2/device", OK, NODE_DEVICE }, { "00:1f.2/config/x", ERR_NOT_DIRECTORY, 0 }, { "00:1f.2/confi", ERR_NOT_FOUND, 0 }, { "config", ERR_NOT_FOUND, 0 }, { "00:20.0", ERR_NOT_FOUND, 0 },
 		{ "00:1f.8", ERR_NOT_FOUND, 0 }, { "00:1F.2", ERR_NOT_FOUND, 0 }, { "0:1f.2", ERR_NOT_FOUND, 0 }, { "00:1f.2x", ERR_NOT_FOUND, 0 }, { "00:1f.2/00:1f.2", ERR_NOT_FOUND, 0 },
 	};
 	struct node n = { 0 };
 	(void)s;
 	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
-		assert_int_equal(node_walk((struct node){ NODE_ROOT, 0 }, ways[i].path, strlen(ways[i].path), &n), ways[i].st);
+		assert_int_equal(node_walk((struct node){ .kind = NODE_ROOT }, ways[i].path, strlen(ways[i].path), &n), ways[i].st);
 		if (ways[i].st < 0)
 			continue;
 		assert_int_equal(n.kind, ways[i].kind);
 		assert_int_equal(n.kind == NODE_ROOT ? AT : n.at, AT);
 	}
-	assert_int_equal(node_walk((struct node){ NODE_FUNCTION, AT }, "..", 2, &n), OK);
+	assert_int_equal(node_walk((struct node){ .kind = NODE_FUNCTION, .at = AT }, "..", 2, &n), OK);
 	assert_int_equal(n.kind, NODE_FUNCTION);        /* no way above where a Session begins */
+	assert_int_equal(node_walk((struct node){ .kind = NODE_OFFER, .at = AT }, "device", 6, &n), OK);
+	assert_int_equal(n.kind, NODE_DEVICE);
+	assert_int_equal(node_walk((struct node){ .kind = NODE_OFFER, .at = AT }, "config/../..", 12, &n), ERR_NOT_DIRECTORY);
+	assert_int_equal(node_walk((struct node){ .kind = NODE_OFFER, .at = AT }, "../..", 5, &n), OK);
+	assert_int_equal(n.kind, NODE_OFFER);
+	assert_true(node_from_badge(node_badge(n), &n));
 	for (uint32_t at = 0; at < 0x10000; at++) {
 		char name[NODE_NAME_SIZE];
 		node_name(name, (uint16_t)at);
-		assert_int_equal(node_walk((struct node){ NODE_ROOT, 0 }, name, strlen(name), &n), OK);
+		assert_int_equal(node_walk((struct node){ .kind = NODE_ROOT }, name, strlen(name), &n), OK);
 		assert_int_equal(n.at, at);
 		assert_true(node_from_badge(node_badge(n), &n));
 		assert_int_equal(n.at, at);
 	}
+	assert_true(node_from_badge(node_badge((struct node){ NODE_DEVICE, AT, 7 }), &n));
+	assert_int_equal(n.serial, 7);
+	assert_false(node_from_badge(1ull << 32, &n));
 	assert_true(node_from_badge(0, &n));
 	assert_int_equal(n.kind, NODE_ROOT);
 	assert_false(node_from_badge(1, &n));

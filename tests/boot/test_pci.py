@@ -1,10 +1,13 @@
 """
 pci://: what pcid finds is what QEMU says of its machine: every function behind every bridge, with the address and size of each BAR.
+And what a driver is given works (tests/system/pcidrive): registers, messages, memory; and ends with it, whoever dies.
 """
 import re
+import time
 
 import pytest
-from vm import Machine
+from account import at_rest, back_to
+from vm import CPUS, Machine
 
 # Behind a root port, behind a bridge to plain PCI, and behind one behind another.
 BEHIND = ["-device", "pcie-root-port,id=link,chassis=1,slot=1", "-device", "virtio-rng-pci,bus=link",
@@ -81,7 +84,7 @@ def test_files(build):
         assert m.run("wc -c pci://00:1f.2/config").split()[0] == "256", "it is on plain PCI"
         name = re.search(r"^(\S+) .*\[1af4:1005\]|^(\S+) .*\[1af4:1044\]", m.run("cat pci://"), re.M).group().split()[0]
         assert m.run(f"wc -c pci://{name}/config").split()[0] == "4096", "behind a root port"
-        assert m.run("ls pci://00:1f.2").split() == ["config"]
+        assert m.run("ls pci://00:1f.2").split() == ["config", "device"]
         for wrong in ("00:1f.7", "0:1f.2", "00:1f.2/x", "00:1f.2/config/x", "zz"):
             assert m.status_of(f"cat pci://{wrong}")[1] != 0
         assert m.status_of("echo x >pci://00:1f.2/config")[1] != 0
@@ -99,3 +102,271 @@ def test_wrong_mcfg(build, tmp_path):
         assert "MCFG" in m.run("log | head -n 30")
         check(m)
         assert "functions, by ports" in m.run("log")
+
+
+# One machine for all that follows: what is driven by hand; what initd has a driver for in the test build, by id and by class; a slot that
+# is full and one that is empty, with interrupts of their own.
+DRIVEN = ["-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off",
+          "-device", "pcie-root-port,id=full,chassis=1,slot=1,addr=3", "-device", "virtio-rng-pci,id=rng,bus=full",
+          "-device", "pcie-pci-bridge,id=old,addr=5", "-device", "qemu-xhci,addr=0xa",
+          "-device", "nec-usb-xhci,addr=0xb", "-device", "e1000e,addr=0xc,romfile=",
+          "-device", "pcie-root-port,id=hot,chassis=7,slot=7,addr=7"]
+
+
+@pytest.fixture(scope="module")
+def machine_with_edu(test_image):
+    """Booted once: QEMU does not take the registers of an edu into a snapshot."""
+    with Machine(test_image, smp=CPUS, extra=DRIVEN + ["-device", "edu,bus=old,addr=3,dma_mask=0xffffffff"]) as m:
+        m.boot()
+        yield m
+
+
+@pytest.fixture
+def with_edu(machine_with_edu):
+    Machine.made.append(machine_with_edu)       # for the report, should it fail
+    return machine_with_edu
+
+
+@pytest.fixture
+def driven(booted, test_image, smp):
+    with booted(image=test_image, smp=smp, extra=DRIVEN) as m:
+        yield m
+
+
+def place(m, ident):
+    return re.search(rf"^(\S+) .*\[{ident}\]", m.run("cat pci://"), re.M).group(1)
+
+
+def flags(m, name):
+    return re.search(r"Flags: (.*)", m.run(f"cat pci://{name}")).group(1)
+
+
+def until_driven(m, name):
+    """It sends messages and reaches memory: not what the firmware has left."""
+    for _ in range(100):
+        text = m.run(f"cat pci://{name}")
+        if "MSI: on" in text and "BusMaster+" in text:
+            return
+        time.sleep(0.1)
+    raise AssertionError(text)
+
+
+def quiet_function(m, name):
+    """Within ten seconds: it reaches no memory and sends no messages."""
+    for _ in range(100):
+        text = m.run(f"cat pci://{name}")
+        if "BusMaster-" in text and "MSI: on" not in text and "MSI-X: on" not in text:
+            return
+        time.sleep(0.1)
+    raise AssertionError(text)
+
+
+def quiet(m, name):
+    """Within ten seconds: nobody drives it, it reaches no memory and sends no messages, and no page is held for it."""
+    for _ in range(100):
+        text = m.run(f"cat pci://{name}")
+        if "BusMaster-" in text and "MSI: on" not in text and "MSI-X: on" not in text and re.search(r"^pages_pinned 0$", m.run("cat proc://kstat"), re.M):
+            return
+        time.sleep(0.1)
+    raise AssertionError(text)
+
+
+def test_driver(with_edu):
+    """Behind a bridge: interrupts and transfers come, the bridge lets them through, and at the end all is off."""
+    m = with_edu
+    edu = place(m, "1234:11e8")
+    assert m.run(f"pcidrive pci://{edu}/device 3") == "pcidrive: 3 rounds\n"
+    quiet(m, edu)
+    assert m.run(f"pcidrive pci://{edu}/device 1") == "pcidrive: 1 rounds\n", "it can be taken again"
+
+
+def test_driver_dies(with_edu):
+    """By a fault in the middle of a transfer; killed; and then another one finds the function as the first did."""
+    m = with_edu
+    edu = place(m, "1234:11e8")
+    for _ in range(3):
+        assert "pcidrive: dies\n" in m.run(f"pcidrive pci://{edu}/device die")
+        quiet(m, edu)
+    before = at_rest(m)
+    job = m.run(f"pcidrive pci://{edu}/device 1000 &")
+    assert re.fullmatch(r"\[\d+\]\n", job)
+    until_driven(m, edu)
+    pid = re.search(r"^ *(\d+) pcidrive ", m.run("ps"), re.M).group(1)
+    m.run(f"kill {pid}; wait")
+    quiet(m, edu)
+    back_to(m, before, at_rest)
+    assert m.run(f"pcidrive pci://{edu}/device 1") == "pcidrive: 1 rounds\n"
+
+
+def test_pcid_dies(with_edu):
+    """Its driver goes on, without noticing; nobody else gets the function; and its end is its end still."""
+    m = with_edu
+    edu, begin = place(m, "1234:11e8"), running(m)
+    m.run(f"pcidrive pci://{edu}/device 20 &")
+    until_driven(m, edu)
+    assert m.run("svc kill" + " pcid" * 8) == ""
+    assert "BusMaster+" in flags(m, edu)
+    assert m.status_of(f"pcidrive pci://{edu}/device take")[1] != 0, "it has a driver"
+    assert "pcidrive: 20 rounds" in m.run("wait", 60)
+    quiet(m, edu)
+    assert running(m) == begin + 8
+
+
+def test_deaths_at_any_instant(driven):
+    """While functions are taken, reset and given back: none is lost, and each stays where the firmware put it."""
+    m = driven
+    rng, xhci = place(m, "1af4:1044"), place(m, "1b36:000d")
+    taken = {name: m.run(f"pcidrive pci://{name}/device take") for name in (rng, xhci)}
+    assert "not given" in taken[xhci] and "16 interrupts" in taken[xhci], "the table of messages is pcid's"
+    before = {name: m.run(f"cat pci://{name}") for name in (rng, xhci)}
+    begin = running(m)
+    m.run("put killer:// pcid 60 2000 60000")
+    for _ in range(12):
+        for name in (rng, xhci):
+            assert m.run(f"pcidrive pci://{name}/device take", 60) == taken[name]
+    for _ in range(300):
+        if re.search(rf"^pcid +\d+ running +{begin + 60} ", m.run("svc"), re.M):
+            break
+        time.sleep(0.1)
+    for name in (rng, xhci):
+        quiet(m, name)
+        assert m.run(f"cat pci://{name}") == before[name]
+    assert running(m) == begin + 60
+    check(m)
+
+
+def instances(m):
+    return re.findall(r"^pcihold(\.\S+) +\d+ running +(\d+) ", m.run("svc"), re.M)
+
+
+def initd(m):
+    return int(re.search(r"^ *(\d+) initd ", m.run("ps"), re.M).group(1))
+
+
+def kill_initd(m):
+    assert m.run(f"kill {initd(m)}") == ""
+
+
+def until_held(m, restarts):
+    """Each driver runs, started again that often, and its device reaches memory: within 20 seconds."""
+    for _ in range(200):
+        if instances(m) == [(f".00:0{n}.0", str(restarts)) for n in "bc"] and all("BusMaster+" in flags(m, f"00:0{n}.0") for n in "bc"):
+            return
+        time.sleep(0.1)
+    raise AssertionError(m.run("svc; log"))
+
+
+def test_drivers_by_manifest(driven):
+    """
+    One driver for each function that the manifest names, by id and by class, and none for others. Each has its function and no other;
+    killed it has it again at once, pcid and initd killed it keeps it; stopped its function is silent, and free for others.
+    """
+    m = driven
+    until_held(m, 0)
+    assert re.search(r"^pcihold +- template ", m.run("svc"), re.M)
+    text = m.run("cat svc://pcihold.00:0b.0")
+    assert "device     1033:0194 class 0c0330" in text and "holds" in text, text
+    assert m.status_of("pcidrive pci://00:0b.0/device take")[1] != 0, "it has a driver"
+    assert m.status_of("svc start pcihold")[1] != 0, "without a device there is nothing to start"
+    for n in range(1, 4):
+        m.run("svc kill pcihold.00:0b.0 pcihold.00:0c.0")
+        until_held(m, n)
+    kill_initd(m)                   # the first takes a little more with it, for good (test_last_resort.py)
+    until_held(m, 3)
+    before = at_rest(m)
+    m.run("svc kill pcid pcid")
+    kill_initd(m)
+    until_held(m, 3)
+    back_to(m, before, at_rest)
+    m.run("svc stop pcihold.00:0b.0")
+    quiet_function(m, "00:0b.0")
+    assert "interrupts" in m.run("pcidrive pci://00:0b.0/device take")
+    m.run("svc start pcihold.00:0b.0; svc restart pcihold.00:0c.0")
+    until_held_again = [("." + name, str(n)) for name, n in (("00:0b.0", 4), ("00:0c.0", 4))]
+    for _ in range(200):
+        if instances(m) == until_held_again and "BusMaster+" in flags(m, "00:0b.0"):
+            break
+        time.sleep(0.1)
+    assert instances(m) == until_held_again
+
+
+def until(what, seen):
+    for _ in range(200):
+        if what():
+            return
+        time.sleep(0.1)
+    raise AssertionError(seen())
+
+
+def plug(m, driver="nec-usb-xhci"):
+    m.qmp.command("device_add", driver=driver, bus="hot", id="card")
+
+
+def unplug(m, card="card"):
+    m.qmp.command("device_del", id=card)
+
+
+def running_card(m):
+    return [name for name, _ in instances(m) if not name.startswith(".00:")]
+
+
+def in_place(m):
+    """The card, its driver, and both as QEMU knows them."""
+    until(lambda: len(running_card(m)) == 1 and "BusMaster+" in flags(m, running_card(m)[0][1:]), lambda: m.run("svc; cat pci://; log"))
+    check(m)
+
+
+def away(m, count):
+    until(lambda: len(told_by_qemu(m)) == count and m.run("ls -1 pci://").count("\n") == count and m.run("svc").count("pcihold.") == 2,
+          lambda: m.run("svc; cat pci://; log"))
+
+
+def test_hot_plug(driven):
+    """A card put in gets addresses and a driver; its button pressed, both leave, with all they held. One kind of card and another."""
+    m = driven
+    count = len(check(m))
+    before = None
+    for times, driver in enumerate(("e1000e", "nec-usb-xhci") * 3):
+        plug(m, driver)
+        in_place(m)
+        unplug(m)
+        away(m, count)
+        if times == 3:
+            before = at_rest(m)         # with what the first times leave behind: a page more of the shell's stack, once
+        elif before:
+            back_to(m, before, at_rest)
+    # One without a driver, that the firmware has seen.
+    unplug(m, "rng")
+    away(m, count - 1)
+    m.qmp.command("device_add", driver="virtio-rng-pci", bus="full", id="rng")
+    until(lambda: m.run("ls -1 pci://").count("\n") == count, lambda: m.run("cat pci://; log"))
+    check(m)
+    assert "interrupts" in m.run(f"pcidrive pci://{place(m, '1af4:1044')}/device take")
+    assert running(m) == 0
+
+
+def test_hot_plug_and_deaths(driven):
+    """initd at one step after the other, and pcid at any instant, while a card comes and goes."""
+    m = driven
+    count, seen = len(check(m)), set()
+    for step in range(1, 60, 6):
+        m.run(f"echo die {step} >svc://")
+        plug(m)
+        in_place(m)
+        seen.add(initd(m))
+        m.run(f"echo die {step} >svc://")
+        unplug(m)
+        away(m, count)
+        seen.add(initd(m))
+    assert len(seen) > 6, "it did end in the middle"
+    m.run("echo die 0 >svc://")
+    begin = running(m)
+    m.run("put killer:// pcid 40 2000 60000")
+    for _ in range(4):
+        plug(m)
+        in_place(m)
+        unplug(m)
+        away(m, count)
+    until(lambda: running(m) == begin + 40, lambda: m.run("svc"))
+    plug(m)
+    in_place(m)

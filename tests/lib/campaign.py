@@ -32,7 +32,7 @@ def services(m):
 def all_run(m):
     """Through back-off, too."""
     for _ in range(200):
-        if all(state in ("running", "unused") for state, _ in services(m).values()):
+        if all(state in ("running", "unused", "template") for state, _ in services(m).values()):
             return
         time.sleep(0.1)
     raise AssertionError(m.run("svc"))

@@ -30,6 +30,11 @@ enum ctl_code {
 	CTL_TTY_SIGNAL = 4,         /* handle[0]: Notify (RIGHT_SIGNAL); arg0 = bit set on Ctrl-C; no handle: no more */
 	CTL_SVC_STOP = 16, CTL_SVC_START = 17, CTL_SVC_RESTART = 18, CTL_SVC_KILL = 19,   /* svc://NAME */
 	CTL_SVC_POWEROFF = 20, CTL_SVC_REBOOT = 21,                                      /* svc:// */
+	/*
+	 * From who has the handle "devices" only. arg0: place | vendor << 16 | device << 32, arg1: class; handle[0]: a Session to it, for
+	 * its driver. ERR_NOT_FOUND: nobody wants it. GONE: arg0: place; answered when its driver has ended.
+	 */
+	CTL_SVC_DEVICE = 22, CTL_SVC_DEVICE_GONE = 23,
 	CTL_PROC_KILL = 32,         /* proc://PID */
 	CTL_TRACE = 33,             /* proc://trace: arg0: enum trace_what, arg1: pid; what it turns on goes off with the Session */
 	CTL_TRACE_READ = 34,        /* arg0: number of the first record wanted; out: struct trace_record[] -> how many, number of the first */

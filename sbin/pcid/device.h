@@ -1,0 +1,28 @@
+/*
+ * device: a function in the hands of a driver: what it may reach, its interrupts, its registers; and how it is stopped
+ * (PCI 3.0 §6.8, PCI Express 3.0 §6.6.2, ECN Advanced Capabilities for Conventional PCI §2).
+ */
+#pragma once
+#include "bars.h"
+#include <rt/ipc.h>
+
+/* All borrowed: where BARs, ports and vectors come from. */
+struct device_resources { handle_t phys, ports, dma; };
+
+/* Bus mastering on or off; on: of the bridges above it, too. */
+void device_master(const struct config *c, const struct pci_function *list, size_t n, const struct pci_function *f, bool on);
+/* BARs that have an address answer, interrupts by line do not come. */
+void device_start(const struct config *c, const struct pci_function *f);
+/*
+ * Bus mastering, MSI and MSI-X off; waits, at most a tenth of a second, until what the function has under way is done, and resets it
+ * if it can be reset by itself, which takes as long. From then on it reaches no memory.
+ */
+void device_stop(const struct config *c, const struct pci_function *f, struct bar_journal *j);
+/*
+ * A Frame or IoPorts with what is at `offset` of a BAR; *covers and *at: as CTL_PCI_BAR's value0 and value1. *h is the caller's.
+ * Errors: as CTL_PCI_BAR.
+ */
+must_use status_t device_bar(const struct device_resources *r, const struct config *c, const struct pci_function *list, size_t n,
+                             const struct pci_function *f, uint64_t bar, uint64_t offset, handle_t *h, uint64_t *covers, uint64_t *at);
+/* A new Irq for message `number`, which the function sends from now on; *count: how many it has. *h is the caller's. */
+must_use status_t device_irq(const struct device_resources *r, const struct config *c, const struct pci_function *f, uint64_t number, handle_t *h, uint64_t *count);
