@@ -130,8 +130,12 @@ static void on_event(struct svc *s, struct event *e, char *path, struct next *n)
 			n->answer = true;
 		}
 		break;
+	case ACCEPT_COMPLETION:
+		if (s->on_completion)
+			s->on_completion(s->self, e);
+		break;
 	default:
-		break;                  /* completions and recovery need nothing from a service that submits nothing */
+		break;                  /* recovery: all is in on_begin, or nowhere */
 	}
 	if (s->on_idle)
 		s->on_idle(s->self);
