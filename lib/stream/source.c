@@ -10,20 +10,28 @@
 /* An open that takes longer is tried again later: its maker is coming up, or busy with its hardware. */
 #define OPEN_NS (100 * NS_PER_MS)
 
-static status_t open_stream(struct source *s)
+status_t source_open(struct source *s)
 {
 	struct msg m = { .op = FILE_OPEN, .flags = IPC_PATH | IPC_URI, .in = s->uri, .in_len = strlen(s->uri) };
+	struct file_open_rep answer;
 	uint64_t now;
 
+	if (s->file)
+		return OK;
 	status_t st = clock_now(&now);
 	if (st < 0)
 		return st;
-	m.w[0] = s->flags;
+	file_open_ask(&m, &(struct file_open_req){ .flags = s->flags });
 	m.deadline = now + OPEN_NS;
 	st = ipc_call(0, &m);
-	if (st >= 0)
-		s->file = m.handles[0];
-	return st < 0 ? st : OK;
+	if (st < 0)
+		return st;
+	file_open_answer(&m, &answer);
+	if (!m.handles[0])
+		return ERR_IO;
+	s->file = m.handles[0];
+	s->newest = answer.size / sizeof(struct input_event);
+	return OK;
 }
 
 status_t source_read(struct source *s, handle_t port, uint64_t seen)
@@ -32,7 +40,7 @@ status_t source_read(struct source *s, handle_t port, uint64_t seen)
 
 	if (s->reading)
 		return OK;
-	status_t st = s->file ? OK : open_stream(s);
+	status_t st = source_open(s);
 	if (st < 0)
 		return st;
 	m.w[0] = seen * sizeof(struct input_event);

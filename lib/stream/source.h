@@ -13,10 +13,13 @@ struct source {
 	uint32_t flags;             /* enum open_flags */
 	uint64_t token;             /* of its COMPLETIONs */
 	handle_t file;              /* 0: closed */
+	uint64_t newest;            /* number of the last event when it was opened: what follows is new */
 	bool     reading;           /* `events` is lent */
 	struct input_event events[SOURCE_EVENTS];
 };
 
+/* Opens the stream if it is closed. ERR_NOT_FOUND: there is none (its maker has ended); ERR_TIMED_OUT: its maker does not answer yet. */
+must_use status_t source_open(struct source *s);
 /*
  * Opens if need be and asks for what comes after number *seen; port: where the COMPLETION goes, with one command of its
  * reserve. OK also if it is reading already. ERR_NOT_FOUND: there is no such stream (its maker has ended).

@@ -55,6 +55,7 @@ static struct stream_dir dir = { .n = 3, .file = {
 } };
 static struct device {
 	struct source source;
+	bool from_now;              /* what it said before we were there is nothing to us */
 	bool has_leds;
 	bool telling;               /* `leds` is lent to a WRITE */
 	uint8_t told;               /* which lights it was told */
@@ -240,8 +241,15 @@ static void read_more(size_t source)
 {
 	struct device *d = &devices[source];
 	bool was_closed = !d->source.file;
-	status_t st = source_read(&d->source, svc.port, head.taken[source]);
+	status_t st = source_open(&d->source);
 
+	if (st == OK && d->from_now) {
+		head.taken[source] = d->source.newest;
+		d->from_now = false;
+		save();
+	}
+	if (st == OK)
+		st = source_read(&d->source, svc.port, head.taken[source]);
 	if (st == OK && was_closed)
 		d->told = LEDS_UNKNOWN;
 	if (st == OK) {
@@ -380,6 +388,8 @@ static void state_take(void)
 	commit_load(&commit, &head);
 	head.map[NAME_SIZE - 1] = 0;
 	head.keys.locks &= LEDS;
+	for (size_t i = 0; i < SOURCES; i++)
+		devices[i].from_now = state.fresh;
 }
 
 static const struct file_ops ops = {

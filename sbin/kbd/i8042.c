@@ -22,6 +22,7 @@ enum {
 #define ANSWER_NS       (100 * NS_PER_MS)       /* a keyboard has 20 ms */
 #define SELF_TEST_NS    (500 * NS_PER_MS)
 #define RESET_NS        (1000 * NS_PER_MS)      /* 300 to 500 ms, says the manual */
+#define RESET_ALL_NS    (4000 * NS_PER_MS)      /* the manifest's heartbeat is longer */
 #define LOOK_NS         (50 * NS_PER_US)
 
 static uint8_t in(struct i8042 *c, uint32_t reg)
@@ -45,11 +46,11 @@ static bool wait_status(struct i8042 *c, uint8_t bits, uint8_t wanted, uint64_t 
 	for (;;) {
 		if ((in(c, STATUS) & bits) == wanted)
 			return true;
-		if (clock_now(&now) < 0 || (end && now >= end))
+		if (clock_now(&now) < 0)
 			return false;
 		if (!end)
-			end = now + ns;
-		if (thread_sleep(now + LOOK_NS) < 0)
+			end = c->give_up ? MIN(now + ns, c->give_up) : now + ns;
+		if (now >= end || thread_sleep(now + LOOK_NS) < 0)
 			return false;
 	}
 }
@@ -121,9 +122,13 @@ static bool find_aux(struct i8042 *c)
 
 status_t i8042_reset(struct i8042 *c, const char **why)
 {
+	uint64_t now;
 	int config;
 
 	*why = "takes no command";
+	if (clock_now(&now) < 0)
+		return ERR_IO;
+	c->give_up = now + RESET_ALL_NS;
 	if (!put(c, COMMAND, DISABLE_KEYBOARD) || !put(c, COMMAND, DISABLE_AUX))
 		return ERR_IO;
 	*why = "always has another byte";
@@ -141,10 +146,10 @@ status_t i8042_reset(struct i8042 *c, const char **why)
 	*why = "does not take its configuration";
 	if (!configure(c, (uint8_t)config))
 		return ERR_IO;
-	int now = ask(c, READ_CONFIG, ANSWER_NS);
-	if (now == NONE)
+	int got = ask(c, READ_CONFIG, ANSWER_NS);
+	if (got == NONE)
 		return ERR_IO;
-	c->set = now & CONFIG_TRANSLATE ? 1 : 2;
+	c->set = got & CONFIG_TRANSLATE ? 1 : 2;
 	c->aux = find_aux(c);
 	/* One that fails is tried all the same: some controllers answer the test wrongly, and the keyboard tells. */
 	(void)!ask(c, TEST_KEYBOARD, ANSWER_NS);
@@ -201,17 +206,25 @@ static handle_t take_irq(handle_t resource, uint32_t line)
 	return 0;
 }
 
-void i8042_resume(struct i8042 *c, handle_t irq_keyboard, handle_t irq_aux)
+static void take_irqs(struct i8042 *c, handle_t irq_keyboard, handle_t irq_aux)
 {
 	c->irq[0] = take_irq(irq_keyboard, IRQ_KEYBOARD);
 	c->irq[1] = c->aux ? take_irq(irq_aux, IRQ_AUX) : 0;
+}
+
+void i8042_resume(struct i8042 *c, handle_t irq_keyboard, handle_t irq_aux)
+{
+	take_irqs(c, irq_keyboard, irq_aux);
+	/* Killed between WRITE_AUX and its byte, that instance has left the controller waiting for one; a command takes its place. */
+	(void)!put(c, COMMAND, ENABLE_KEYBOARD);
 }
 
 void i8042_start(struct i8042 *c, handle_t irq_keyboard, handle_t irq_aux)
 {
 	uint8_t config = CONFIG_SYSTEM | CONFIG_IRQ_KEYBOARD | (c->set == 1 ? CONFIG_TRANSLATE : 0);
 
-	i8042_resume(c, irq_keyboard, irq_aux);
+	take_irqs(c, irq_keyboard, irq_aux);
+	c->give_up = 0;
 	config |= c->aux ? CONFIG_IRQ_AUX : CONFIG_NO_AUX;
 	/* Bytes come by the back-up timer if this fails, too. */
 	(void)!(configure(c, config) && put(c, COMMAND, ENABLE_KEYBOARD) && (!c->aux || put(c, COMMAND, ENABLE_AUX)));

@@ -4,7 +4,8 @@
  *
  * Killed at any instant: the kernel stores a byte and counts it in the state Frame as it takes it from the port. How far the bytes are
  * decoded, the decoder, what is down and the numbers of both streams are one head, committed by one store. So the next
- * instance goes on where the last one came to, and touches the controller only if that one was in the middle of talking to it.
+ * instance goes on where the last one came to. If that one was in the middle of a command to the keyboard it says it again, from
+ * the beginning; it resets the hardware only if that one was about to, or crashed.
  */
 #include <abi/boot.h>
 #include <abi/file.h>
@@ -26,7 +27,7 @@ enum { AUX_WRITE_MAX = 16, LED_EVENTS_MAX = 8, LEDS = 7 };
 #define POLL_NS    (10 * NS_PER_MS)     /* no interrupt at all */
 #define ANSWER_NS  (40 * NS_PER_MS)     /* a keyboard has 20 ms */
 
-enum phase { PHASE_UNKNOWN, PHASE_READY };      /* UNKNOWN: the controller or the keyboard may be in the middle of something */
+enum phase { PHASE_RESET, PHASE_COMMAND, PHASE_READY };        /* RESET: to be done; COMMAND: the keyboard may wait for an argument */
 
 struct head {
 	uint64_t seen;              /* bytes decoded */
@@ -116,6 +117,7 @@ static void on_keyboard_byte(uint64_t now, struct io_byte b)
 	/* A byte that the controller itself calls bad reads as one of the keyboard that something is lost. */
 	switch (scan_byte(&head.scan, b.status & I8042_ERROR ? 0xff : b.byte, &code, &down)) {
 	case SCAN_KEY:
+		head.keyboard = 1;
 		on_key(now, code, down);
 		break;
 	case SCAN_PLUGGED:
@@ -153,7 +155,7 @@ static void receive(void)
 
 /* ---- talking to the keyboard ---- */
 
-/* One byte and its acknowledgement; keys that come in between are keys. */
+/* One byte and its acknowledgement; keys that come in between are keys. What does not answer is no keyboard, until it says something. */
 static bool tell(uint8_t byte)
 {
 	for (int tries = 0; tries < 3; tries++) {
@@ -171,15 +173,16 @@ static bool tell(uint8_t byte)
 			break;
 	}
 	awaiting = false;
+	if (!answer)
+		head.keyboard = 0;
 	return answer == KEYBOARD_ACK;
 }
 
-/* A command with an argument. Whoever finds the phase unknown resets the keyboard, so that half a command is none. */
 static bool command(uint8_t byte, uint8_t argument)
 {
 	if (!head.keyboard)
 		return false;
-	head.phase = PHASE_UNKNOWN;
+	head.phase = PHASE_COMMAND;
 	save();
 	bool done = tell(byte) && tell(argument);
 	head.phase = PHASE_READY;
@@ -193,11 +196,23 @@ static uint8_t led_bits(void)
 	return (uint8_t)((head.leds >> LED_SCROLLL & 1) | (head.leds >> LED_NUML & 1) << 1 | (head.leds >> LED_CAPSL & 1) << 2);
 }
 
-/* After a reset: as it was before. A keyboard without lights or rate is one, too. */
+/* As they were before a reset. A keyboard without lights or rate is one, too. */
 static void keyboard_settings(void)
 {
 	(void)!command(KEYBOARD_SET_RATE, (uint8_t)head.typematic);
 	(void)!command(KEYBOARD_SET_LEDS, led_bits());
+}
+
+/*
+ * The last instance may have left the keyboard waiting for an argument. Some then take the next byte as a command, some as the
+ * argument: one that does no harm as either comes first.
+ */
+static void command_again(void)
+{
+	(void)!tell(KEYBOARD_ENABLE);
+	keyboard_settings();
+	head.phase = PHASE_READY;
+	save();
 }
 
 /* A keyboard that was plugged in: it scans already, in set 2. */
@@ -265,9 +280,18 @@ static status_t write_leds(const struct svc_cmd *c)
 static status_t write_aux(const struct svc_cmd *c)
 {
 	uint8_t bytes[AUX_WRITE_MAX];
+	uint64_t now = 0;
 
 	if (c->in_len > sizeof(bytes))
 		return ERR_INVALID;
+	if (c->redelivered) {
+		/* A byte sent twice would be another command. Whether they were sent nobody knows, and their reader is told so. */
+		(void)!clock_now(&now);
+		ring_put(&aux, now, EV_SYN, SYN_DROPPED, 0);
+		save();
+		run_device();
+		return OK;
+	}
 	status_t st = svc_read_in(c->cmd, 0, bytes, c->in_len);
 	for (size_t i = 0; i < c->in_len && st == OK; i++)
 		st = i8042_send(&device, true, bytes[i]);
@@ -362,7 +386,7 @@ static void device_reset(void)
 	const char *why;
 	uint64_t now = 0;
 
-	head.phase = PHASE_UNKNOWN;
+	head.phase = PHASE_RESET;
 	save();
 	if (i8042_reset(&device, &why) < 0)
 		absent(why);
@@ -371,6 +395,8 @@ static void device_reset(void)
 	head.scan = (struct scan){ .set = device.set };
 	head.seen = kept->received;
 	(void)!clock_now(&now);
+	if (head.aux)           /* what the second port said meanwhile is lost */
+		ring_put(&aux, now, EV_SYN, SYN_DROPPED, 0);
 	release_all(now);
 	i8042_start(&device, start_handle("res:irq"), start_handle("res:irq1"));
 	log_print("PS/2 controller: %s, scan codes of set %u; %s", head.keyboard ? "a keyboard" : "no keyboard", device.set,
@@ -379,7 +405,7 @@ static void device_reset(void)
 
 static void device_open(void)
 {
-	bool go_on = !state.fresh && !env_get("FAULTED") && head.phase == PHASE_READY;
+	bool go_on = !state.fresh && !env_get("FAULTED") && (head.phase == PHASE_READY || head.phase == PHASE_COMMAND);
 	uint64_t now;
 
 	status_t st = firmware_denies() ? ERR_NOT_FOUND : i8042_open(&device, start_handle("res:ioports"));
@@ -406,6 +432,8 @@ static void device_open(void)
 		head.phase = PHASE_READY;
 		keyboard_settings();
 		save();
+	} else if (head.phase == PHASE_COMMAND) {
+		command_again();
 	}
 	if (head.release)
 		release_all(now);

@@ -153,16 +153,16 @@ static void conclude(enum setup_result r)
 
 /* ---- bytes ---- */
 
-static void on_packet(enum packet_result r, uint64_t time_ns, const struct movement *m, bool *plugged)
+static void on_packet(enum packet_result r, uint64_t time_ns, const struct movement *m, bool *anew)
 {
 	if (r == PACKET_DONE && head.phase == PHASE_REPORTS)
 		put_movement(time_ns, m);
 	if (r == PACKET_PLUGGED)
-		*plugged = true;
+		*anew = true;
 }
 
-/* A byte of the mouse, or a gap in them. */
-static void on_event(const struct input_event *e, bool *plugged)
+/* A byte of the mouse, or a gap in them. *anew: it is to be set up. */
+static void on_event(const struct input_event *e, bool *anew)
 {
 	struct movement m;
 	uint8_t byte;
@@ -170,10 +170,13 @@ static void on_event(const struct input_event *e, bool *plugged)
 	head.taken = e->seq;
 	if (e->type != EV_MSC || e->code != MSC_RAW || e->value < 0 || e->value > 0xff) {
 		head.packet.n = 0;      /* lost: the next byte begins a packet */
+		/* Whether it got what it was told last, and what it said, is not known. */
+		if (head.phase == PHASE_SETUP && e->type == EV_SYN && e->code == SYN_DROPPED)
+			*anew = true;
 		return;
 	}
 	if (head.phase != PHASE_SETUP) {
-		on_packet(packet_byte(&head.packet, e->time_ns, (uint8_t)e->value, &m), e->time_ns, &m, plugged);
+		on_packet(packet_byte(&head.packet, e->time_ns, (uint8_t)e->value, &m), e->time_ns, &m, anew);
 		return;
 	}
 	if (begin_wanted)
@@ -196,7 +199,13 @@ static noreturn void no_port(void)
 static void read_more(void)
 {
 	bool was_closed = !aux.file;
-	status_t st = source_read(&aux, svc.port, head.taken);
+	status_t st = source_open(&aux);
+
+	/* What came before the first byte that we send answers somebody else. */
+	if (st == OK && was_closed && head.phase == PHASE_SETUP)
+		head.taken = aux.newest;
+	if (st == OK)
+		st = source_read(&aux, svc.port, head.taken);
 
 	if (st == ERR_NOT_FOUND || st == ERR_GONE)
 		no_port();
@@ -208,7 +217,7 @@ static void read_more(void)
 
 static void on_completion(void *self unused, struct event *e)
 {
-	bool plugged = false;
+	bool anew = false;
 	size_t n;
 
 	if (e->cmd == TOKEN_WRITE) {
@@ -221,15 +230,18 @@ static void on_completion(void *self unused, struct event *e)
 		return;
 	}
 	status_t st = source_done(&aux, e, head.taken, &n);
-	if (st == ERR_INVALID)
+	if (st == ERR_INVALID) {
 		head.taken = 0;         /* kbd lost its state, and began to count anew */
-	else if (st == ERR_GONE || st == ERR_NOT_FOUND)
+		head.packet.n = 0;
+		anew = head.phase == PHASE_SETUP;
+	} else if (st == ERR_GONE || st == ERR_NOT_FOUND) {
 		no_port();
+	}
 	for (size_t i = 0; i < n && st == OK; i++)
-		on_event(&aux.events[i], &plugged);
+		on_event(&aux.events[i], &anew);
 	save();
 	stream_serve(&dir);
-	if (plugged)
+	if (anew)
 		setup_start();
 	if (head.packet.n)
 		alarm_in(PACKET_GAP_NS);

@@ -159,6 +159,8 @@ static void test_no_mouse(void **state unused)
 		assert_true(++sent < 10);
 	assert_int_equal(sent, TRIES);
 	setup_begin(&s, &byte);
+	assert_int_equal(setup_byte(&s, ACK, &byte), SETUP_SEND);
+	assert_int_equal(byte, RESET);
 	setup_byte(&s, ACK, &byte);
 	assert_int_equal(setup_patience(&s), SETUP_RESET_NS);
 	assert_int_equal(setup_byte(&s, 0xfc, &byte), SETUP_FAILED);
@@ -173,17 +175,42 @@ static void test_chatter(void **state unused)
 	setup_begin(&s, &byte);
 	for (const char *c = "\x08\x01\x02"; *c; c++)
 		assert_int_equal(setup_byte(&s, (uint8_t)*c, &byte), SETUP_WAIT);
+	assert_int_equal(setup_byte(&s, ACK, &byte), SETUP_SEND);
+	assert_int_equal(byte, RESET);
 	assert_int_equal(setup_byte(&s, ACK, &byte), SETUP_WAIT);
 	assert_int_equal(setup_byte(&s, PASSED, &byte), SETUP_WAIT);
 	assert_int_equal(setup_byte(&s, 0, &byte), SETUP_SEND);
 	assert_int_equal(byte, RATE);
 }
 
+/* A conversation that another instance began: its answers come late, and its last command still waits for an argument. */
+static void test_left_by_another(void **state unused)
+{
+	for (unsigned late = 0; late < 4; late++) {
+		struct setup s;
+		uint8_t byte;
+		setup_begin(&s, &byte);
+		for (unsigned i = 0; i < late; i++)
+			setup_byte(&s, "\xfa\x03\xfa\xaa"[i], &byte);
+		while (s.wait == FOR_ACK)
+			setup_byte(&s, ACK, &byte);
+		assert_int_equal(setup_byte(&s, ACK, &byte), SETUP_WAIT);
+		assert_int_equal(setup_byte(&s, PASSED, &byte), SETUP_WAIT);
+		assert_int_equal(setup_byte(&s, 0, &byte), SETUP_SEND);
+		assert_int_equal(byte, RATE);
+		assert_int_equal(s.step, 2);
+	}
+	struct fake f = { .can = 4, .wants_rate = true };
+	struct setup s;
+	assert_int_equal(converse(&f, &s), SETUP_DONE);
+	assert_int_equal(s.kind, 4);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_packets), cmocka_unit_test(test_lost_bytes), cmocka_unit_test(test_plugged_in),
-		cmocka_unit_test(test_setup), cmocka_unit_test(test_no_mouse), cmocka_unit_test(test_chatter),
+		cmocka_unit_test(test_setup), cmocka_unit_test(test_no_mouse), cmocka_unit_test(test_chatter), cmocka_unit_test(test_left_by_another),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,12 +4,13 @@
 #include "packet.h"
 #include "setup.h"
 
-enum { RESET = 0xff, RATE = 0xf3, IDENTIFY = 0xf2, RESOLUTION = 0xe8, REPORT = 0xf4 };
-enum { ACK = 0xfa, RESEND = 0xfe, SELF_TEST_GOOD = 0xaa };
+enum { DISABLE = 0xf5, RESET = 0xff, RATE = 0xf3, IDENTIFY = 0xf2, RESOLUTION = 0xe8, REPORT = 0xf4 };
+enum { ACK = 0xfa, RESEND = 0xfe, SELF_TEST_GOOD = 0xaa, SELF_TEST_BAD = 0xfc };
 enum { TRIES = 3 };
 enum setup_wait { FOR_ACK, FOR_PASSED, FOR_PASSED_ID, FOR_ID };
 
 static const uint8_t script[] = {
+	DISABLE,                        /* half a command that somebody left takes this for its argument, and not the reset */
 	RESET,
 	RATE, 200, RATE, 100, RATE, 80, IDENTIFY,
 	RATE, 200, RATE, 200, RATE, 80, IDENTIFY,
@@ -61,11 +62,17 @@ enum setup_result setup_byte(struct setup *s, uint8_t from_mouse, uint8_t *byte)
 		}
 		return next(s, byte);
 	case FOR_PASSED:
-		if (from_mouse != SELF_TEST_GOOD)
-			return SETUP_FAILED;    /* FC: its self-test failed */
-		s->wait = FOR_PASSED_ID;
+		if (from_mouse == SELF_TEST_BAD)
+			return SETUP_FAILED;
+		/* Anything else was on its way before the reset; from AA and its number on each byte answers one of ours. */
+		if (from_mouse == SELF_TEST_GOOD)
+			s->wait = FOR_PASSED_ID;
 		return SETUP_WAIT;
 	case FOR_PASSED_ID:
+		if (from_mouse != MOUSE_PLAIN) {
+			s->wait = from_mouse == SELF_TEST_GOOD ? FOR_PASSED_ID : FOR_PASSED;
+			return SETUP_WAIT;
+		}
 		s->kind = MOUSE_PLAIN;
 		return next(s, byte);
 	default:

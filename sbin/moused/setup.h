@@ -1,5 +1,5 @@
 /*
- * setup: the conversation that brings a PS/2 mouse from any state to the most it can (pure): reset, the knocks that turn on wheel and
+ * setup: the conversation that brings a PS/2 mouse from any state to the most it can (pure): silence, reset, the knocks that turn on wheel and
  * five buttons (sample rates 200, 100, 80 and 200, 200, 80, then its number), 100 samples a second, 8 counts a mm, report.
  */
 #pragma once
