@@ -31,6 +31,7 @@ struct reader {
 	char *why;
 	const char *name;           /* of the file */
 	unsigned line, depth;
+	bool     gone;              /* the text: another was read meanwhile */
 };
 
 struct line { const char *at, *end; };
@@ -177,6 +178,7 @@ static bool read_include(struct reader *r, struct line *l)
 	struct reader inner = *r;
 	inner.name = name;
 	inner.depth++;
+	r->gone = true;
 	return read_file(&inner);
 }
 
@@ -203,15 +205,17 @@ static bool read_line(struct reader *r, struct line l)
 	return refuse(r, "key, letter, keypad, dead, compose or include must begin a line");
 }
 
-/* An included file takes the place of the text that is being read, so that is asked for anew, and skipped to where it was. */
+/* An included file takes the place of the text that is being read, so that is asked for anew behind it. */
 static bool read_file(struct reader *r)
 {
 	const char *text;
 	size_t len, at = 0;
 
+	r->gone = true;
 	for (r->line = 1;; r->line++) {
-		if (!r->load(r->ctx, r->name, &text, &len) || len > KEYMAP_TEXT_MAX)
+		if (r->gone && (!r->load(r->ctx, r->name, &text, &len) || len > KEYMAP_TEXT_MAX))
 			return refuse(r, "this map cannot be read");
+		r->gone = false;
 		if (at >= len)
 			return true;
 		const char *end = memchr(text + at, '\n', len - at);

@@ -410,7 +410,7 @@ int main(int argc unused, char **argv unused)
 	status_t st = file_open("svc://", OPEN_READ | OPEN_WRITE, &initd);
 	if (st < 0)
 		log_print("svc://: %s: Ctrl-Alt-Del will do nothing", error_text(st));
-	for (size_t i = 0; i < SOURCES; i++)
-		read_more(i);
+	/* Opens the sources. What an alarm needs is there from now on, so setting it again cannot fail. */
+	MUST(notify_timer(timer, 0, now_ns(), 0));
 	return (int)svc_run(&svc);
 }

@@ -255,9 +255,13 @@ static void on_notify(void *self unused, uint64_t badge unused, uint64_t bits un
 {
 	uint8_t byte;
 
-	if (!aux.reading)
+	if (!aux.reading) {
 		read_more();
-	if (head.phase == PHASE_SETUP && aux.file && !writing && !begin_wanted) {
+		if (aux.reading && head.phase == PHASE_SETUP)
+			alarm_in(setup_patience(&setup));
+		else if (aux.reading && head.packet.n)
+			alarm_in(PACKET_GAP_NS);
+	} else if (head.phase == PHASE_SETUP && !writing && !begin_wanted) {
 		enum setup_result r = setup_timeout(&setup, &byte);
 		if (r == SETUP_SEND)
 			send(byte);
@@ -329,6 +333,7 @@ int main(int argc unused, char **argv unused)
 	svc.on_completion = on_completion;
 	MUST(svc_notify(&svc, BADGE_TIMER, &timer));
 	MUST(port_reserve(svc.port, SUBMITTED));
-	read_more();
+	/* Opens kbd://aux. What an alarm needs is there from now on, so setting it again cannot fail. */
+	MUST(notify_timer(timer, 0, now_ns(), 0));
 	return (int)svc_run(&svc);
 }

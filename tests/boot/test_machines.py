@@ -13,7 +13,7 @@ bases = []          # where the kernel's image was, of every boot here that chos
 def check_prompt(m):
     """What every machine must do at its prompt: the services run, and a program does."""
     services = m.run("cat svc://")
-    for name in ("outputd", "pcid", "rngd", "sh", "sysd"):
+    for name in ("inputd", "outputd", "pcid", "rngd", "sh", "sysd"):
         assert re.search(rf"^{name} +\d+ running +0 ", services, re.M), services
     assert m.run("hexdump -n 4 rng://").endswith("00000004\n"), "random numbers from whatever source there is"
 
