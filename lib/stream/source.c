@@ -7,57 +7,61 @@
 #include <string.h>
 #include "source.h"
 
-/* An open that takes longer is tried again later: its maker is coming up, or busy with its hardware. */
-#define OPEN_NS (100 * NS_PER_MS)
-
-status_t source_open(struct source *s)
+static status_t submit_open(struct source *s, handle_t port)
 {
 	struct msg m = { .op = FILE_OPEN, .flags = IPC_PATH | IPC_URI, .in = s->uri, .in_len = strlen(s->uri) };
-	struct file_open_rep answer;
-	uint64_t now;
 
-	if (s->file)
-		return OK;
-	status_t st = clock_now(&now);
-	if (st < 0)
-		return st;
 	file_open_ask(&m, &(struct file_open_req){ .flags = s->flags });
-	m.deadline = now + OPEN_NS;
-	st = ipc_call(0, &m);
-	if (st < 0)
-		return st;
-	file_open_answer(&m, &answer);
-	if (!m.handles[0])
-		return ERR_IO;
-	s->file = m.handles[0];
-	s->newest = answer.size / sizeof(struct input_event);
-	return OK;
+	return ipc_submit(0, &m, port, s->token);
 }
 
-status_t source_read(struct source *s, handle_t port, uint64_t seen)
+static status_t submit_read(struct source *s, handle_t port, uint64_t seen)
 {
 	struct msg m = { .op = FILE_READ, .out = s->events, .out_len = sizeof(s->events) };
 
-	if (s->reading)
+	file_read_ask(&m, &(struct file_read_req){ .offset = seen * sizeof(struct input_event) });
+	return ipc_submit(s->file, &m, port, s->token);
+}
+
+status_t source_ask(struct source *s, handle_t port, uint64_t seen)
+{
+	if (s->asked)
 		return OK;
-	status_t st = source_open(s);
-	if (st < 0)
-		return st;
-	m.w[0] = seen * sizeof(struct input_event);
-	st = ipc_submit(s->file, &m, port, s->token);
-	if (st == OK)
-		s->reading = true;
-	else if (st != ERR_AGAIN)
+	bool reads = s->file;
+	status_t st = reads ? submit_read(s, port, seen) : submit_open(s, port);
+	s->asked = st == OK;
+	s->opening = s->asked && !reads;
+	if (st < 0 && st != ERR_AGAIN && reads)
 		file_close(s->file), s->file = 0;
 	return st;
+}
+
+static status_t opened(struct source *s, const struct event *e)
+{
+	struct msg m = { 0 };
+	struct file_open_rep answer;
+
+	if (e->status < 0)
+		return e->status;
+	if (!e->handles[0])
+		return ERR_IO;
+	memcpy(m.w, e->w, sizeof(m.w));
+	file_open_answer(&m, &answer);
+	s->file = e->handles[0];
+	s->newest = answer.size / sizeof(struct input_event);
+	return SOURCE_OPENED;
 }
 
 status_t source_done(struct source *s, const struct event *e, uint64_t seen, size_t *n)
 {
 	uint64_t bytes = e->w[0];
 
-	s->reading = false;
+	s->asked = false;
 	*n = 0;
+	if (s->opening) {
+		s->opening = false;
+		return opened(s, e);
+	}
 	if (e->status < 0) {
 		if (e->status != ERR_INVALID && e->status != ERR_CANCELLED)
 			file_close(s->file), s->file = 0;

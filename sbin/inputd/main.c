@@ -240,18 +240,8 @@ static void tell_leds(struct device *d)
 static void read_more(size_t source)
 {
 	struct device *d = &devices[source];
-	bool was_closed = !d->source.file;
-	status_t st = source_open(&d->source);
+	status_t st = source_ask(&d->source, svc.port, head.taken[source]);
 
-	if (st == OK && d->from_now) {
-		head.taken[source] = d->source.newest;
-		d->from_now = false;
-		save();
-	}
-	if (st == OK)
-		st = source_read(&d->source, svc.port, head.taken[source]);
-	if (st == OK && was_closed)
-		d->told = LEDS_UNKNOWN;
 	if (st == OK) {
 		tell_leds(d);
 		return;
@@ -267,14 +257,20 @@ static void on_read_done(size_t source, struct event *e)
 	size_t n;
 
 	status_t st = source_done(&d->source, e, head.taken[source], &n);
-	if (st == ERR_INVALID) {
+	if (st == ERR_INVALID || st == ERR_GONE || st == ERR_NOT_FOUND)
 		release_all(source);
+	if (st == ERR_INVALID)
 		head.taken[source] = 0; /* its maker lost its state, and began to count anew */
+	if (st == SOURCE_OPENED)
+		d->told = LEDS_UNKNOWN;
+	if (st == SOURCE_OPENED && d->from_now) {
+		head.taken[source] = d->source.newest;
+		d->from_now = false;
 	}
 	for (size_t i = 0; i < n && st == OK; i++)
 		on_event(source, &d->source.events[i]);
 	save();
-	if (st < 0 && st != ERR_INVALID && st != ERR_GONE)
+	if (st < 0 && st != ERR_INVALID)
 		(void)!notify_timer(timer, 0, now_ns() + RETRY_NS, 0);
 	else
 		read_more(source);

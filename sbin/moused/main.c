@@ -20,7 +20,7 @@
 
 enum { STATE_VERSION = 1, KEEP = 256, BUTTONS = 5 };
 enum { BADGE_TIMER = 1, TOKEN_READ = 1, TOKEN_WRITE = 2, SUBMITTED = 2 };
-#define RETRY_NS (500 * NS_PER_MS)      /* while kbd does not answer an open */
+#define RETRY_NS (500 * NS_PER_MS)      /* after an error */
 
 enum phase { PHASE_SETUP, PHASE_REPORTS, PHASE_ABSENT };        /* ABSENT: until somebody plugs a mouse in */
 
@@ -198,21 +198,12 @@ static noreturn void no_port(void)
 
 static void read_more(void)
 {
-	bool was_closed = !aux.file;
-	status_t st = source_open(&aux);
-
-	/* What came before the first byte that we send answers somebody else. */
-	if (st == OK && was_closed && head.phase == PHASE_SETUP)
-		head.taken = aux.newest;
-	if (st == OK)
-		st = source_read(&aux, svc.port, head.taken);
+	status_t st = source_ask(&aux, svc.port, head.taken);
 
 	if (st == ERR_NOT_FOUND || st == ERR_GONE)
 		no_port();
 	if (st < 0)
 		alarm_in(RETRY_NS);
-	else if (was_closed && head.phase == PHASE_SETUP)
-		setup_start();
 }
 
 static void on_completion(void *self unused, struct event *e)
@@ -236,6 +227,9 @@ static void on_completion(void *self unused, struct event *e)
 		anew = head.phase == PHASE_SETUP;
 	} else if (st == ERR_GONE || st == ERR_NOT_FOUND) {
 		no_port();
+	} else if (st == SOURCE_OPENED && head.phase == PHASE_SETUP) {
+		head.taken = aux.newest;        /* what came before the first byte that we send answers somebody else */
+		anew = true;
 	}
 	for (size_t i = 0; i < n && st == OK; i++)
 		on_event(&aux.events[i], &anew);
@@ -245,7 +239,7 @@ static void on_completion(void *self unused, struct event *e)
 		setup_start();
 	if (head.packet.n)
 		alarm_in(PACKET_GAP_NS);
-	if (st == OK || st == ERR_INVALID)
+	if (st >= 0 || st == ERR_INVALID)
 		read_more();
 	else
 		alarm_in(RETRY_NS);
@@ -255,13 +249,13 @@ static void on_notify(void *self unused, uint64_t badge unused, uint64_t bits un
 {
 	uint8_t byte;
 
-	if (!aux.reading) {
+	if (!aux.asked) {
 		read_more();
-		if (aux.reading && head.phase == PHASE_SETUP)
+		if (aux.asked && aux.file && head.phase == PHASE_SETUP)
 			alarm_in(setup_patience(&setup));
-		else if (aux.reading && head.packet.n)
+		else if (aux.asked && head.packet.n)
 			alarm_in(PACKET_GAP_NS);
-	} else if (head.phase == PHASE_SETUP && !writing && !begin_wanted) {
+	} else if (head.phase == PHASE_SETUP && aux.file && !writing && !begin_wanted) {
 		enum setup_result r = setup_timeout(&setup, &byte);
 		if (r == SETUP_SEND)
 			send(byte);
