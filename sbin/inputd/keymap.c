@@ -103,12 +103,12 @@ static bool meaning(const char *w, uint32_t *code)
 
 static bool read_key(struct reader *r, struct line *l, uint8_t kind)
 {
-	char w[WORD_MAX];
+	char w[WORD_MAX] = "";
 	size_t code = 0, n = 0;
 
 	if (!word(l, w))
 		return refuse(r, "a key must be named");
-	while (code < KEYMAP_KEYS && (!names[code][0] || strcmp(names[code], w)))
+	while (code < KEYMAP_KEYS && (names[code][0] != w[0] || strcmp(names[code], w)))
 		code++;
 	if (code == KEYMAP_KEYS)
 		return refuse(r, "no key has this name");

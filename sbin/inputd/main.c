@@ -194,9 +194,9 @@ static void release_all(size_t source)
 {
 	uint64_t now = now_ns();
 
-	for (uint16_t code = 0; code < INPUT_CODES; code++)
-		if (is_down(source, code)) {
-			put_key(source, now, code, KEY_UP);
+	for (uint32_t code = 0; code < INPUT_CODES; code++)
+		if (is_down(source, (uint16_t)code)) {
+			put_key(source, now, (uint16_t)code, KEY_UP);
 			ring_put(&ring, now, EV_SYN, SYN_REPORT, 0);
 			save();
 		}
@@ -229,8 +229,8 @@ static void tell_leds(struct device *d)
 
 	if (!d->has_leds || d->telling || !d->source.file || d->told == head.keys.locks)
 		return;
-	for (uint16_t i = 0; i <= LED_SCROLLL; i++)
-		d->leds[i] = (struct input_event){ .type = EV_LED, .code = i, .value = head.keys.locks >> i & 1 };
+	for (uint32_t i = 0; i <= LED_SCROLLL; i++)
+		d->leds[i] = (struct input_event){ .type = EV_LED, .code = (uint16_t)i, .value = head.keys.locks >> i & 1 };
 	if (ipc_submit(d->source.file, &m, svc.port, TOKEN_LEDS + (uint64_t)(d - devices)) < 0)
 		return;
 	d->telling = true;

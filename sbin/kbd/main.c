@@ -87,9 +87,9 @@ static void put_key(uint64_t now, uint16_t code, int32_t value)
 static void release_all(uint64_t now)
 {
 	head.release = 1;
-	for (uint16_t code = 0; code < INPUT_CODES; code++)
-		if (is_down(code)) {
-			put_key(now, code, KEY_UP);
+	for (uint32_t code = 0; code < INPUT_CODES; code++)
+		if (is_down((uint16_t)code)) {
+			put_key(now, (uint16_t)code, KEY_UP);
 			save();
 		}
 	head.release = 0;

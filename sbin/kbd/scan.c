@@ -54,9 +54,9 @@ static enum scan_result key(struct scan *s, uint8_t code, bool release, uint16_t
 			return SCAN_MORE;
 		*key_code = code == 0x45 ? KEY_PAUSE : 0;
 	} else if (s->prefix == 0xe0) {
-		*key_code = extended[code];
+		*key_code = extended[code & 0x7f];
 	} else {
-		*key_code = code <= 0x53 ? code : plain[code];
+		*key_code = code <= 0x53 ? code : plain[code & 0x7f];
 	}
 	*down = !release;
 	reset(s);
