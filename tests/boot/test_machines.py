@@ -15,7 +15,7 @@ def check_prompt(m):
     """What every machine must do at its prompt: the services run, and a program does."""
     assert re.search(r"^aml +running$", m.run("cat acpi://", 60), re.M), "its tables are those of a PC"
     services = m.run("cat svc://")
-    for name in ("acpid", "outputd", "pcid", "rngd", "sh", "sysd"):
+    for name in ("acpid", "inputd", "outputd", "pcid", "rngd", "sh", "sysd"):
         assert re.search(rf"^{name} +\d+ running +0 ", services, re.M), services
     assert m.run("hexdump -n 4 rng://").endswith("00000004\n"), "random numbers from whatever source there is"
 

@@ -7,7 +7,7 @@ import re
 from campaign import check_log, services
 
 SEED = 20260301
-SCHEMES = {"initfs", "svc", "log", "proc", "null", "zero", "rng", "tty", "tmp", "tally", "count", "grant", "lazy"}
+SCHEMES = {"initfs", "svc", "log", "proc", "null", "zero", "rng", "tty", "tmp", "tally", "count", "grant", "lazy", "kbd", "mouse", "input"}
 # What each of them has been sent at least, and has done.
 SENT, DONE = 2000, 50
 
@@ -53,7 +53,7 @@ def test_a_wait_for_ever_is_noticed(booted, test_image):
     """A child that waits in count:// for what never comes; its seed alone shows it again, unless the count stands otherwise then."""
     with booted(image=test_image) as m:
         for seed in range(1, 5):
-            text, failed = fuzz(m, f"-w wait {seed} 100000")
+            text, failed = fuzz(m, f"-w wait {seed} 400000")
             found = [re.search(r"seed (\w+): no answer to message \d+ \(operation 15 of count://\)", f) for f in failed]
             assert found and found[0], text
             if "no answer to message" in fuzz(m, f"-w wait -1 {found[0].group(1)} 20000")[0]:

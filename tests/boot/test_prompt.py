@@ -86,7 +86,7 @@ def test_processes(machine):
     assert int(machine.run("cat proc://1/cpu")) > 0
     outputd, sh = pid(machine, "outputd"), pid(machine, "sh")
     info = dict(line.split(" ", 1) for line in machine.run(f"cat proc://{outputd}/info").splitlines())
-    assert info["name"] == "outputd" and info["level"] == "50" and info["threads"] == "1"
+    assert info["name"] == "outputd" and info["level"] == "65" and info["threads"] == "1"
     assert re.search(r"ioports +", machine.run(f"cat proc://{outputd}/handles"))
     assert "resource" in machine.run("cat proc://1/handles")
     assert "resource" not in machine.run(f"cat proc://{sh}/handles"), "the shell has no authority over hardware"

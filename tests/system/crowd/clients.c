@@ -4,6 +4,7 @@
 #include "crowd.h"
 #include "../counterd/count.h"
 #include "../tmp_rounds.h"
+#include <abi/input.h>
 #include <gen/file.h>
 #include <gen/syscalls.h>
 
@@ -303,6 +304,45 @@ static int time_round(unsigned i)
 	return 0;
 }
 
+/* Nobody types: the stream stands still, whoever dies, and who waits for its next event goes on waiting. */
+static int input_round(unsigned i)
+{
+	static const struct input_event lights[] = {
+		{ .type = EV_LED, .code = LED_NUML, .value = 0 }, { .type = EV_LED, .code = LED_CAPSL, .value = 0 },
+	};
+	static handle_t events, keymap, keyboard;
+	static uint64_t size;
+	struct input_event e;
+	struct stat st;
+	char text[16];
+	size_t done;
+	uint64_t now;
+
+	if (i == 0) {
+		DO("open", "input://events", file_open("input://events", OPEN_READ, &events));
+		DO("open", "input://keymap", file_open("input://keymap", OPEN_READ | OPEN_WRITE, &keymap));
+		DO("open", "kbd://events", file_open("kbd://events", OPEN_READ | OPEN_WRITE, &keyboard));
+		DO("stat", "input://events", file_stat(events, &st));
+		size = st.size;
+	}
+	DO("stat", "input://events", file_stat(events, &st));
+	if (st.size != size)
+		return wrong("input://events", "another number of events");
+	MUST(clock_now(&now));
+	struct msg m = { .op = FILE_READ, .out = &e, .out_len = sizeof(e), .w = { size }, .deadline = now + 5 * NS_PER_MS };
+	snprintf(told->at, AT_TEXT, "wait for an event");
+	status_t status = ipc_call(events, &m);
+	if (status != ERR_TIMED_OUT)
+		return wrong("input://events", error_text(status));
+	if (i % 2 == 0)
+		DO("write", "input://keymap", file_write_all(keymap, 0, "us", 2));
+	DO("read", "input://keymap", file_read(keymap, 0, text, sizeof(text), &done));
+	if (done != 3 || memcmp(text, "us\n", 3))
+		return wrong("input://keymap", "another key map");
+	DO("write", "kbd://events", file_write_all(keyboard, 0, lights, sizeof(lights)));
+	return 0;
+}
+
 static int spawn_round(unsigned i unused)
 {
 	const char *argv[] = { "true" };
@@ -323,14 +363,14 @@ static const struct { const char *name; int (*round)(unsigned i); } kinds[KINDS]
 	[KIND_TMP] = { "tmp", tmp_round }, [KIND_COUNT] = { "count", count_round }, [KIND_INITFS] = { "initfs", initfs_round },
 	[KIND_BLOCKS] = { "blocks", blocks_round }, [KIND_RNG] = { "rng", rng_round }, [KIND_LOG] = { "log", log_round },
 	[KIND_PROC] = { "proc", proc_round }, [KIND_TTY] = { "tty", tty_round }, [KIND_SVC] = { "svc", svc_round },
-	[KIND_TIME] = { "time", time_round }, [KIND_SPAWN] = { "spawn", spawn_round },
+	[KIND_TIME] = { "time", time_round }, [KIND_INPUT] = { "input", input_round }, [KIND_SPAWN] = { "spawn", spawn_round },
 };
 
 enum client_kind kind_of(unsigned client)
 {
 	static const uint8_t order[] = {
 		KIND_TMP, KIND_COUNT, KIND_INITFS, KIND_BLOCKS, KIND_RNG, KIND_LOG, KIND_PROC, KIND_TTY, KIND_SVC, KIND_SPAWN,
-		KIND_TMP, KIND_COUNT, KIND_INITFS, KIND_BLOCKS, KIND_RNG, KIND_TIME, KIND_TMP, KIND_COUNT, KIND_TMP, KIND_COUNT,
+		KIND_TMP, KIND_COUNT, KIND_INITFS, KIND_BLOCKS, KIND_RNG, KIND_TIME, KIND_TMP, KIND_COUNT, KIND_TMP, KIND_INPUT,
 	};
 	return order[client % sizeof(order)];
 }

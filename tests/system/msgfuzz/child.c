@@ -48,6 +48,7 @@ static const struct { const char *scheme, *name; } first_names[] = {
 	{ "time", "now" }, { "time", "zone" },
 	{ "pci", "00:00.0" }, { "pci", "00:00.0/config" },
 	{ "acpi", "irq" }, { "acpi", "tables" }, { "acpi", "tables/DSDT" },
+	{ "kbd", "events" }, { "kbd", "aux" }, { "mouse", "events" }, { "input", "events" }, { "input", "keymap" }, { "input", "devices" },
 };
 
 static uint64_t now(void)
@@ -284,6 +285,7 @@ static bool harmless(struct random *r, struct message *m)
 		return false;
 	waits |= is(m->scheme, "count") && op == FILE_CTL && code == COUNT_WAIT && !told->patient;
 	waits |= is(m->scheme, "log") && op == FILE_READ;       /* log://follow: for the next line */
+	waits |= (is(m->scheme, "kbd") || is(m->scheme, "mouse") || is(m->scheme, "input")) && op == FILE_READ;        /* for somebody to type */
 	if (waits)
 		q->rbp = MIN(q->rbp, now() + below(r, WAIT_US) * NS_PER_US);
 	return true;
@@ -547,7 +549,7 @@ static handle_t open_root(uint32_t scheme, const char *path_, uint32_t flags)
 static void open_roots(void)
 {
 	static const uint32_t ways[] = { OPEN_READ | OPEN_WRITE | OPEN_DIRECTORY, OPEN_READ | OPEN_DIRECTORY, OPEN_READ | OPEN_WRITE, OPEN_READ };
-	static const char *const more[][2] = { { "tty", "serial" }, { "log", "follow" }, { "grant", "info" }, { "proc", "kstat" }, { "svc", "rngd" }, { "count", "3" } };
+	static const char *const more[][2] = { { "tty", "serial" }, { "log", "follow" }, { "grant", "info" }, { "proc", "kstat" }, { "svc", "rngd" }, { "count", "3" }, };
 
 	for (uint32_t i = 0; i < told->n; i++)
 		for (size_t k = 0; k < ARRAY_LEN(ways); k++) {

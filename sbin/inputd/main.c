@@ -1,0 +1,412 @@
+/*
+ * inputd: `input://events`, what all input devices say, and the characters that keys mean (docs/pc.md). Key maps in keymap.c, streams in
+ * lib/stream. One thread, one loop; it reads its sources by submitted READs, so none of them holds up another.
+ *
+ * Killed at any instant: for each source the number of the last event acted on, what is down, locks and begun combinations, and the
+ * number of the last event of our own are one head, committed by one store. A source that goes lets go of what it held.
+ */
+#include <abi/file.h>
+#include <gen/file.h>
+#include <rt/file.h>
+#include <rt/io.h>
+#include <rt/start.h>
+#include <rt/state.h>
+#include <rt/svc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <stream/commit.h>
+#include <stream/source.h>
+#include <stream/stream.h>
+#include <string.h>
+#include "keymap.h"
+
+enum { STATE_VERSION = 1, KEEP = 1024, SOURCES = 2, NAME_SIZE = 32, LEDS = 7, LEDS_UNKNOWN = 0xff };
+enum { FILE_EVENTS = 1, FILE_KEYMAP = 2, FILE_DEVICES = 3 };
+enum { BADGE_TIMER = 1, TOKEN_READ = 1, TOKEN_LEDS = 0x100, TOKEN_REBOOT = 0x200 };
+#define RETRY_NS (1000 * NS_PER_MS)     /* a source that is away is asked for again */
+
+struct head {
+	uint64_t last;              /* number of our last event */
+	uint64_t taken[SOURCES];    /* of the last event of each that was acted on */
+	uint64_t down[SOURCES][5];  /* by key code */
+	struct keymap_state keys;
+	char     map[NAME_SIZE];    /* chosen at run time; "": as the command line says */
+};
+
+struct kept {
+	uint64_t which;
+	struct head head[2];
+	struct input_event events[KEEP + RING_SPARE];
+};
+
+static struct svc svc;
+static struct state state;
+static struct kept *kept;
+static struct head head;
+static struct commit commit;
+static struct keymap map, map_new;
+static char map_name[NAME_SIZE];        /* what `map` was read from; "": nothing */
+static char *map_text;
+static handle_t timer, initd;
+static bool rebooting;
+static struct ring ring = { .keep = KEEP, .last = &head.last };
+static struct stream_dir dir = { .n = 3, .file = {
+	{ .name = "events", .ring = &ring }, { .name = "keymap", .writable = true }, { .name = "devices" },
+} };
+static struct device {
+	struct source source;
+	bool from_now;              /* what it said before we were there is nothing to us */
+	bool has_leds;
+	bool telling;               /* `leds` is lent to a WRITE */
+	uint8_t told;               /* which lights it was told */
+	struct input_event leds[LED_SCROLLL + 1];
+} devices[SOURCES] = {
+	{ .source = { .uri = "kbd://events", .flags = OPEN_READ | OPEN_WRITE, .token = TOKEN_READ }, .has_leds = true, .told = LEDS_UNKNOWN },
+	{ .source = { .uri = "mouse://events", .flags = OPEN_READ, .token = TOKEN_READ + 1 } },
+};
+
+static void save(void)
+{
+	commit_save(&commit, &head);
+}
+
+static uint64_t now_ns(void)
+{
+	uint64_t now = 0;
+
+	(void)!clock_now(&now);
+	return now;
+}
+
+/* ---- key maps ---- */
+
+static bool load_file(void *ctx unused, const char *name, const char **text, size_t *len)
+{
+	char uri[64];
+
+	free(map_text);
+	map_text = NULL;
+	snprintf(uri, sizeof(uri), "initfs:///etc/keymaps/%s", name);
+	if (file_slurp(uri, KEYMAP_TEXT_MAX, &map_text, len) < 0) {
+		map_text = NULL;
+		return false;
+	}
+	*text = map_text;
+	return true;
+}
+
+static status_t use_map(const char *name)
+{
+	char why[KEYMAP_ERROR];
+	struct stat st;
+	char uri[64];
+
+	if (!keymap_name_good(name))
+		return ERR_INVALID;
+	snprintf(uri, sizeof(uri), "initfs:///etc/keymaps/%s", name);
+	status_t found = file_stat_uri(uri, &st);
+	if (found < 0)
+		return found;
+	bool good = keymap_read(&map_new, name, load_file, NULL, why);
+	free(map_text);
+	map_text = NULL;
+	if (!good) {
+		log_print("key map %s", why);
+		return ERR_BAD_FORMAT;
+	}
+	map = map_new;
+	snprintf(map_name, sizeof(map_name), "%s", name);
+	return OK;
+}
+
+/* The last `keymap=NAME` of the kernel's command line; "us" without one. */
+static void map_of_cmdline(char name[NAME_SIZE])
+{
+	char line[1024 + 1];
+	uint64_t size = 0;
+
+	snprintf(name, NAME_SIZE, "us");
+	if (cmdline(line, sizeof(line) - 1, &size) < 0)
+		return;
+	line[MIN(size, (uint64_t)sizeof(line) - 1)] = 0;
+	for (char *word = line; *word;) {
+		size_t n = strcspn(word, " \t\n");
+		if (n > 7 && n < 7 + NAME_SIZE && !strncmp(word, "keymap=", 7))
+			snprintf(name, NAME_SIZE, "%.*s", (int)(n - 7), word + 7);
+		word += n;
+		word += strspn(word, " \t\n");
+	}
+}
+
+static void choose_map(void)
+{
+	char name[NAME_SIZE];
+
+	map_of_cmdline(name);
+	if (head.map[0] && use_map(head.map) == OK)
+		return;
+	status_t st = use_map(name);
+	if (st == OK)
+		return;
+	log_print("key map %s: %s; taking us instead", name, error_text(st));
+	st = use_map("us");
+	if (st < 0)
+		log_print("key map us: %s: keys mean no characters", error_text(st));
+}
+
+/* ---- events ---- */
+
+static bool is_down(size_t source, uint16_t code)
+{
+	return head.down[source][code / 64] >> code % 64 & 1;
+}
+
+/* In order, by way of the supervisor. Asked before the key is committed: asking twice is no harm, not asking would be. */
+static void reboot(void)
+{
+	struct msg m = { .op = FILE_CTL, .w = { CTL_SVC_REBOOT } };
+
+	if (rebooting || !initd)
+		return;
+	log_print("Ctrl-Alt-Del");
+	status_t st = ipc_submit(initd, &m, svc.port, TOKEN_REBOOT);
+	if (st < 0)
+		log_print("the supervisor cannot be asked to reboot: %s", error_text(st));
+	rebooting = st == OK;
+}
+
+static void put_key(size_t source, uint64_t time_ns, uint16_t code, int32_t value)
+{
+	uint64_t bit = 1ull << code % 64, *down = &head.down[source][code / 64];
+	uint32_t text[KEYMAP_TEXTS];
+
+	*down = value ? *down | bit : *down & ~bit;
+	ring_put(&ring, time_ns, EV_KEY, code, value);
+	size_t n = keymap_key(&map, &head.keys, code, value, text);
+	for (size_t i = 0; i < n; i++)
+		ring_put(&ring, time_ns, EV_TEXT, 0, (int32_t)text[i]);
+	if (code == KEY_DELETE && value == KEY_DOWN && head.keys.held & HELD_CTRL && head.keys.held & HELD_ALT)
+		reboot();
+}
+
+/* Lets go what a source holds, in pieces that fit between two commits. */
+static void release_all(size_t source)
+{
+	uint64_t now = now_ns();
+
+	for (uint32_t code = 0; code < INPUT_CODES; code++)
+		if (is_down(source, (uint16_t)code)) {
+			put_key(source, now, (uint16_t)code, KEY_UP);
+			ring_put(&ring, now, EV_SYN, SYN_REPORT, 0);
+			save();
+		}
+}
+
+/* Sources are believed as far as they make sense. */
+static void on_event(size_t source, const struct input_event *e)
+{
+	if (e->type == EV_SYN && e->code == SYN_DROPPED)
+		release_all(source);
+	head.taken[source] = e->seq;
+	switch (e->type) {
+	case EV_KEY:
+		if (e->code < INPUT_CODES && e->value >= KEY_UP && e->value <= KEY_REPEAT && (e->value || is_down(source, e->code)))
+			put_key(source, e->time_ns, e->code, e->value);
+		break;
+	case EV_SYN: case EV_REL: case EV_ABS:
+		ring_put(&ring, e->time_ns, e->type, e->code, e->value);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- sources ---- */
+
+static void tell_leds(struct device *d)
+{
+	struct msg m = { .op = FILE_WRITE, .in = d->leds, .in_len = sizeof(d->leds) };
+
+	if (!d->has_leds || d->telling || !d->source.file || d->told == head.keys.locks)
+		return;
+	for (uint32_t i = 0; i <= LED_SCROLLL; i++)
+		d->leds[i] = (struct input_event){ .type = EV_LED, .code = (uint16_t)i, .value = head.keys.locks >> i & 1 };
+	if (ipc_submit(d->source.file, &m, svc.port, TOKEN_LEDS + (uint64_t)(d - devices)) < 0)
+		return;
+	d->telling = true;
+	d->told = head.keys.locks;
+}
+
+static void read_more(size_t source)
+{
+	struct device *d = &devices[source];
+	status_t st = source_ask(&d->source, svc.port, head.taken[source]);
+
+	if (st == OK) {
+		tell_leds(d);
+		return;
+	}
+	if (st == ERR_NOT_FOUND || st == ERR_GONE)
+		release_all(source);
+	(void)!notify_timer(timer, 0, now_ns() + RETRY_NS, 0);
+}
+
+static void on_read_done(size_t source, struct event *e)
+{
+	struct device *d = &devices[source];
+	size_t n;
+
+	status_t st = source_done(&d->source, e, head.taken[source], &n);
+	if (st == ERR_INVALID || st == ERR_GONE || st == ERR_NOT_FOUND)
+		release_all(source);
+	if (st == ERR_INVALID)
+		head.taken[source] = 0; /* its maker lost its state, and began to count anew */
+	if (st == SOURCE_OPENED)
+		d->told = LEDS_UNKNOWN;
+	if (st == SOURCE_OPENED && d->from_now) {
+		head.taken[source] = d->source.newest;
+		d->from_now = false;
+	}
+	for (size_t i = 0; i < n && st == OK; i++)
+		on_event(source, &d->source.events[i]);
+	save();
+	if (st < 0 && st != ERR_INVALID)
+		(void)!notify_timer(timer, 0, now_ns() + RETRY_NS, 0);
+	else
+		read_more(source);
+	stream_serve(&dir);
+}
+
+static void on_completion(void *self unused, struct event *e)
+{
+	if (e->cmd == TOKEN_REBOOT) {
+		if (e->status < 0)
+			log_print("the supervisor does not reboot: %s", error_text(e->status));
+		rebooting = e->status >= 0;
+	} else if (e->cmd >= TOKEN_LEDS && e->cmd < TOKEN_LEDS + SOURCES) {
+		struct device *d = &devices[e->cmd - TOKEN_LEDS];
+		d->telling = false;
+		tell_leds(d);           /* they may have changed meanwhile */
+	} else if (e->cmd >= TOKEN_READ && e->cmd < TOKEN_READ + SOURCES) {
+		on_read_done(e->cmd - TOKEN_READ, e);
+	}
+}
+
+static void on_notify(void *self unused, uint64_t badge unused, uint64_t bits unused)
+{
+	for (size_t i = 0; i < SOURCES; i++)
+		read_more(i);
+	stream_serve(&dir);
+}
+
+/* ---- commands ---- */
+
+static status_t on_open(void *self unused, struct svc_cmd *c, const struct file_open_req *q, struct file_open_rep *p)
+{
+	return stream_open(&dir, c, q, p);
+}
+
+static status_t read_devices(struct svc_cmd *c, uint64_t offset, uint64_t *done)
+{
+	char text[SOURCES * 64];
+	size_t n = 0;
+
+	for (size_t i = 0; i < SOURCES; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%-15s %s\n", devices[i].source.uri, devices[i].source.file ? "present" : "absent");
+	return svc_read_from(c, offset, text, n, done);
+}
+
+static status_t on_read(void *self unused, struct svc_cmd *c, const struct file_read_req *q, struct file_read_rep *p)
+{
+	char text[NAME_SIZE + 1];
+
+	state_good(&state);
+	switch (c->badge) {
+	case FILE_KEYMAP:
+		return svc_read_from(c, q->offset, text, (size_t)snprintf(text, sizeof(text), "%s\n", map_name), &p->done);
+	case FILE_DEVICES:
+		return read_devices(c, q->offset, &p->done);
+	default:
+		return stream_read(&dir, c, q, p);
+	}
+}
+
+static status_t on_write(void *self unused, struct svc_cmd *c, const struct file_write_req *q unused, struct file_write_rep *p)
+{
+	char name[NAME_SIZE] = { 0 };
+
+	if (c->badge == 0)
+		return ERR_IS_DIRECTORY;
+	if (c->badge != FILE_KEYMAP)
+		return ERR_NOT_SUPPORTED;
+	if (c->in_len >= sizeof(name))
+		return ERR_TOO_LONG;
+	status_t st = svc_read_in(c->cmd, 0, name, c->in_len);
+	if (st < 0)
+		return st;
+	if (memchr(name, 0, c->in_len))
+		return ERR_INVALID;
+	name[strcspn(name, " \t\r\n")] = 0;
+	st = use_map(name);
+	if (st < 0)
+		return st;
+	memcpy(head.map, name, sizeof(name));
+	head.keys.dead = 0;
+	head.keys.compose = 0;
+	save();
+	p->done = c->in_len;
+	return OK;
+}
+
+static status_t on_stat(void *self unused, struct svc_cmd *c, const struct file_stat_req *q unused, struct file_stat_rep *p)
+{
+	return stream_stat(&dir, c, p);
+}
+
+static status_t on_readdir(void *self unused, struct svc_cmd *c, const struct file_readdir_req *q, struct file_readdir_rep *p)
+{
+	return stream_readdir(&dir, c, q, p);
+}
+
+static void on_cancel(void *self unused, cmd_id_t cmd)
+{
+	stream_cancel(&dir, cmd);
+}
+
+/* ---- start ---- */
+
+static void state_take(void)
+{
+	MUST(state_open(&state, STATE_VERSION, sizeof(*kept)));
+	kept = state.memory;
+	commit = (struct commit){ .copies = kept->head, .which = &kept->which, .size = sizeof(head) };
+	ring.slots = kept->events;
+	commit_load(&commit, &head);
+	head.map[NAME_SIZE - 1] = 0;
+	head.keys.locks &= LEDS;
+	for (size_t i = 0; i < SOURCES; i++)
+		devices[i].from_now = state.fresh;
+}
+
+static const struct file_ops ops = {
+	.open = on_open, .read = on_read, .write = on_write, .stat = on_stat, .readdir = on_readdir,
+};
+
+int main(int argc unused, char **argv unused)
+{
+	stream_init(&dir);
+	state_take();
+	MUST(svc_init(&svc, &file_proto, &ops, NULL));
+	svc.on_notify = on_notify;
+	svc.on_cancel = on_cancel;
+	svc.on_completion = on_completion;
+	MUST(svc_notify(&svc, BADGE_TIMER, &timer));
+	MUST(port_reserve(svc.port, 2 * SOURCES + 1));
+	choose_map();
+	status_t st = file_open("svc://", OPEN_READ | OPEN_WRITE, &initd);
+	if (st < 0)
+		log_print("svc://: %s: Ctrl-Alt-Del will do nothing", error_text(st));
+	/* Opens the sources. What an alarm needs is there from now on, so setting it again cannot fail. */
+	MUST(notify_timer(timer, 0, now_ns(), 0));
+	return (int)svc_run(&svc);
+}

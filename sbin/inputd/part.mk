@@ -1,0 +1,1 @@
+LIBS_inputd := stream utf8

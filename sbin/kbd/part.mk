@@ -1,0 +1,1 @@
+LIBS_kbd := stream
