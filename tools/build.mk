@@ -55,6 +55,7 @@ NEED_BUILD := $(if $(MAKECMDGOALS),$(filter-out $(BARE_GOALS),$(MAKECMDGOALS)),a
 MUSL_SRC    := build/src/musl
 ZLIB_SRC    := build/src/zlib
 BEARSSL_SRC := build/src/bearssl
+VTERM_SRC   := build/src/libvterm
 ifneq ($(NEED_BUILD),)
 include build/src/sources.mk
 build/src/sources.mk: tools/setup
