@@ -1,5 +1,5 @@
 # lib/term: who links it names libvterm, font and utf8 too.
-CFLAGS_term := $(CFLAGS_libvterm)
+CFLAGS_term = $(CFLAGS_libvterm)
 
 # For the tests, libvterm is built for this machine with the sanitizers: what programs send is to find no bug in it either.
 HOST_CFLAGS_term := -isystem build/src/libvterm/include -isystem build/src/libvterm/src
