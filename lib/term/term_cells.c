@@ -240,6 +240,8 @@ static void mend(struct term *t, int row, int col)
 void cells_put(struct term *t, uint32_t code, int width, VTermPos pos)
 {
 	struct term_cell *c = row_cells(t, pos.row) + pos.col;
+	/* Only a half of a wide character that is overwritten can leave the other one alone. */
+	bool left = c[0].code & TERM_TAIL, right = c[width - 1].code & TERM_WIDE;
 
 	c[0] = t->pen;
 	c[0].code |= code & TERM_CODE;
@@ -249,8 +251,10 @@ void cells_put(struct term *t, uint32_t code, int width, VTermPos pos)
 		c[0].code |= TERM_WIDE;
 	}
 	changed(t, pos.row, pos.col, pos.col + width);
-	mend(t, pos.row, pos.col);
-	mend(t, pos.row, pos.col + width);
+	if (left)
+		mend(t, pos.row, pos.col);
+	if (right)
+		mend(t, pos.row, pos.col + width);
 }
 
 void cells_mark(struct term *t, VTermPos pos, uint16_t mark)
@@ -364,6 +368,7 @@ void cells_scroll(struct term *t, VTermRect r, int up, int left)
 		columns_horizontal(t, r, left);
 	if (!up)
 		return;
+	damage_move(t, r, up);          /* first: what is changed below is where it is after the move */
 	bool whole = cols == t->head.cols;
 	if (!whole)
 		columns_vertical(t, r, up);
@@ -371,7 +376,6 @@ void cells_scroll(struct term *t, VTermRect r, int up, int left)
 		rows_up(t, r.start_row, r.end_row, up);
 	else
 		rows_down(t, r.start_row, r.end_row, -up);
-	damage_move(t, r, up);
 }
 
 void cells_alternate(struct term *t, bool on)

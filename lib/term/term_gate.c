@@ -417,6 +417,7 @@ static size_t escape_step(struct term *t, uint8_t byte)
 		enter(t, GATE_STRING);
 	} else {
 		escape(t, byte);
+		t->pen_old = true;
 		enter(t, GATE_GROUND);
 	}
 	return 1;
@@ -433,6 +434,7 @@ static size_t csi_step(struct term *t, uint8_t byte)
 	if (byte >= 0x40) {
 		if (g->state == GATE_CSI)
 			csi(t, (char)byte);
+		t->pen_old = true;
 		enter(t, GATE_GROUND);
 	} else if (g->state == GATE_CSI && !keep(g, byte)) {
 		g->state = GATE_CSI_DROP;

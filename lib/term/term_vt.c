@@ -93,15 +93,17 @@ static void pen_fresh(struct term *t)
 	struct term_pen p = vt_pen(t);
 
 	t->pen = (struct term_cell){ .code = p.attributes, .fg = p.fg, .bg = p.bg };
+	t->pen_old = false;
 }
 
 static int on_glyph(VTermGlyphInfo *info, VTermPos pos, void *user)
 {
 	struct term *t = user;
 
-	if (pos.col + info->width > t->head.cols)
+	if (info->width < 1 || pos.col + info->width > t->head.cols)
 		return 1;
-	pen_fresh(t);
+	if (t->pen_old)
+		pen_fresh(t);
 	cells_put(t, info->chars[0], info->width, pos);
 	t->head.last_row = (int16_t)pos.row;
 	t->head.last_col = (int16_t)pos.col;
@@ -280,6 +282,7 @@ void vt_make(struct term *t)
 	t->vs->mode.alt_screen = t->head.alt & 1;
 	vterm_state_set_callbacks(t->vs, &callbacks, t);
 	vterm_output_set_callback(t->vt, on_output, t);
+	t->pen_old = true;
 }
 
 void vt_close(struct term *t)
