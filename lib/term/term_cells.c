@@ -257,6 +257,22 @@ void cells_put(struct term *t, uint32_t code, int width, VTermPos pos)
 		mend(t, pos.row, pos.col + width);
 }
 
+void cells_run(struct term *t, const uint8_t *ascii, int n, VTermPos pos)
+{
+	struct term_cell *c = row_cells(t, pos.row) + pos.col;
+	bool left = c[0].code & TERM_TAIL, right = c[n - 1].code & TERM_WIDE;
+
+	for (int i = 0; i < n; i++) {
+		c[i] = t->pen;
+		c[i].code |= ascii[i];
+	}
+	changed(t, pos.row, pos.col, pos.col + n);
+	if (left)
+		mend(t, pos.row, pos.col);
+	if (right)
+		mend(t, pos.row, pos.col + n);
+}
+
 void cells_mark(struct term *t, VTermPos pos, uint16_t mark)
 {
 	struct term_cell *c = row_cells(t, pos.row) + pos.col;

@@ -357,7 +357,9 @@ static size_t ground_step(struct term *t, const uint8_t *p, size_t len)
 	while (n < MIN(len, (size_t)TERM_RUN) && p[n] >= 0x20 && p[n] < DEL)
 		n++;
 	if (n > 0) {
-		feed(t, p, n);
+		size_t plain = vt_print(t, p, n);
+		if (plain < n)
+			feed(t, p + plain, n - plain);
 		note_printed(t, p[n - 1]);
 		return n;
 	}

@@ -98,6 +98,7 @@ void cells_resize(struct term *t, unsigned rows, unsigned cols, unsigned up);
 void cells_scroll(struct term *t, VTermRect rect, int down, int right);
 void cells_erase(struct term *t, VTermRect rect, bool selective);
 void cells_put(struct term *t, uint32_t code, int width, VTermPos pos);
+void cells_run(struct term *t, const uint8_t *ascii, int n, VTermPos pos);      /* n > 0 characters, within the row */
 void cells_mark(struct term *t, VTermPos pos, uint16_t mark);
 void cells_alternate(struct term *t, bool on);
 void cells_forget_history(struct term *t);
@@ -109,6 +110,8 @@ void vt_close(struct term *t);
 void vt_begin(struct term *t);          /* head.vt as after a reset */
 void vt_save(struct term *t);           /* into head.vt */
 void vt_reset(struct term *t, bool hard);
+/* Prints what is plain: returns how many of n ASCII characters, 0 where only libvterm knows. */
+size_t vt_print(struct term *t, const uint8_t *ascii, size_t n);
 struct term_pen vt_pen(const struct term *t);
 bool vt_mouse(const struct term *t);    /* somebody wants to know of it */
 bool vt_margins(const struct term *t);
