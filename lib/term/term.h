@@ -116,6 +116,14 @@ size_t term_focus(struct term *t, bool in, uint8_t bytes[TERM_KEY_BYTES]);
 /* The mouse at a cell; button 1..3, 4 and 5 (wheel), 0: only moved. Nothing unless asked for (modes 1000, 1002, 1003). */
 size_t term_mouse(struct term *t, unsigned row, unsigned col, unsigned button, bool pressed, unsigned modifiers, uint8_t bytes[TERM_KEY_BYTES]);
 
+/* What is held and locked, plain data for the caller to keep; all zero at first. */
+struct term_keyboard { uint8_t held, numlock, swallow, reserved; };
+/*
+ * An event of input:// (type, code, value; others than keys, text, NumLock's LED and losses mean nothing): bytes for the reader. Shift and Page Up or Down show
+ * the history instead, and typing anything shows the present again. A terminal in the back gets none.
+ */
+size_t term_event(struct term *t, struct term_keyboard *k, unsigned type, unsigned code, int32_t value, uint8_t bytes[TERM_KEY_BYTES]);
+
 /* Answers to programs' questions (cursor position and the like), committed with the rest: bytes for the reader, as if typed. */
 size_t term_reply(const struct term *t, uint8_t *bytes, size_t room);
 /* `n` of them have gone; counts with the next commit. */

@@ -1,6 +1,6 @@
 /*
  * term_inside: what the files of lib/term share. term.c has the head and its commits, term_cells.c slots and rows, term_gate.c
- * the checking of sequences, term_vt.c libvterm and its state, term_keys.c keys, term_damage.c what changed.
+ * the checking of sequences, term_vt.c libvterm and its state, term_keys.c and term_events.c keys, term_text.c text, term_damage.c what changed.
  */
 #pragma once
 #include <vterm.h>

@@ -13,6 +13,7 @@
 #include "term.c"
 #include "term_cells.c"
 #include "term_damage.c"
+#include "term_events.c"
 #include "term_gate.c"
 #include "term_keys.c"
 #include "term_text.c"
@@ -292,6 +293,73 @@ static void other_questions(void **state unused)
 	assert_int_equal(term_key_of(30, false, false), 0);
 }
 
+static struct term_keyboard keyboard;
+
+static void typed(unsigned type, unsigned code, int32_t value, const char *want)
+{
+	uint8_t b[TERM_KEY_BYTES];
+	size_t n = term_event(t, &keyboard, type, code, value, b);
+
+	assert_int_equal(n, strlen(want));
+	assert_memory_equal(b, want, n);
+}
+
+static void events_are_bytes(void **state unused)
+{
+	keyboard = (struct term_keyboard){ 0 };
+	typed(1, 30, 1, "");                    /* a: the key, then its character */
+	typed(0x20, 0, 'a', "a");
+	typed(1, 30, 0, "");
+	typed(1, 28, 1, "");                    /* Enter is a character to the key map */
+	typed(0x20, 0, '\r', "\r");
+	typed(1, 103, 1, "\33[A");
+	typed(1, 103, 2, "\33[A");              /* held down */
+	typed(1, 103, 0, "");
+	typed(1, 29, 1, "");
+	typed(1, 103, 1, "\33[1;5A");
+	typed(1, 29, 0, "");
+	typed(1, 42, 1, "");
+	typed(1, 15, 1, "\33[Z");
+	typed(0x20, 0, '\t', "");               /* should the key map have a character for it */
+	typed(1, 42, 0, "");
+	typed(1, 15, 1, "");
+	typed(0x20, 0, '\t', "\t");
+	typed(1, 56, 1, "");
+	typed(1, 48, 1, "");
+	typed(0x20, 0, 'b', "\33" "b");
+	typed(0, 3, 0, "");                     /* events were lost: Alt may be up */
+	typed(1, 48, 1, "");
+	typed(0x20, 0, 0x20ac, "\xe2\x82\xac");
+	typed(1, 71, 1, "\33[H");               /* the keypad */
+	typed(0x11, 0, 1, "");
+	typed(1, 71, 1, "");
+	typed(0x20, 0, '7', "7");
+	say("\33=\33[20h");
+	typed(1, 71, 1, "\33Ow");
+	typed(0x20, 0, '7', "");
+	typed(1, 96, 1, "\33OM");
+	typed(0x20, 0, '\r', "");
+	typed(1, 28, 1, "");
+	typed(0x20, 0, '\r', "\r\n");
+	for (int i = 0; i < 20; i++)
+		say("line\n");
+	typed(1, 54, 1, "");
+	typed(1, 104, 1, "");                   /* Shift and Page Up */
+	assert_int_equal(term_view(t), 4);
+	typed(1, 104, 2, "");
+	typed(1, 109, 1, "");
+	assert_int_equal(term_view(t), 4);
+	typed(1, 54, 0, "");
+	assert_int_equal(term_view(t), 4);
+	typed(1, 30, 1, "");
+	typed(0x20, 0, 'a', "a");
+	assert_int_equal(term_view(t), 0);
+	typed(0x20, 0, -5, "");                 /* no character */
+	typed(2, 0, 7, "");
+	typed(1, 0x110, 1, "");
+	typed(1, 99999, 1, "");
+}
+
 static void answers_are_taken(void **state unused)
 {
 	uint8_t b[64];
@@ -335,7 +403,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fresh, done)
 	const struct CMUnitTest tests[] = {
 		TEST(what_was_not_committed_never_was), TEST(torn_heads), TEST(nonsense_is_refused), TEST(a_scribbled_history_is_dropped), TEST(sizes),
-		TEST(the_view), TEST(damage), TEST(other_questions), TEST(answers_are_taken), TEST(a_write_waits_for_a_commit),
+		TEST(the_view), TEST(damage), TEST(other_questions), TEST(events_are_bytes), TEST(answers_are_taken), TEST(a_write_waits_for_a_commit),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
