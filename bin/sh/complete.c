@@ -105,7 +105,7 @@ static bool presentable(const char *name, size_t len)
 	return len > 0;
 }
 
-/* What was typed ends between two characters, so this never ends before that. */
+/* It ends where a character does. */
 static size_t common_len(const char *a, const char *b, size_t most)
 {
 	size_t n = 0;
@@ -128,7 +128,7 @@ void complete_offer(struct complete *c, const char *name, uint8_t type)
 		if (strcmp(c->text + c->name[i], name) == 0)
 			return;
 	/* What all have in common is of interest of those, too, that are not kept. */
-	c->common = c->n == 0 ? len : common_len(c->text + c->name[0], name, c->common);
+	c->common = c->n == 0 ? len : MAX(common_len(c->text + c->name[0], name, c->common), c->begun_len);
 	if (c->n == COMPLETE_NAMES || c->used + len + 1 > COMPLETE_BYTES) {
 		c->more = true;
 		return;
