@@ -3,6 +3,7 @@
 #   build/lib/zlib.a      inflate, crc32 and adler32 of zlib (Z_SOLO: the caller gives zalloc and zfree)
 #   build/lib/acpica.a    ACPICA without its debugger and disassembler, for sbin/acpid
 #   build/lib/bearssl.a   hashes, MACs, DRBG and ChaCha20 of BearSSL, the constant-time C versions
+#   build/lib/libvterm.a  the parser and the state of libvterm
 #   OUT/lib/NAME.a        our own: every folder lib/NAME
 #   OUT/lib/rt.a          the run-time: abi/rt, the generated entries, the files of musl that
 #                         abi/rt/part.mk names (MUSL_FILES, relative to musl's source)
@@ -43,6 +44,15 @@ else ifneq ($(NEED_BUILD),)
 $(warning ACPICA could not be fetched: sbin/acpid is left out of this build; `make setup` tries again)
 endif
 
+# --- libvterm --------------------------------------------------------------------------------------
+# Its screen and its Unicode tables stay out: lib/term has cells of its own, and widths are lib/utf8's.
+VTERM_FILES := $(addprefix $(VTERM_SRC)/src/,encoding.c keyboard.c mouse.c parser.c pen.c state.c vterm.c)
+VTERM_OBJS  := $(VTERM_FILES:build/src/%.c=build/lib/obj/%.o)
+$(VTERM_OBJS): LIB_FLAGS := -isystem $(VTERM_SRC)/include -isystem $(VTERM_SRC)/src -w
+build/lib/libvterm.a: $(VTERM_OBJS)
+# vterm_internal.h too: term_vt.c keeps libvterm's state.
+CFLAGS_libvterm := -isystem $(VTERM_SRC)/include -isystem $(VTERM_SRC)/src
+
 build/lib/obj/%.o: build/src/%.c build/src/sources.mk build/flags.lib
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && $(CC) $(filter-out -DTEST_BUILD,$(USER_CFLAGS)) $(LIB_FLAGS) -c -o $@ $<
@@ -61,7 +71,7 @@ endef
 $(foreach l,$(OWN_LIBS),$(eval $(call OWN_LIB,$(l))))
 
 # $(call lib_files,zlib usb): the archives of these libraries.
-lib_files = $(foreach l,$(1),$(if $(filter zlib bearssl acpica,$(l)),build/lib/$(l).a,$(OUT)/lib/$(l).a))
+lib_files = $(foreach l,$(1),$(if $(filter zlib bearssl acpica libvterm,$(l)),build/lib/$(l).a,$(OUT)/lib/$(l).a))
 
 # --- the run-time ----------------------------------------------------------------------------------
 RT_OBJS := $(call objects,$(call sources,abi/rt))

@@ -56,6 +56,7 @@ MUSL_SRC    := build/src/musl
 ZLIB_SRC    := build/src/zlib
 BEARSSL_SRC := build/src/bearssl
 ACPICA_SRC  := build/src/acpica
+VTERM_SRC   := build/src/libvterm
 ifneq ($(NEED_BUILD),)
 include build/src/sources.mk
 build/src/sources.mk: tools/setup

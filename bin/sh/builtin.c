@@ -142,7 +142,7 @@ static int run_help(int argc unused, char **argv unused)
 	for (size_t i = 0; i < ARRAY_LEN(builtins); i++)
 		say("  %s\n", builtins[i].help);
 	say("Programs: ls initfs:///bin. Also any URI of one. Every path is a URI: cat log://, hexdump -n 32 rng://\n"
-	    "Signs: ; & && || | < > >> '..' \"..\" \\ $NAME $? #    Keys: arrows, ^A ^E ^K ^U ^W ^L, ^C ends a program, ^D the shell\n");
+	    "Signs: ; & && || | < > >> '..' \"..\" \\ $NAME $? #    Keys: arrows, ^A ^E ^K ^U ^W ^L, Tab, ^C ends a program, ^D the shell\n");
 	return 0;
 }
 
@@ -152,6 +152,11 @@ bool builtin_known(const char *name)
 		if (!strcmp(name, builtins[i].name))
 			return true;
 	return false;
+}
+
+const char *builtin_name(unsigned i)
+{
+	return i < ARRAY_LEN(builtins) ? builtins[i].name : NULL;
 }
 
 bool builtin_run(int argc, char **argv, int *status)

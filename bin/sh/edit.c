@@ -9,7 +9,7 @@
 #include "edit.h"
 
 enum {
-	CTRL_A = 1, CTRL_B = 2, CTRL_C = 3, CTRL_D = 4, CTRL_E = 5, CTRL_F = 6, BELL = 7, CTRL_H = 8, CTRL_K = 11, CTRL_L = 12,
+	CTRL_A = 1, CTRL_B = 2, CTRL_C = 3, CTRL_D = 4, CTRL_E = 5, CTRL_F = 6, BELL = 7, CTRL_H = 8, TAB = 9, CTRL_K = 11, CTRL_L = 12,
 	CTRL_N = 14, CTRL_P = 16, CTRL_U = 21, CTRL_W = 23, ESC = 27, DEL = 127,
 };
 enum { ESCAPE_NONE, ESCAPE_BEGUN, ESCAPE_BRACKET, ESCAPE_O };
@@ -315,8 +315,40 @@ static void text_byte(struct edit *e, uint8_t byte)
 	e->n_pending = 0;
 }
 
+/* Tab: what it can be; the second time in a row everything that it can be, with the line again below. */
+static void complete(struct edit *e, bool again)
+{
+	char bytes[EDIT_INSERT];
+	const char *shown = NULL;
+	size_t n = 0;
+
+	edit_flush(e);          /* whoever is asked may take a moment */
+	e->text[e->len] = 0;
+	if (e->complete)
+		n = e->complete(e->ctx, e->text, e->cursor, e->columns, bytes, sizeof(bytes), &shown);
+	if (n) {
+		insert(e, (const uint8_t *)bytes, n);
+		return;
+	}
+	e->after_tab = true;
+	if (!again || !shown) {
+		bell(e);
+		return;
+	}
+	size_t at = e->cursor;
+	move(e, e->len);
+	out_text(e, "\n");
+	out_text(e, shown);
+	e->cursor = at;
+	e->row = 0;
+	redraw(e);
+}
+
 static enum edit_result key(struct edit *e, uint8_t byte)
 {
+	bool after_tab = e->after_tab;
+
+	e->after_tab = false;
 	switch (byte) {
 	case '\r':
 	case '\n':
@@ -346,6 +378,9 @@ static enum edit_result key(struct edit *e, uint8_t byte)
 		out_text(e, "\x1b[H\x1b[2J");
 		e->row = 0;
 		redraw(e);
+		break;
+	case TAB:
+		complete(e, after_tab);
 		break;
 	case ESC:
 		e->escape = ESCAPE_BEGUN;

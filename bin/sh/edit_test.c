@@ -228,6 +228,43 @@ static void endings(void **state unused)
 	assert_int_equal(keys("\x1b[\x03"), EDIT_INTERRUPT);    /* never stuck in a sequence */
 }
 
+/* Knows two words. */
+static size_t offers(void *ctx unused, const char *text, size_t cursor, unsigned columns, char *insert, size_t room, const char **shown)
+{
+	assert_int_equal(columns, COLUMNS);
+	assert_true(room >= 4 && text[strlen(text)] == 0 && cursor <= strlen(text));
+	if (cursor >= 2 && !memcmp(text + cursor - 2, "ca", 2)) {
+		memcpy(insert, "t ", 2);
+		return 2;
+	}
+	*shown = cursor == 0 ? "cat\ncow\n" : NULL;
+	return 0;
+}
+
+static void tab(void **state unused)
+{
+	keys("ca\t");
+	assert_int_equal(e.len, 2);             /* nobody to ask: a bell */
+	assert_int_equal(term.raw[term.raw_len - 1], BELL);
+	e.complete = offers;
+	keys("\t");
+	line_is("cat ", 4);
+	keys("z\x1b[H" "ca\t");                 /* in the middle */
+	line_is("cat cat z", 4);
+	keys("\t\t\t");                         /* nothing to be said */
+	line_is("cat cat z", 4);
+	keys("\x15\x0b\t");
+	line_is("", 0);
+	keys("\t");
+	const char *want[] = { "$ ", "cat", "cow", "$ " };
+	for (unsigned i = 0; i < 4; i++)
+		assert_memory_equal(term.cell[i], want[i], strlen(want[i]));
+	assert_int_equal(term.row, 3);
+	assert_int_equal(term.column, 2);
+	keys("x");
+	assert_memory_equal(term.cell[3], "$ x ", 4);
+}
+
 static void nowhere(void *ctx unused, const char *data unused, size_t len unused)
 {
 }
@@ -245,7 +282,7 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fresh, done)
 	const struct CMUnitTest tests[] = {
-		TEST(typing), TEST(moving), TEST(wrapping), TEST(history), TEST(utf8_text), TEST(endings), TEST(long_line),
+		TEST(typing), TEST(moving), TEST(wrapping), TEST(history), TEST(utf8_text), TEST(endings), TEST(tab), TEST(long_line),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -291,6 +291,7 @@ static void run_terminal(void)
 	uint64_t size[3] = { 0 };
 
 	editor.write = write_out;
+	editor.complete = shell_complete;
 	editor.columns = 80;
 	if (file_ctl(shell.in, CTL_TTY_GET_SIZE, NULL, 0, size) >= 0 && size[0] > 1 && size[0] < 1000)
 		editor.columns = (unsigned)size[0];

@@ -53,5 +53,9 @@ int jobs_wait(uint64_t pid);    /* 0: for all */
 
 /* builtin.c */
 bool builtin_known(const char *name);
+const char *builtin_name(unsigned i);   /* NULL: no more */
 /* False: argv[0] is none. */
 bool builtin_run(int argc, char **argv, int *status);
+
+/* complete_io.c: what Tab asks (edit.h) */
+size_t shell_complete(void *ctx, const char *text, size_t cursor, unsigned columns, char *insert, size_t room, const char **shown);

@@ -23,5 +23,7 @@ must_use status_t launch_kill(uint64_t pid);
 /* What a shell's $? says of an end: 0..255. */
 int launch_status(const struct process_info *info);
 
-/* path.c (pure): the i-th URI to try for a program's name; false: no more, or too long. */
+/* path.c (pure): the i-th folder that programs are looked for in, with the last '/'; NULL: no more. */
+const char *launch_folder(unsigned i);
+/* The i-th URI to try for a program's name; false: no more, or too long. */
 bool launch_candidate(const char *name, unsigned i, char *uri, size_t size);

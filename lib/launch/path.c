@@ -5,11 +5,17 @@
 #include <string.h>
 #include "launch.h"
 
-bool launch_candidate(const char *name, unsigned i, char *uri, size_t size)
+const char *launch_folder(unsigned i)
 {
 	static const char *const folders[] = { "initfs:///bin/", "initfs:///sbin/" };
+
+	return i < ARRAY_LEN(folders) ? folders[i] : NULL;
+}
+
+bool launch_candidate(const char *name, unsigned i, char *uri, size_t size)
+{
 	bool whole = strchr(name, '/') != NULL || strchr(name, ':') != NULL;
-	const char *folder = whole ? "" : i < ARRAY_LEN(folders) ? folders[i] : NULL;
+	const char *folder = whole ? "" : launch_folder(i);
 
 	if (!*name || (whole && i > 0) || !folder)
 		return false;

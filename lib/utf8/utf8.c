@@ -70,6 +70,18 @@ size_t utf8_decode(const void *text, size_t len, uint32_t *code)
 	return n;
 }
 
+size_t utf8_encode(uint32_t code, void *text)
+{
+	static const uint8_t first[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
+	uint8_t *p = text;
+	size_t n = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+
+	for (size_t i = n; i-- > 1; code >>= 6)
+		p[i] = (uint8_t)(0x80 | (code & 0x3f));
+	p[0] = (uint8_t)(first[n == 1 ? 0 : n] | code);
+	return n;
+}
+
 size_t utf8_back(const void *text, size_t at)
 {
 	const uint8_t *p = text;

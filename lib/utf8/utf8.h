@@ -9,6 +9,9 @@
 
 /* Bytes (1..4, at most `len`) of the first character of text; its value in *code. len > 0. */
 size_t utf8_decode(const void *text, size_t len, uint32_t *code);
+/* The bytes (1..UTF8_MAX) of a character up to U+10FFFF. */
+#define UTF8_MAX 4
+size_t utf8_encode(uint32_t code, void *text);
 /* Where the character that ends just before `at` begins. at > 0. */
 size_t utf8_back(const void *text, size_t at);
 /* Bytes that a character beginning with this byte should have; 1 also for bytes that begin none. */

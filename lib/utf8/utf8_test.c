@@ -19,6 +19,9 @@ static void decodes_well_formed(void **state unused)
 		uint32_t code = 0;
 		assert_int_equal(utf8_decode(good[i].text, strlen(good[i].text), &code), good[i].len);
 		assert_int_equal(code, good[i].code);
+		char again[UTF8_MAX];
+		assert_int_equal(utf8_encode(code, again), good[i].len);
+		assert_memory_equal(again, good[i].text, good[i].len);
 	}
 }
 

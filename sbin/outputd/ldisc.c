@@ -7,7 +7,7 @@
 #include "ldisc.h"
 
 enum {
-	CTRL_C = 3, CTRL_D = 4, BELL = 7, BACKSPACE = 8, TAB = 9, CTRL_R = 18, CTRL_U = 21, CTRL_V = 22, CTRL_W = 23, DELETE = 127,
+	CTRL_C = 3, CTRL_D = 4, BELL = 7, BACKSPACE = 8, TAB = 9, CTRL_Q = 17, CTRL_R = 18, CTRL_S = 19, CTRL_U = 21, CTRL_V = 22, CTRL_W = 23, CTRL_Z = 26, DELETE = 127,
 };
 
 void ldisc_init(struct ldisc *l, struct tty_head *h, struct tty_state *s)
@@ -205,6 +205,23 @@ static enum ldisc_result raw_input(struct ldisc *l, uint8_t byte)
 	return LDISC_READY;
 }
 
+/* The line under way is given up. */
+static enum ldisc_result signal_input(struct ldisc *l, uint8_t byte)
+{
+	l->h->line_len = 0;
+	l->h->stopped = 0;      /* whoever ends a program wants to see what comes next */
+	if (echoing(l)) {
+		echo_bytes(l, (uint8_t[]){ '^', byte ^ 0x40 }, 2);
+		echo_newline(l);
+	}
+	return byte == CTRL_C ? LDISC_INTERRUPT : LDISC_SUSPEND;
+}
+
+bool ldisc_stopped(const struct ldisc *l)
+{
+	return l->h->stopped;
+}
+
 enum ldisc_result ldisc_input(struct ldisc *l, uint8_t byte)
 {
 	uint32_t mode = l->h->mode;
@@ -219,13 +236,11 @@ enum ldisc_result ldisc_input(struct ldisc *l, uint8_t byte)
 	}
 	if (byte == '\r' && mode & TTY_CR_TO_NL)
 		byte = '\n';
-	if (byte == CTRL_C && mode & TTY_SIGNALS) {
-		l->h->line_len = 0;
-		if (echoing(l)) {
-			echo_bytes(l, "^C", 2);
-			echo_newline(l);
-		}
-		return LDISC_INTERRUPT;
+	if (mode & TTY_SIGNALS && (byte == CTRL_C || (byte == CTRL_Z && mode & TTY_SUSPEND)))
+		return signal_input(l, byte);
+	if (mode & TTY_FLOW && (byte == CTRL_S || byte == CTRL_Q)) {
+		l->h->stopped = byte == CTRL_S;
+		return LDISC_NOTHING;
 	}
 	return mode & TTY_CANONICAL ? canonical_input(l, byte) : raw_input(l, byte);
 }
@@ -267,6 +282,8 @@ enum ldisc_result ldisc_set_mode(struct ldisc *l, uint32_t mode)
 	enum ldisc_result result = LDISC_NOTHING;
 
 	l->h->mode = mode;
+	if (!(mode & TTY_FLOW))
+		l->h->stopped = 0;      /* there would be no key to go on with */
 	if (old & TTY_CANONICAL && !(mode & TTY_CANONICAL)) {
 		l->h->literal = 0;
 		line_commit(l);

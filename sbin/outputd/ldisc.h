@@ -17,13 +17,15 @@ struct ldisc {
 	uint8_t  *echo;             /* TTY_SHOWN bytes for the device, ready to send, borrowed; what does not fit is not echoed */
 };
 
-enum ldisc_result { LDISC_NOTHING, LDISC_READY, LDISC_INTERRUPT };
+enum ldisc_result { LDISC_NOTHING, LDISC_READY, LDISC_SUSPEND, LDISC_INTERRUPT };
 
 void ldisc_init(struct ldisc *l, struct tty_head *h, struct tty_state *s);
 /* How many bytes may come in before some must be read. */
 uint32_t ldisc_room(const struct ldisc *l);
-/* One byte from the device. READY: there is something to read. INTERRUPT: ^C. Needs room. */
+/* One byte from the device. READY: there is something to read. INTERRUPT: ^C, SUSPEND: ^Z. Needs room. */
 enum ldisc_result ldisc_input(struct ldisc *l, uint8_t byte);
+/* ^S has stopped output, echo as well: nothing is to be sent. */
+bool ldisc_stopped(const struct ldisc *l);
 /* What a READ of `want` bytes gets: its bytes in buf, its cells in *cells (0: nothing yet; an end is 1 cell, no bytes). */
 size_t ldisc_peek(const struct ldisc *l, uint8_t *buf, size_t want, uint32_t *cells);
 void ldisc_take(struct ldisc *l, uint32_t cells);

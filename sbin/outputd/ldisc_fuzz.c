@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ldisc_init(&l, &head, &page);
 	for (size_t i = 0; i < size; i++) {
 		if (data[i] >= 0xf8) {
-			ldisc_set_mode(&l, data[i] * 37u & TTY_DEFAULT);
+			ldisc_set_mode(&l, data[i] * 37u & TTY_MODES);
 		} else if (data[i] >= 0xf0 || ldisc_room(&l) == 0) {
 			check(ldisc_peek(&l, buf, data[i] % sizeof(buf), &cells) <= data[i] % sizeof(buf));
 			ldisc_take(&l, cells);

@@ -138,6 +138,49 @@ static void interrupt_drops_the_line(void **state unused)
 	expect(100, "\x03\n");
 }
 
+static void suspend_is_a_signal_where_it_is_wanted(void **state unused)
+{
+	type("a\x1a\n");
+	expect(100, "a\x1a\n");
+	ldisc_set_mode(&l, TTY_DEFAULT | TTY_SUSPEND);
+	head.echo_taken = head.echo_put;
+	type("done\nhalf");
+	assert_int_equal(ldisc_input(&l, 26), LDISC_SUSPEND);
+	expect_echo("done\r\nhalf^Z\r\n");
+	expect(100, "done\n");
+	ldisc_set_mode(&l, (TTY_DEFAULT | TTY_SUSPEND) & ~(uint32_t)TTY_SIGNALS);
+	type("\x1a\n");
+	expect(100, "\x1a\n");
+}
+
+static void flow_control(void **state unused)
+{
+	assert_int_equal(type("ab\x13"), LDISC_NOTHING);
+	assert_true(ldisc_stopped(&l));
+	type("c\x13\n");                       /* what is typed meanwhile counts */
+	assert_true(ldisc_stopped(&l));
+	type("\x11");
+	assert_false(ldisc_stopped(&l));
+	type("\x11");
+	expect_echo("abc\r\n");
+	expect(100, "abc\n");
+	type("\x13\x03");                       /* ^C goes on, too */
+	assert_false(ldisc_stopped(&l));
+	type("\x13");
+	struct tty_head again;
+	tty_save(&page, &head);
+	assert_true(tty_load(&page, &again) && again.stopped);
+	ldisc_set_mode(&l, TTY_ECHO);           /* no key for it any more */
+	assert_false(ldisc_stopped(&l));
+	type("\x13\x11");
+	assert_false(ldisc_stopped(&l));
+	expect(100, "\x13\x11");
+	ldisc_set_mode(&l, TTY_DEFAULT);
+	type("\x16\x13\n");                     /* ^V: as it is */
+	assert_false(ldisc_stopped(&l));
+	expect(100, "\x13\n");
+}
+
 static void raw_mode(void **state unused)
 {
 	ldisc_set_mode(&l, TTY_NL_TO_CRNL);
@@ -238,7 +281,8 @@ int main(void)
 		cmocka_unit_test_setup(a_line_comes_whole, fresh), cmocka_unit_test_setup(reads_stop_at_lines, fresh),
 		cmocka_unit_test_setup(ends, fresh), cmocka_unit_test_setup(editing_keys, fresh),
 		cmocka_unit_test_setup(erase_by_columns, fresh), cmocka_unit_test_setup(reprint, fresh),
-		cmocka_unit_test_setup(interrupt_drops_the_line, fresh), cmocka_unit_test_setup(raw_mode, fresh),
+		cmocka_unit_test_setup(interrupt_drops_the_line, fresh), cmocka_unit_test_setup(suspend_is_a_signal_where_it_is_wanted, fresh), cmocka_unit_test_setup(flow_control, fresh),
+		cmocka_unit_test_setup(raw_mode, fresh),
 		cmocka_unit_test_setup(mode_changes_keep_input, fresh), cmocka_unit_test_setup(full_line_and_full_ring, fresh),
 		cmocka_unit_test_setup(output_processing, fresh), cmocka_unit_test_setup(state_survives, fresh),
 		cmocka_unit_test_setup(scribbled_heads, fresh),

@@ -48,8 +48,8 @@ static struct tty_state own_state;  /* used when none was handed over */
 static struct queue readers, writers;
 static handle_t notify;             /* interrupt and timer */
 static uint64_t timer_period;       /* ns; 0: disarmed */
-static handle_t signal_notify;      /* who wants ^C; 0: nobody */
-static uint32_t signal_bit;
+static handle_t signal_notify;      /* who wants to know of ^C, ^Z and a new size; 0: nobody */
+static uint64_t interrupt_bits, suspend_bits, size_bits;        /* of that Notify; 0: not this */
 static struct { uint8_t bytes[PIECE_MAX]; uint32_t at, len; } stage;   /* what comes next of the first writer */
 
 /* ---- queues ---- */
@@ -188,7 +188,7 @@ static void pump(void)
 	/* While the FIFO is watched here, its emptiness need not interrupt. */
 	if (uart.present && (writers.first || echoes()))
 		uart_interrupts(&uart, uart_receiving(&uart), false);
-	for (size_t sent = 0; uart.present && sent < PIECE_MAX;) {
+	for (size_t sent = 0; uart.present && !ldisc_stopped(&ldisc) && sent < PIECE_MAX;) {
 		bool echo = echoes();
 		struct parked *w = writers.first;
 		status_t st = OK;
@@ -216,7 +216,7 @@ static void pump(void)
 	}
 	if (!uart.present)
 		return;
-	bool more = writers.first || echoes();
+	bool more = !ldisc_stopped(&ldisc) && (writers.first || echoes());
 	uart_interrupts(&uart, ldisc_room(&ldisc) > 0, more);
 	timer_set(!uart.irq ? POLL_NS : more ? BACKUP_NS : 0);
 }
@@ -226,7 +226,7 @@ static void pump(void)
 static void interrupt(void)
 {
 	if (signal_notify)
-		(void)!notify_signal(signal_notify, 1ull << signal_bit);
+		(void)!notify_signal(signal_notify, interrupt_bits);
 	else if (head.had_signal)
 		head.interrupted = 1;   /* an earlier instance held the Notify: its owner will come again */
 }
@@ -269,10 +269,18 @@ static void serve_readers(void)
 	}
 }
 
+static void signal_bits(uint64_t bits)
+{
+	if (signal_notify && bits)
+		(void)!notify_signal(signal_notify, bits);
+}
+
 static void react(enum ldisc_result result)
 {
 	if (result == LDISC_INTERRUPT)
 		interrupt();
+	if (result == LDISC_SUSPEND)
+		signal_bits(suspend_bits);
 }
 
 static void receive(void)
@@ -441,7 +449,7 @@ static status_t on_readdir(void *self unused, struct svc_cmd *c, const struct fi
 
 static status_t set_mode(uint64_t mode)
 {
-	if (mode & ~(uint64_t)TTY_DEFAULT)
+	if (mode & ~(uint64_t)TTY_MODES)
 		return ERR_INVALID;
 	settle_read(NULL, 0);
 	head.interrupted = 0;
@@ -458,14 +466,22 @@ static bool is_notify(handle_t h)
 	return handle_info(h, &i) == OK && i.type == OBJ_NOTIFY && (i.rights & RIGHT_SIGNAL);
 }
 
-static status_t set_signal(struct svc_cmd *c, uint64_t bit)
+/* A bit's number and one, or none. */
+static uint64_t bits_of(uint64_t number)
 {
-	if (bit > 63 || (c->n_handles && !is_notify(c->handles[0])))
+	return number ? 1ull << (number - 1) : 0;
+}
+
+static status_t set_signal(struct svc_cmd *c, const struct file_ctl_req *q)
+{
+	if (q->arg0 > 63 || q->arg1 > 64 || q->arg2 > 64 || (c->n_handles && !is_notify(c->handles[0])))
 		return ERR_INVALID;
 	if (signal_notify)
 		handle_close(signal_notify);
 	signal_notify = c->n_handles ? c->handles[0] : 0;
-	signal_bit = (uint32_t)bit;
+	interrupt_bits = 1ull << q->arg0;
+	suspend_bits = bits_of(q->arg1);
+	size_bits = bits_of(q->arg2);
 	if (c->n_handles)
 		c->handles[0] = 0;      /* ours now */
 	head.had_signal = signal_notify != 0;
@@ -473,6 +489,20 @@ static status_t set_signal(struct svc_cmd *c, uint64_t bit)
 		interrupt();
 	head.interrupted = 0;
 	save();
+	return OK;
+}
+
+/* A resize that is delivered again changes nothing, and says nothing. */
+static status_t set_size(uint64_t columns, uint64_t rows)
+{
+	if (columns < 1 || columns > TTY_SIZE_MAX || rows < 1 || rows > TTY_SIZE_MAX)
+		return ERR_INVALID;
+	bool other = head.columns != columns || head.rows != rows;
+	head.columns = (uint16_t)columns;
+	head.rows = (uint16_t)rows;
+	save();
+	if (other)
+		signal_bits(size_bits);
 	return OK;
 }
 
@@ -486,13 +516,15 @@ static status_t on_ctl(void *self unused, struct svc_cmd *c, const struct file_c
 		p->value1 = signal_notify != 0;
 		return OK;
 	case CTL_TTY_GET_SIZE:
-		p->value0 = 80;         /* what is behind a serial line nobody tells */
-		p->value1 = 24;
+		p->value0 = head.columns ? head.columns : 80;   /* what is behind a serial line only a person can tell */
+		p->value1 = head.rows ? head.rows : 24;
 		return OK;
+	case CTL_TTY_SET_SIZE:
+		return c->rights & RIGHT_READ ? set_size(q->arg0, q->arg1) : ERR_DENIED;
 	case CTL_TTY_SET_MODE:
 		return c->rights & RIGHT_READ ? set_mode(q->arg0) : ERR_DENIED;
 	case CTL_TTY_SIGNAL:
-		return c->rights & RIGHT_READ ? set_signal(c, q->arg0) : ERR_DENIED;
+		return c->rights & RIGHT_READ ? set_signal(c, q) : ERR_DENIED;
 	default:
 		return ERR_NOT_SUPPORTED;
 	}

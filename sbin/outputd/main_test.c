@@ -317,6 +317,63 @@ static void interrupts(void **state_ unused)
 	assert_int_equal(signalled, 1 << 5);    /* it came while nobody could be told */
 }
 
+/* Nothing goes out while it is stopped, nor by the next instance, and no interrupt is asked for; then all of it in order. */
+static void stopped_output(void **state_ unused)
+{
+	type("\x13");
+	write_cmd(1, "held back\n", 0, false);
+	type("typed\r");
+	assert_false(call[1].answered);
+	assert_int_equal(dev.out_len, 0);
+	assert_false(dev.transmit);
+	assert_true(dev.receive);
+	restart();
+	write_cmd(1, "held back\n", 0, true);
+	assert_false(call[1].answered);
+	assert_int_equal(dev.out_len, 0);
+	type("\x11");
+	assert_true(call[1].answered);
+	sent("typed\r\nheld back\r\n");
+	type("\x13");
+	write_cmd(2, "more", 0, false);
+	set_mode(TTY_NL_TO_CRNL);               /* a mode without flow control lets it go */
+	assert_true(call[2].answered);
+	sent("more");
+}
+
+static void sizes_and_suspension(void **state_ unused)
+{
+	struct svc_cmd c = { .badge = BADGE_SERIAL, .rights = RIGHT_READ, .n_handles = 1, .handles = { 9 } }, plain = { .badge = BADGE_SERIAL, .rights = RIGHT_READ };
+	struct file_ctl_rep p;
+	const struct file_ctl_req get = { .code = CTL_TTY_GET_SIZE }, set = { .code = CTL_TTY_SET_SIZE, .arg0 = 132, .arg1 = 50 };
+
+	assert_int_equal(on_ctl(NULL, &plain, &get, &p), OK);
+	assert_int_equal(p.value0, 80);
+	assert_int_equal(on_ctl(NULL, &c, &(struct file_ctl_req){ .code = CTL_TTY_SIGNAL, .arg0 = 1, .arg1 = 65 }, &p), ERR_INVALID);
+	assert_int_equal(on_ctl(NULL, &c, &(struct file_ctl_req){ .code = CTL_TTY_SIGNAL, .arg0 = 1, .arg1 = 3, .arg2 = 64 }, &p), OK);
+	assert_int_equal(on_ctl(NULL, &plain, &set, &p), OK);
+	assert_int_equal(signalled, 1ull << 63);
+	signalled = 0;
+	assert_int_equal(on_ctl(NULL, &plain, &set, &p), OK);
+	assert_int_equal(signalled, 0);         /* the same size */
+	restart();
+	assert_int_equal(on_ctl(NULL, &plain, &get, &p), OK);
+	assert_int_equal(p.value0, 132);
+	assert_int_equal(p.value1, 50);
+	static const uint64_t bad[][2] = { { 0, 24 }, { 80, 0 }, { TTY_SIZE_MAX + 1, 1 }, { 1, 1ull << 32 } };
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_int_equal(on_ctl(NULL, &plain, &(struct file_ctl_req){ .code = CTL_TTY_SET_SIZE, .arg0 = bad[i][0], .arg1 = bad[i][1] }, &p), ERR_INVALID);
+	plain.rights = RIGHT_WRITE;
+	assert_int_equal(on_ctl(NULL, &plain, &set, &p), ERR_DENIED);
+	c.handles[0] = 9;
+	c.n_handles = 1;
+	assert_int_equal(on_ctl(NULL, &c, &(struct file_ctl_req){ .code = CTL_TTY_SIGNAL, .arg0 = 1, .arg1 = 3 }, &p), OK);
+	set_mode(TTY_DEFAULT | TTY_SUSPEND);
+	type("\x1a");
+	assert_int_equal(signalled, 1 << 2);
+	assert_int_equal(set_mode(TTY_MODES + 1), ERR_INVALID);
+}
+
 static void unread_line_survives(void **state_ unused)
 {
 	type("whole\rhalf");
@@ -445,7 +502,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fresh, done)
 	const struct CMUnitTest tests[] = {
 		TEST(readers_in_order), TEST(type_ahead_waits), TEST(back_pressure), TEST(long_write_lets_others_in), TEST(callers_that_leave),
-		TEST(no_device_input_is_lost_when_full), TEST(interrupts), TEST(unread_line_survives), TEST(killed_while_typing), TEST(read_under_way),
+		TEST(no_device_input_is_lost_when_full), TEST(interrupts), TEST(stopped_output), TEST(sizes_and_suspension), TEST(unread_line_survives), TEST(killed_while_typing), TEST(read_under_way),
 		TEST(write_under_way), TEST(write_killed_at_the_device), TEST(paths),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,7 +19,7 @@ static uint64_t head_check(const struct tty_head *h)
 static bool head_valid(const struct tty_head *h)
 {
 	return h->magic == TTY_MAGIC && h->version == TTY_VERSION && h->check == head_check(h) &&
-		(h->mode & ~(uint32_t)TTY_DEFAULT) == 0 && h->put - h->taken <= TTY_RING &&
+		(h->mode & ~(uint32_t)TTY_MODES) == 0 && h->put - h->taken <= TTY_RING &&
 		h->line_len < TTY_LINE - 1 && h->put - h->taken + h->line_len <= TTY_RING &&
 		h->read_cells <= h->put - h->taken && h->write_done <= h->write_len &&
 		h->load <= h->write_len - h->write_done && h->echo_put - h->echo_taken <= TTY_SHOWN && h->echo_load <= h->echo_put - h->echo_taken;

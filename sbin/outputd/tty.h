@@ -10,7 +10,7 @@
 #include <abi/objects.h>
 
 #define TTY_MAGIC   0x59545453u     /* "STTY" */
-#define TTY_VERSION 4u
+#define TTY_VERSION 5u
 
 enum {
 	TTY_RAW = 16,                   /* bytes as the device gave them; power of two */
@@ -39,7 +39,8 @@ struct tty_head {
 	uint8_t  literal;               /* ^V came: the next byte is taken as it is */
 	uint8_t  had_signal;            /* somebody had asked for ^C; a new instance has lost its Notify */
 	uint8_t  interrupted;           /* ^C came while that Notify was lost */
-	uint8_t  reserved[5];
+	uint8_t  stopped;               /* ^S came: nothing is sent */
+	uint16_t columns, rows;         /* 0: nobody said */
 	uint64_t check;                 /* over everything above */
 };
 

@@ -303,6 +303,28 @@ def test_editing(machine):
     assert machine.prompt() == "one two fo\r\n" + PROMPT
 
 
+def test_tab(machine):
+    """Programs, schemes and names are completed; a second Tab shows what there is; hostile bytes of a name reach nobody's line."""
+    machine.send("hexd\t-n 4 ze\t")                 # hexdump -n 4 zero://
+    machine.sendline()
+    machine.expect("\n")
+    assert "00 00 00 00" in machine.prompt()
+    machine.run("put tmp://completed word")
+    machine.send("cat tm\tcomp\t")                  # tmp://, then completed
+    machine.sendline()
+    machine.expect("\n")
+    assert machine.prompt() == "word\r\n" + PROMPT
+    machine.send("he\t\t")                          # head, help, hexdump
+    machine.expect(re.compile(r"he\x07\r?\n" + r"head +help +hexdump\r\n", re.S))
+    machine.send("ad -n 1 initfs:///etc/serv\tsys\t")
+    machine.sendline()
+    machine.expect("\n")
+    assert machine.prompt().endswith(PROMPT)
+    machine.send("cat nosuch://a\t\t'\t$X\t\x15echo alive")
+    machine.sendline()
+    machine.expect("\r\nalive\r\n")
+
+
 def test_kill_line(machine):
     machine.send("rubbish that goes\x15echo kept")  # ^U
     machine.sendline()
@@ -341,6 +363,12 @@ def test_typing_ahead(machine):
     """What is typed while a program runs is read afterwards, in order."""
     machine.send("sleep 0.5\recho one\recho two\r")
     machine.expect(re.compile(r"\r\none\r\n.*\r\ntwo\r\n", re.S))
+
+
+def test_flow_control(machine):
+    """^S and ^Q, typed while a program runs, are no input; what was held back comes, and so does the next command."""
+    machine.send("sleep 0.3; echo shown; sleep 0.1; echo behind\r\x13\x13ech\x11o next\r")
+    machine.expect(re.compile(r"\r\nshown\r\n.*behind\r\n.*\r\nnext\r\n", re.S))
 
 
 def test_control_characters(machine):

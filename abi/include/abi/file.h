@@ -27,7 +27,8 @@ enum ctl_code {
 	CTL_TTY_GET_MODE = 1,       /* -> value0: enum tty_mode bits */
 	CTL_TTY_SET_MODE = 2,       /* arg0: bits */
 	CTL_TTY_GET_SIZE = 3,       /* -> columns, rows */
-	CTL_TTY_SIGNAL = 4,         /* handle[0]: Notify (RIGHT_SIGNAL); arg0 = bit set on Ctrl-C; no handle: no more */
+	CTL_TTY_SIGNAL = 4,         /* handle[0]: Notify (RIGHT_SIGNAL); arg0: bit set on Ctrl-C, arg1: 0 or 1 + bit set on Ctrl-Z, arg2: 0 or 1 + bit set on a new size; no handle: no more */
+	CTL_TTY_SET_SIZE = 5,       /* arg0, arg1: columns, rows, 1..TTY_SIZE_MAX; needs RIGHT_READ */
 	CTL_SVC_STOP = 16, CTL_SVC_START = 17, CTL_SVC_RESTART = 18, CTL_SVC_KILL = 19,   /* svc://NAME */
 	CTL_SVC_POWEROFF = 20, CTL_SVC_REBOOT = 21,                                      /* svc:// */
 	/*
@@ -48,4 +49,10 @@ enum ctl_code {
 enum time_source { TIME_UNSET, TIME_RTC, TIME_FIRMWARE, TIME_SET };
 /* The Session of acpi:// that initd makes for itself; acpid opens none with this badge. */
 #define ACPI_BADGE_SUPERVISOR 1
-enum tty_mode { TTY_CANONICAL = 1, TTY_ECHO = 2, TTY_SIGNALS = 4, TTY_CR_TO_NL = 8, TTY_NL_TO_CRNL = 16, TTY_DEFAULT = 31 };
+enum tty_mode {
+	TTY_CANONICAL = 1, TTY_ECHO = 2, TTY_SIGNALS = 4, TTY_CR_TO_NL = 8, TTY_NL_TO_CRNL = 16,
+	TTY_FLOW = 32,              /* Ctrl-S stops output, Ctrl-Q lets it go on */
+	TTY_SUSPEND = 64,           /* with TTY_SIGNALS: Ctrl-Z is a signal, too */
+	TTY_DEFAULT = 63, TTY_MODES = 127,
+};
+enum { TTY_SIZE_MAX = 9999 };

@@ -272,7 +272,7 @@ static bool harmless(struct random *r, struct message *m)
 		return false;
 	if (is(m->scheme, "tty")) {
 		/* The shell's own terminal: its mode and its ^C stay, and what is written to it is short and legible. */
-		if (op == FILE_CTL && (code == CTL_TTY_SET_MODE || code == CTL_TTY_SIGNAL))
+		if (op == FILE_CTL && (code == CTL_TTY_SET_MODE || code == CTL_TTY_SIGNAL || code == CTL_TTY_SET_SIZE))
 			return false;
 		if (op == FILE_WRITE) {
 			q->r13 = quiet;

@@ -1,0 +1,1 @@
+LIBS_screenful := term font libvterm utf8
