@@ -4,6 +4,7 @@
  */
 #include "instance.h"
 #include "step.h"
+#include <abi/boot.h>
 #include <rt/io.h>
 #include <rt/start.h>
 #include <stdio.h>
@@ -28,6 +29,20 @@ static void grant(struct service *s, struct grants *g, const char *name, handle_
 	g->n++;
 }
 
+/* The pages of the firmware's framebuffer, which only the boot information knows. False: there is none. */
+static bool find_framebuffer(handle_t boot, struct manifest_resource *r)
+{
+	struct boot_info info;
+	uint64_t done, end;
+
+	if (!boot || frame_read(boot, 0, &info, sizeof(info), &done) < 0 || done < sizeof(info) || info.magic != BOOT_MAGIC || !info.fb.base
+	    || !info.fb.size || __builtin_add_overflow(info.fb.base, info.fb.size, &end))
+		return false;
+	r->base = ALIGN_DOWN(info.fb.base, PAGE_SIZE);
+	r->count = ALIGN_UP(end, PAGE_SIZE) - r->base;
+	return true;
+}
+
 /* The hardware and knowledge that the manifest names, each as "res:KIND"; the second of a kind is "res:KIND1". */
 static status_t grant_resources(struct service *s, handle_t root, handle_t boot, struct grants *g)
 {
@@ -38,17 +53,20 @@ static status_t grant_resources(struct service *s, handle_t root, handle_t boot,
 		[GRANT_DMA] = { "dma", RES_DMA, RIGHT_ALL },
 		[GRANT_INFO] = { "info", RES_INFO, RIGHT_ALL & ~RIGHT_MANAGE },
 		[GRANT_INFO_MANAGE] = { "info", RES_INFO, RIGHT_ALL },
+		[GRANT_FRAMEBUFFER] = { "framebuffer", RES_PHYS, RIGHT_ALL },
 	};
 	uint32_t seen[GRANT_BOOT] = { 0 };
 
 	for (uint32_t i = 0; i < s->m.n_resources; i++) {
-		const struct manifest_resource *r = &s->m.resources[i];
+		struct manifest_resource found = s->m.resources[i], *r = &found;
 		char name[START_HANDLE_NAME];
 		handle_t slice;
 		if (r->kind == GRANT_BOOT) {
 			grant(s, g, "boot", boot, RIGHT_READ | RIGHT_MAP, false);
 			continue;
 		}
+		if (r->kind == GRANT_FRAMEBUFFER && !find_framebuffer(boot, r))
+			continue;
 		bool info = r->kind == GRANT_INFO || r->kind == GRANT_INFO_MANAGE;
 		status_t st = resource_slice(root, kinds[r->kind].kind, info ? 0 : r->base, info ? 1 : r->count, &slice);
 		if (st < 0) {

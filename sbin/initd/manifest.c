@@ -172,6 +172,8 @@ static bool resource(struct manifest *m, const char *value, struct manifest_erro
 		r.kind = GRANT_INFO_MANAGE;
 	} else if (!strcmp(value, "boot")) {
 		r.kind = GRANT_BOOT;
+	} else if (!strcmp(value, "framebuffer")) {
+		r.kind = GRANT_FRAMEBUFFER;
 	} else if (!strncmp(value, "ioports:", 8)) {
 		r.kind = GRANT_IOPORTS;
 		if (!range(value + 8, 10, 0x10000, &r))

@@ -12,7 +12,7 @@
  *   restart = always               always, on-fault or never
  *   budget.memory = 2M             also .handles .threads .commands .processes .kernel; K, M, G allowed;
  *                                  60%: of the machine's memory (.memory, .kernel)
- *   resource = ioports:3f8+8       repeatable: ioports:HEX+N, irq:N, phys:HEX+HEX, info, info-manage, boot
+ *   resource = ioports:3f8+8       repeatable: ioports:HEX+N, irq:N, phys:HEX+HEX, info, info-manage, boot, framebuffer
  *   state = 64K                    size of its state Frame (4K; at most 16M)
  *   shelf = yes                    yes or no: a shelf for handles that outlive an instance
  *   heartbeat = 2000               ms that it may go without accepting before it is replaced; 0: for ever
@@ -34,7 +34,7 @@
 
 enum manifest_start { START_BOOT, START_FIRST_USE };
 enum manifest_restart { RESTART_ALWAYS, RESTART_ON_FAULT, RESTART_NEVER };
-enum manifest_grant { GRANT_IOPORTS, GRANT_IRQ, GRANT_PHYS, GRANT_DMA, GRANT_INFO, GRANT_INFO_MANAGE, GRANT_BOOT };
+enum manifest_grant { GRANT_IOPORTS, GRANT_IRQ, GRANT_PHYS, GRANT_DMA, GRANT_INFO, GRANT_INFO_MANAGE, GRANT_FRAMEBUFFER, GRANT_BOOT };
 
 struct manifest_resource {
 	int      kind;              /* enum manifest_grant */
