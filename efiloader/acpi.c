@@ -261,6 +261,7 @@ static void read_fadt(const struct table *t)
 		info->dsdt = dsdt.phys;
 	else
 		complain("no DSDT");
+	info->rtc_century = t->len >= 109 ? t->bytes[108] : 0;
 	/* The boot architecture flags mean something from ACPI 2.0 on, whose FADT has revision 3. */
 	if (t->len >= 111 && t->bytes[8] >= 3) {
 		uint16_t flags = load16(t->bytes + 109);

@@ -156,6 +156,7 @@ static int build(void **state)
 	store(FADT + 40, DSDT_OLD, 4);
 	store(FADT + 140, DSDT, 8);
 	store(FADT + 109, 1 << 1 | 1 << 5, 2);
+	store(FADT + 108, 0x32, 1);
 	at(FADT)[8] = 6;
 	finish(FADT, "FACP", 276);
 	finish(DSDT, "DSDT", 40);
@@ -202,6 +203,7 @@ static void expect_full(void)
 	assert_int_equal(acpi.fadt, FADT);
 	assert_int_equal(acpi.dsdt, DSDT);
 	assert_true(acpi.no_rtc && !acpi.no_8042 && !acpi.no_vga);
+	assert_int_equal(acpi.rtc_century, 0x32);
 }
 
 /* ---- tests ---- */

@@ -1,6 +1,6 @@
 # esp/part.mk: initfs.tar.gz and what is written to a disk or stick.
 #
-#   OUT/initfs.tar.gz   initfs/ and the programs, stripped, as sbin/NAME and bin/NAME
+#   OUT/initfs.tar.gz   initfs/, the time zones as etc/zones, and the programs, stripped, as sbin/NAME and bin/NAME
 #   OUT/esp.img         the EFI system partition: FAT32, nothing around it
 #   OUT/skerry.img      a GPT disk with that partition
 #   OUT/skerry.iso      the same for CD drives, also a disk when written to a stick
@@ -13,18 +13,24 @@ INITFS_MAX   := $(if $(TEST),4194304,2097152)
 INITFS_TREE  := $(sort $(shell find initfs -type f 2>/dev/null))
 INITFS_SBIN  := $(SBIN_PROGRAMS:%=$(OUT)/strip/%)
 INITFS_BIN   := $(BIN_PROGRAMS:%=$(OUT)/strip/%)
+# Time zones, from the package tzdata: not committed.
+ZONES        := $(OUT)/zones/etc/zones
 TEST_TREE    := $(sort $(shell find tests/system/initfs -type f 2>/dev/null))
 TEST_BIN     := $(TEST_PROGRAMS:%=$(OUT)/strip/%) $(patsubst tests/foreign/%.c,$(OUT)/foreign/%.linux,$(wildcard tests/foreign/*.c))
 ESP_FILES    := $(OUT)/BOOTX64.EFI esp/boot.cfg $(OUT)/kernel.elf $(OUT)/strip/initfsd $(OUT)/initfs.tar.gz
 
-$(OUT)/initfs.tar.gz: tools/mkinitfs $(INITFS_TREE) $(INITFS_SBIN) $(INITFS_BIN) $(if $(TEST),$(TEST_TREE) $(TEST_BIN))
+$(ZONES): tools/mkzones.py /usr/share/zoneinfo/zone.tab
+	$(call say,ZONES,$@)
+	$(Q)mkdir -p $(@D) && $(PYTHON) tools/mkzones.py /usr/share/zoneinfo >$@
+
+$(OUT)/initfs.tar.gz: tools/mkinitfs $(INITFS_TREE) $(ZONES) $(INITFS_SBIN) $(INITFS_BIN) $(if $(TEST),$(TEST_TREE) $(TEST_BIN))
 	$(call say,TAR,$@)
-	$(Q)tools/mkinitfs --out $@ --tree initfs $(if $(TEST),--tree tests/system/initfs) \
+	$(Q)tools/mkinitfs --out $@ --tree initfs --tree $(OUT)/zones $(if $(TEST),--tree tests/system/initfs) \
 		--sbin $(INITFS_SBIN) --bin $(INITFS_BIN) $(if $(TEST),$(TEST_BIN))
 
-$(OUT)/bench/initfs.tar.gz: tools/mkinitfs $(INITFS_TREE) $(TEST_TREE) $(INITFS_SBIN) $(INITFS_BIN) $(TEST_BIN)
+$(OUT)/bench/initfs.tar.gz: tools/mkinitfs $(INITFS_TREE) $(ZONES) $(TEST_TREE) $(INITFS_SBIN) $(INITFS_BIN) $(TEST_BIN)
 	$(call say,TAR,$@)
-	$(Q)mkdir -p $(@D) && tools/mkinitfs --out $@ --tree initfs --tree tests/system/initfs \
+	$(Q)mkdir -p $(@D) && tools/mkinitfs --out $@ --tree initfs --tree $(OUT)/zones --tree tests/system/initfs \
 		--sbin $(INITFS_SBIN) --bin $(INITFS_BIN) $(TEST_BIN)
 
 # No menu: waiting for a key is no part of what is counted. A fixed address, so that a profile has names.

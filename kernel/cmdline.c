@@ -16,7 +16,7 @@ static const char *const known[] = {
 	"clock", "nohpet",      /* the loader: how it measures the TSC */
 	"cpus",                 /* smp.c */
 	"debug", "quiet",       /* main.c: what is shown while booting */
-	"init", "root", "shell", "keymap", "video",     /* initd and the services it starts */
+	"init", "root", "shell", "keymap", "tz", "video",       /* initd and the services it starts */
 	"kpti", "nokaslr",      /* paging.c; the loader */
 	"nox2apic",             /* apic.c */
 	"test",                 /* test builds */

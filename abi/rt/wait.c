@@ -56,7 +56,7 @@ status_t process_wait(handle_t process, uint64_t deadline, struct process_info *
 {
 	struct pair p = kept;
 	struct event e;
-	bool again = keeps() && kept_is_ours();
+	bool keep = keeps(), again = keep && kept_is_ours();
 	status_t st = again ? OK : pair_make(&p);
 	if (st < 0)
 		return st;
@@ -64,7 +64,7 @@ status_t process_wait(handle_t process, uint64_t deadline, struct process_info *
 	if (st >= 0)
 		st = ipc_accept(p.port, deadline, &e);
 	/* Only what has seen the end is bound to nothing any more. */
-	if (st >= 0 && keeps()) {
+	if (st >= 0 && keep) {
 		if (!again)
 			kept = p;
 	} else {

@@ -1,7 +1,7 @@
 /*
  * attach: who serves a Port. Whoever accepts, until a supervisor attaches a process: from then on that one alone, and
  * only when nothing that an earlier server had sent is still under way, so that no late write overtakes a new one.
- * Threads that accept too early wait as strangers.
+ * Threads that accept too early wait as strangers, also those that come while the last server is being torn down.
  *
  * Locks: the Port's covers its fields; attach_lock, taken after it, the lists between Ports and processes and a
  * process's account of late commands. Stateless Ports know no server.
@@ -141,8 +141,10 @@ bool attach_bury_some(struct process *dead)
 			port_serve_locked(p, NULL);
 			if (p->exclusive && dead->late && p->n_before < BEFORE_MAX)
 				hold_locked(p, dead);
+			admit_locked(p);
 		}
 		spin_unlock(&p->lock);
+		port_dispatch(p);
 		OBJ_PUT(p);
 	}
 	spin_lock(&attach_lock);

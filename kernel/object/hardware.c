@@ -73,30 +73,45 @@ static uint32_t next_target_locked(void)
 	return percpu_all[0]->apic_id;
 }
 
-static struct irq *irq_create(struct irq_pin pin, struct budget *payer, status_t *why)
+/* Without a vector yet. */
+static struct irq *irq_new(struct irq_pin pin, status_t *why)
+{
+	struct irq *irq = (struct irq *)object_create(OBJ_IRQ, sizeof(*irq), CURRENT_PROCESS->budget, why);
+	if (irq) {
+		watchers_init(&irq->watchers);
+		irq->pin = pin;
+	}
+	return irq;
+}
+
+static bool vector_take_locked(struct irq *irq)
+{
+	for (unsigned v = VECTOR_IRQ_FIRST; !irq->vector && v <= VECTOR_IRQ_LAST; v++)
+		if (!by_vector[v]) {
+			irq->vector = (uint8_t)v;
+			by_vector[v] = irq;
+		}
+	return irq->vector;
+}
+
+static struct irq *irq_create(struct irq_pin pin, status_t *why)
 {
 	*why = ERR_INVALID;
 	if (pin.gsi >= ioapic_gsi_count() || pin.gsi >= ARRAY_LEN(line_vector))
 		return NULL;
-	struct irq *irq = (struct irq *)object_create(OBJ_IRQ, sizeof(*irq), payer, why);
+	struct irq *irq = irq_new(pin, why);
 	if (!irq)
 		return NULL;
-	watchers_init(&irq->watchers);
-	irq->pin = pin;
 	spin_lock(&irq_lock);
 	*why = line_vector[pin.gsi] ? ERR_BUSY : ERR_NO_SPACE;
-	for (unsigned v = VECTOR_IRQ_FIRST; !line_vector[pin.gsi] && v <= VECTOR_IRQ_LAST; v++)
-		if (!by_vector[v]) {
-			irq->vector = (uint8_t)v;
-			by_vector[v] = irq;
-			line_vector[pin.gsi] = (uint8_t)v;
-			break;
+	if (!line_vector[pin.gsi] && vector_take_locked(irq)) {
+		line_vector[pin.gsi] = irq->vector;
+		if (!ioapic_route(pin, irq->vector, next_target_locked())) {
+			by_vector[irq->vector] = NULL;
+			line_vector[pin.gsi] = 0;
+			irq->vector = 0;
+			*why = ERR_INVALID;
 		}
-	if (irq->vector && !ioapic_route(pin, irq->vector, next_target_locked())) {
-		by_vector[irq->vector] = NULL;
-		line_vector[pin.gsi] = 0;
-		irq->vector = 0;
-		*why = ERR_INVALID;
 	}
 	spin_unlock(&irq_lock);
 	if (irq->vector)
@@ -115,7 +130,8 @@ bool irq_destroy(struct object *o)
 	by_vector[irq->vector] = NULL;
 	spin_unlock(&irq_lock);
 	cpus_wait_left();               /* one may have found it there, and mask the line */
-	__atomic_store_n(&line_vector[irq->pin.gsi], 0, __ATOMIC_RELEASE);
+	if (irq->pin.gsi != IRQ_NO_PIN)
+		__atomic_store_n(&line_vector[irq->pin.gsi], 0, __ATOMIC_RELEASE);
 	return true;
 }
 
@@ -154,7 +170,32 @@ status_t sys_irq_create(handle_t h, uint32_t line, uint32_t flags, handle_t *out
 	/* Authority is over the line itself, wherever an override put it. */
 	if (!resource_covers(r, RES_IRQ, pin.gsi, 1))
 		return ERR_DENIED;
-	struct irq *irq = irq_create(pin, CURRENT_PROCESS->budget, &why);
+	struct irq *irq = irq_create(pin, &why);
+	return object_install((struct object *)irq, RIGHT_ALL, out, why);
+}
+
+/* A message is a write to the local APICs' range (SDM 3A 11.11): physical target in bits 19:12, the vector as data: fixed, edge. */
+status_t sys_irq_create_msi(handle_t h, uint32_t number, handle_t *out, uint64_t *address, uint32_t *data)
+{
+	struct resource *r;
+	status_t st = LOOKUP(h, OBJ_RESOURCE, RIGHT_MANAGE, &r), why = OK;
+	if (st < 0)
+		return st;
+	if (!resource_covers(r, RES_DMA, number, 1))
+		return ERR_DENIED;
+	struct irq *irq = irq_new((struct irq_pin){ .gsi = IRQ_NO_PIN }, &why);
+	if (!irq)
+		return why;
+	spin_lock(&irq_lock);
+	uint32_t target = next_target_locked();
+	bool taken = target < 0xff && vector_take_locked(irq);  /* as in an IO-APIC's entry, 255 means all */
+	spin_unlock(&irq_lock);
+	if (!taken) {
+		object_put(&irq->obj);
+		return ERR_NO_SPACE;
+	}
+	*address = 0xfee00000 | target << 12;
+	*data = irq->vector;
 	return object_install((struct object *)irq, RIGHT_ALL, out, why);
 }
 

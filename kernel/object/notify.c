@@ -204,6 +204,7 @@ uint64_t notify_take_locked(struct notify *n)
 	return bits;
 }
 
+/* Listed at n, and bound to nothing yet. */
 static struct binding *binding_create(struct notify *n, unsigned bit, struct budget *payer, status_t *why)
 {
 	*why = budget_charge(payer, CHARGE_KERNEL, sizeof(struct binding));
@@ -219,9 +220,11 @@ static struct binding *binding_create(struct notify *n, unsigned bit, struct bud
 	b->bit = (uint8_t)bit;
 	b->payer = OBJ_GET(payer);
 	b->timer.fire = timer_fired;
-	list_init(&b->in_notify);
 	list_init(&b->in_source);
 	ACCOUNT_ADD(bindings, 1);
+	spin_lock(&n->lock);
+	list_push_back(&n->bindings, &b->in_notify);
+	spin_unlock(&n->lock);
 	return b;
 }
 
@@ -291,12 +294,10 @@ static status_t bind_locked(struct notify *n, unsigned bit, struct object *sourc
 		binding_destroy(b);
 		b = NULL;
 	}
-	bool again = b;
-	if (!again) {
+	if (!b)
 		b = binding_create(n, bit, payer, &why);
-		if (!b)
-			return why;
-	}
+	if (!b)
+		return why;
 	b->watchers = w;
 	object_get(source);
 	bool wanted = source->type == OBJ_PORT && port_wanted((struct port *)source);
@@ -308,11 +309,6 @@ static status_t bind_locked(struct notify *n, unsigned bit, struct object *sourc
 	if (w->fired)
 		heard_locked(w, b);
 	spin_unlock(&w->lock);
-	if (!again) {
-		spin_lock(&n->lock);
-		list_push_back(&n->bindings, &b->in_notify);
-		spin_unlock(&n->lock);
-	}
 	return OK;
 }
 
@@ -343,14 +339,10 @@ static status_t set_timer_locked(struct notify *n, unsigned bit, uint64_t deadli
 			binding_destroy(b);
 		return OK;
 	}
-	if (!b) {
+	if (!b)
 		b = binding_create(n, bit, payer, &why);
-		if (!b)
-			return why;
-		spin_lock(&n->lock);
-		list_push_back(&n->bindings, &b->in_notify);
-		spin_unlock(&n->lock);
-	}
+	if (!b)
+		return why;
 	b->watchers = NULL;
 	b->period = period;
 	timer_arm(&b->timer, deadline);
@@ -398,8 +390,10 @@ static noinline void fire_some_locked(struct watchers *w)
 			break;
 		}
 		b->seq = seq;
+		/* First: a Notify that is on its way out waits for this lock only as long as the binding is in the list. */
+		bool alive = object_try_get(&n->obj);
 		heard_locked(w, b);
-		if (!object_try_get(&n->obj))
+		if (!alive)
 			continue;
 		spin_unlock(&w->lock);
 		notify_signal(n, bit);

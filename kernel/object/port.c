@@ -518,8 +518,14 @@ static status_t accept(handle_t port, struct port *p, uint64_t deadline)
 			spin_unlock(&p->lock);
 			return st;
 		}
-		if (unlikely(p->acceptor != t->process->pid))
+		if (unlikely(p->acceptor != t->process->pid)) {
+			if (p->server && p->server != t->process && p->server->dying) {
+				st = wait_as_stranger(p, t, deadline);  /* until all that it had is queued again */
+				spin_unlock(&p->lock);
+				return st;
+			}
 			port_acceptor_locked(p, t->process);
+		}
 		struct command *suspect = p->suspect;
 		if (unlikely(suspect && suspect == thread_in_hand(t))) {
 			suspect->faults = 0;            /* it was taken and is being waited with: no killer */

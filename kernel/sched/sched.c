@@ -39,7 +39,7 @@ static void enqueue_locked(struct percpu *c, struct thread *t, bool front)
 {
 	t->state = THREAD_READY;
 	t->cpu = c->cpu;
-	t->queue = t->priority;
+	__atomic_store_n(&t->queue, t->priority, __ATOMIC_RELEASE);     /* after t->cpu, for lock_queue_of */
 	if (front)
 		list_push_front(&c->run[t->queue], &t->run);
 	else
@@ -186,13 +186,16 @@ always_inline void make_ready(struct thread *t, bool direct)
 void sched_wake(struct thread *t)        { make_ready(t, false); }
 void sched_wake_direct(struct thread *t) { make_ready(t, true); }
 
-/* Locks the run queue that t is in; NULL: it is in none. */
+/*
+ * Locks the run queue that t is in; NULL: it is in none. Another CPU may just be putting it into its own queue, under another lock:
+ * whoever sees that t is in a queue sees whose.
+ */
 static struct percpu *lock_queue_of(struct thread *t)
 {
 	for (;;) {
 		struct percpu *c = percpu_all[__atomic_load_n(&t->cpu, __ATOMIC_RELAXED)];
 		spin_lock(&c->run_lock);
-		if (t->cpu == c->cpu && t->queue != QUEUE_NONE)
+		if (__atomic_load_n(&t->queue, __ATOMIC_ACQUIRE) != QUEUE_NONE && t->cpu == c->cpu)
 			return c;
 		bool moved = t->cpu != c->cpu;
 		spin_unlock(&c->run_lock);

@@ -9,20 +9,20 @@ import time
 
 from account import at_rest, differences
 
-NAMES = ("rngd", "sysd", "tmpd", "outputd", "sh")
+NAMES = ("rngd", "sysd", "tmpd", "outputd", "timed", "pcid", "sh")
 CLIENTS = ("hexdump -n 64 rng://", "wc -l log://", "ps", "sha256sum initfs:///bin/sh", "svc", "ls -l initfs:///bin",
-           "hexdump -n 100 zero://", "sleep 0.05", "cat proc://1/handles", "put null:// text", "put tmp:///soak some text", "ls -l tmp:///", "stat tty://serial")
+           "hexdump -n 100 zero://", "sleep 0.05", "cat proc://1/handles", "put null:// text", "cat time://", "date", "put tmp:///soak some text", "ls -l tmp:///", "stat tty://serial")
 
 
 def fresh(m):
-    m.run("svc kill rngd sysd tmpd outputd")
+    m.run("svc kill rngd sysd tmpd outputd timed pcid")
     m.run("svc kill sh")
     return at_rest(m)
 
 
 def one_round(m, dice):
     """Twenty lines of a few programs each, with a killer behind their backs."""
-    names = [dice.choice(NAMES[:4]) for _ in range(dice.randrange(5, 30))]
+    names = [dice.choice(NAMES[:-1]) for _ in range(dice.randrange(5, 30))]
     script = "; ".join(f"sleep {dice.uniform(0, 0.05):.3f}; svc kill {name}" for name in names)
     m.run(f"sh -c '{script}' &")
     for _ in range(20):

@@ -58,7 +58,7 @@ static inline void account_rest(handle_t info, struct kstat *k)
 		thread_sleep(ns + ACCOUNT_WAIT_MS * NS_PER_MS);
 		last = *k;
 		MUST(kstat(info, k));
-		if (!account_differ(&last, k, text))
+		if (!account_differ(&last, k, text) && last.table_bytes == k->table_bytes)
 			return;
 	}
 }

@@ -99,7 +99,8 @@ struct boot_acpi {
 	uint8_t  mcfg_bus_first, mcfg_bus_last;
 	uint8_t  has_8259;          /* this and the three below: 0 or 1 */
 	uint8_t  no_vga, no_8042, no_rtc;   /* FADT boot architecture flags (5.2.9.3) */
-	uint16_t reserved;
+	uint8_t  rtc_century;       /* the CMOS register with the century (5.2.9), 0: none */
+	uint8_t  reserved;
 	uint64_t fadt, dsdt;        /* or 0 */
 	uint32_t n_cpus;            /* usable: Enabled (5.2.12.2) */
 	uint32_t n_ioapics;

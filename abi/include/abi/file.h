@@ -33,5 +33,10 @@ enum ctl_code {
 	CTL_PROC_KILL = 32,         /* proc://PID */
 	CTL_TRACE = 33,             /* proc://trace: arg0: enum trace_what, arg1: pid; what it turns on goes off with the Session */
 	CTL_TRACE_READ = 34,        /* arg0: number of the first record wanted; out: struct trace_record[] -> how many, number of the first */
+	CTL_TIME_GET = 48,          /* time://: -> value0: Unix time in ns less clock_now (i64), value1: enum time_source */
+	CTL_TIME_SET = 49,          /* arg0: the same from now on, written to the clock chip, too; needs RIGHT_WRITE */
+	CTL_TIME_ALARM = 50,        /* handle[0]: Notify (RIGHT_SIGNAL, DUP, TRANSFER); arg0: Unix time in ns (i64), arg1: bit. One a Session; no handle: no more */
 };
+/* Who said what time it is. */
+enum time_source { TIME_UNSET, TIME_RTC, TIME_FIRMWARE, TIME_SET };
 enum tty_mode { TTY_CANONICAL = 1, TTY_ECHO = 2, TTY_SIGNALS = 4, TTY_CR_TO_NL = 8, TTY_NL_TO_CRNL = 16, TTY_DEFAULT = 31 };

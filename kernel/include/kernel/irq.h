@@ -5,6 +5,8 @@
 #include <kernel/arch.h>
 #include <kernel/notify.h>
 
+#define IRQ_NO_PIN UINT32_MAX    /* as a gsi: it comes as a message; no IO-APIC has this one */
+
 struct irq {
 	struct object   obj;
 	struct irq_pin  pin;            /* fixed */

@@ -277,6 +277,32 @@ static int svc_round(unsigned i unused)
 	return strstr(text, "provides   tmp\n") ? 0 : wrong("svc://tmpd", text);
 }
 
+static int time_round(unsigned i)
+{
+	static handle_t time, port, notify;
+	static uint64_t offset;
+	uint64_t values[3], now;
+	struct event e;
+
+	if (i == 0) {
+		MUST(port_create(0, &port));
+		MUST(notify_create(&notify));
+		MUST(notify_port(notify, port, 0));
+		DO("open", "time", file_open("time://now", OPEN_READ, &time));
+	}
+	DO("ask", "time", file_ctl(time, CTL_TIME_GET, (uint64_t[4]){ 0 }, 0, values));
+	if (i > 0 && values[0] != offset)
+		return wrong("time://", "another offset");
+	offset = values[0];
+	MUST(clock_now(&now));
+	DO("alarm", "time", file_ctl(time, CTL_TIME_ALARM, (uint64_t[4]){ now + offset + 5 * NS_PER_MS, i % 64 }, notify, values));
+	/* An alarm that rang as its server died may ring again: for the one before. */
+	do {
+		DO("wait for", "alarm", ipc_accept(port, now + 60 * NS_PER_SEC, &e));
+	} while (!(e.w[0] >> i % 64 & 1));
+	return 0;
+}
+
 static int spawn_round(unsigned i unused)
 {
 	const char *argv[] = { "true" };
@@ -297,14 +323,14 @@ static const struct { const char *name; int (*round)(unsigned i); } kinds[KINDS]
 	[KIND_TMP] = { "tmp", tmp_round }, [KIND_COUNT] = { "count", count_round }, [KIND_INITFS] = { "initfs", initfs_round },
 	[KIND_BLOCKS] = { "blocks", blocks_round }, [KIND_RNG] = { "rng", rng_round }, [KIND_LOG] = { "log", log_round },
 	[KIND_PROC] = { "proc", proc_round }, [KIND_TTY] = { "tty", tty_round }, [KIND_SVC] = { "svc", svc_round },
-	[KIND_SPAWN] = { "spawn", spawn_round },
+	[KIND_TIME] = { "time", time_round }, [KIND_SPAWN] = { "spawn", spawn_round },
 };
 
 enum client_kind kind_of(unsigned client)
 {
 	static const uint8_t order[] = {
 		KIND_TMP, KIND_COUNT, KIND_INITFS, KIND_BLOCKS, KIND_RNG, KIND_LOG, KIND_PROC, KIND_TTY, KIND_SVC, KIND_SPAWN,
-		KIND_TMP, KIND_COUNT, KIND_INITFS, KIND_BLOCKS, KIND_RNG, KIND_LOG, KIND_TMP, KIND_COUNT, KIND_TMP, KIND_COUNT,
+		KIND_TMP, KIND_COUNT, KIND_INITFS, KIND_BLOCKS, KIND_RNG, KIND_TIME, KIND_TMP, KIND_COUNT, KIND_TMP, KIND_COUNT,
 	};
 	return order[client % sizeof(order)];
 }

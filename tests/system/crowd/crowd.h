@@ -16,6 +16,7 @@ enum client_kind {
 	KIND_PROC,      /* processes, zeros, nothing */
 	KIND_TTY,       /* numbered lines on the terminal; who reads the other end judges */
 	KIND_SVC,       /* the table of services */
+	KIND_TIME,      /* the time, which goes on as the kernel's clock does, and alarms */
 	KIND_SPAWN,     /* starts programs */
 	KINDS,
 };

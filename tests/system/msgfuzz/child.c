@@ -45,6 +45,8 @@ static const struct { const char *scheme, *name; } first_names[] = {
 	{ "initfs", "bin/ls" }, { "initfs", "bin" }, { "initfs", "etc/services/rngd" }, { "tmp", "a" }, { "tmp", "b" }, { "tmp", "dir" }, { "tmp", "dir/a" }, { "tmp", "dir/b" },
 	{ "tty", "serial" }, { "proc", "kstat" }, { "proc", "1" }, { "proc", "2/info" }, { "proc", "1/handles" }, { "proc", "trace" }, { "log", "follow" }, { "count", "1" },
 	{ "count", "63" }, { "svc", "rngd" }, { "svc", "tmpd" }, { "grant", "phys" }, { "grant", "info" }, { "lazy", "irq" }, { "relay", "fwd/x" }, { "relay", "y" },
+	{ "time", "now" }, { "time", "zone" },
+	{ "pci", "00:00.0" }, { "pci", "00:00.0/config" },
 };
 
 static uint64_t now(void)

@@ -281,7 +281,7 @@ static void warm(void)
 {
 	static handle_t h[WARM_FILES];
 	static char big[4096];
-	static const char *const texts[] = { "proc://", "proc://kstat", "proc://1/handles", "proc://2/handles", "proc://1/info", "proc://1/namespace", "svc://", "svc://rngd" };
+	static const char *const texts[] = { "proc://", "proc://kstat", "proc://1/handles", "proc://2/handles", "proc://1/info", "proc://1/namespace", "svc://", "svc://rngd", "pci://", "pci://00:00.0" };
 	char name[16];
 	size_t done;
 

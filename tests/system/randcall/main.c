@@ -185,15 +185,17 @@ static uint64_t exec_arguments(struct random *r)
 		h[i] = (struct exec_handle){ .handle = pool[below(r, POOL)], .rights = (uint32_t)draw(r) };
 	*a = (struct exec_args){ .name = "random", .segments = (uint64_t)s, .n_segments = 2, .handles = (uint64_t)h, .n_handles = (uint32_t)below(r, 5),
 		.entry = ARENA, .stack = s[1].va + PAGE_SIZE, .priority = (uint32_t)below(r, CHILD_PRIORITY + 1) };
-	if (below(r, 4) == 0) {                 /* in a copy of somebody's memory: this program's, as a rule */
+	bool copy = below(r, 4) == 0;
+	if (copy) {                             /* in a copy of somebody's memory: this program's, as a rule */
 		a->vmem = typed[3][below(r, 4)];
 		a->n_segments = 0;
-		a->entry = (uint64_t)end_at_once;
 		a->stack = (uint64_t)small_stacks[0] + sizeof(small_stacks[0]) - 16;
 		a->flags = (uint32_t)below(r, 2);
 	}
 	if (below(r, 2))
 		scratch[below(r, sizeof(*a))] = (uint8_t)draw(r);
+	if (copy)                               /* whatever else is wrong: any other place in this program may be in a loop */
+		a->entry = (uint64_t)end_at_once;
 	return (uint64_t)a;
 }
 

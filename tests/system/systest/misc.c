@@ -240,6 +240,48 @@ static void resources(void)
 	DONE(handle_close(n));
 }
 
+/* Interrupts that come as messages: each a vector of its own, to a CPU that there is; authority is over the device. */
+static void messages(void)
+{
+	enum { SOME = 40 };
+	handle_t irqs[SOME], weak, irq = 0, n;
+	uint64_t address;
+	uint32_t data;
+	bool seen[256] = { 0 };
+	EQ(irq_create_msi(res_dma, 8, &irq, &address, &data), ERR_DENIED);      /* the first number that is not ours */
+	EQ(irq_create_msi(res_dma, UINT32_MAX, &irq, &address, &data), ERR_DENIED);
+	EQ(irq_create_msi(res_irq, 0, &irq, &address, &data), ERR_DENIED);
+	EQ(irq_create_msi(res_phys, 0, &irq, &address, &data), ERR_DENIED);
+	EQ(irq_create_msi(0, 0, &irq, &address, &data), ERR_BAD_HANDLE);
+	DONE(handle_dup(res_dma, RIGHT_READ | RIGHT_WRITE, &weak));
+	EQ(irq_create_msi(weak, 0, &irq, &address, &data), ERR_DENIED);
+	DONE(handle_close(weak));
+	EQ(irq, 0);
+	DONE(notify_create(&n));
+	/* A second round finds the vectors of the first one free again. */
+	for (unsigned round = 0; round < 10; round++, memset(seen, 0, sizeof(seen)))
+		for (unsigned i = 0; i < 2 * SOME; i++) {
+			if (i >= SOME) {
+				DONE(handle_close(irqs[i - SOME]));
+				continue;
+			}
+			status_t st = ERR_NO_SPACE;
+			for (unsigned ms = 0; st == ERR_NO_SPACE && ms < 5000; ms++, pause_ms(st == ERR_NO_SPACE))
+				st = irq_create_msi(res_dma, i & 7, &irqs[i], &address, &data);
+			DONE(st);
+			EQ(address & ~0xff000ull, 0xfee00000);
+			CHECK((address >> 12 & 0xff) != 0xff);
+			CHECK(data >= 0x30 && data < 0xe0 && !seen[data]);
+			seen[data & 0xff] = true;
+			DONE(irq_ack(irqs[i]));
+			if (i == 0 && round == 0) {
+				DONE(notify_bind(n, 0, irqs[i]));
+				EQ(notify_bind(n, 0, irqs[i]), ERR_EXISTS);
+			}
+		}
+	DONE(handle_close(n));
+}
+
 /* The line of the 8254 goes to one CPU after the other, and from wherever it went the interrupt arrives. */
 static void irq_on_every_cpu(void)
 {
@@ -381,6 +423,7 @@ const struct test misc_tests[] = {
 	{ "kstat", account },
 	{ "namespaces", namespaces },
 	{ "resources", resources },
+	{ "irq-messages", messages },
 	{ "irq-on-every-cpu", irq_on_every_cpu },
 	{ "pointers", pointers },
 	{ "lengths", lengths },

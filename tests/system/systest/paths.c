@@ -33,23 +33,25 @@ static void note(unsigned lane, const char *what, uint64_t value)
 	l->n++;
 }
 
-/* Where the second book differs from the first, as the test's failure. */
-static void compare(const char *name, enum way way)
+/* Where the second book differs from the first, as the test's failure if `tell`. True: nowhere. */
+static bool compare(const char *name, enum way way, bool tell)
 {
 	for (unsigned i = 0; i < LANES; i++) {
 		const struct lane *a = &lanes[0][i], *b = &lanes[1][i];
-		CHECK(a->n <= NOTES);
 		for (unsigned k = 0; k < a->n && k < b->n; k++)
 			if (strcmp(a->at[k].what, b->at[k].what) != 0 || a->at[k].value != b->at[k].value) {
-				test_fail(__FILE__, __LINE__, "%s, lane %u, note %u: %s %llx, but %s %s %llx", name, i, k, a->at[k].what,
-					(unsigned long long)a->at[k].value, way_names[way], b->at[k].what, (unsigned long long)b->at[k].value);
-				return;
+				if (tell)
+					test_fail(__FILE__, __LINE__, "%s, lane %u, note %u: %s %llx, but %s %s %llx", name, i, k, a->at[k].what,
+						(unsigned long long)a->at[k].value, way_names[way], b->at[k].what, (unsigned long long)b->at[k].value);
+				return false;
 			}
-		if (a->n != b->n) {
-			test_fail(__FILE__, __LINE__, "%s, lane %u: %u notes, but %s %u", name, i, a->n, way_names[way], b->n);
-			return;
+		if (a->n != b->n || a->n > NOTES) {
+			if (tell)
+				test_fail(__FILE__, __LINE__, "%s, lane %u: %u notes of %u, but %s %u", name, i, a->n, NOTES, way_names[way], b->n);
+			return false;
 		}
 	}
+	return true;
 }
 
 /* ---- the scene ---- */
@@ -987,16 +989,21 @@ static void show(const struct scene *s)
 	bool far = s->client && !s->submitted && s->n_servers == 1 && !s->server_priority && kstat(res_info, &k) == OK && k.cpus > 1;
 	for (enum way as = PLAIN; as < (far ? WAYS : FAR); as++) {
 		char text[128] = "";
-		bool went = false;
-		for (unsigned tries = 0; tries < TRIES && !went && !test_failed(); tries++)
+		bool went = false, alike = false;
+		for (unsigned tries = 0; tries < TRIES && !(went && alike) && !test_failed(); tries++) {
+			/* The account is that of the machine: others show in it, in either book. */
+			if (tries && as != PLAIN && s->client == account)
+				(void)play(s, PLAIN, text);
 			went = play(s, as, text);
+			alike = as == PLAIN || s->client != account || compare(s->name, as, false);
+		}
 		STILL_FINE();
 		if (!went) {
 			test_fail(__FILE__, __LINE__, "%s", text);
 			return;
 		}
 		if (as != PLAIN)
-			compare(s->name, as);
+			(void)compare(s->name, as, true);
 		STILL_FINE();
 	}
 }

@@ -901,6 +901,52 @@ static void recovered_at_once(void)
 	place_drop(&a);
 }
 
+/*
+ * The kernel looks at its commands in pieces of 1,024, in the order of their places. The first sent has a late place, the
+ * others early ones: nobody is given those while the first is still to be found.
+ */
+static void recovered_in_pieces(void)
+{
+	enum { PLACES = 6000, EARLY = 100 };
+	static handle_t takes_place[PLACES];
+	struct place away;
+	struct child c;
+	struct event e;
+	b = (struct place){ 0 };
+	place_make(&a, 0, BADGE);
+	place_make(&away, 0, OTHER);
+	STILL_FINE();
+	obey_start(&c);
+	STILL_FINE();
+	for (unsigned i = 0; i < PLACES; i++)
+		DONE(session_create(away.port, OTHER, RIGHT_READ, &takes_place[i]));    /* with its CLOSE */
+	ask_op(0, a.session, OP_HOLD, 0);
+	for (unsigned i = 0; i < EARLY; i++) {
+		DONE(handle_close(takes_place[i]));
+		DONE(next(away.port, &e));
+		EQ(e.kind, ACCEPT_CLOSE);
+		DONE(reply(e.cmd, OK));
+	}
+	pause_ms(SHORT_MS);                             /* they are reaped */
+	for (unsigned i = 1; i < 4; i++)
+		ask_op(i, a.session, OP_HOLD, i);
+	DONE(process_kill(c.process, KILL_PLAIN));
+	for (unsigned i = 0; i < 4; i++) {
+		DONE(next(a.port, &e));
+		EQ(e.kind, ACCEPT_COMMAND);
+		EQ(e.w[0], i);
+		DONE(reply(e.cmd, i));
+		ask_end(i, i);
+	}
+	DONE(next(a.port, &e));
+	EQ(e.kind, ACCEPT_RECOVERED);
+	DONE(child_kill(&c));
+	for (unsigned i = EARLY; i < PLACES; i++)
+		DONE(handle_close(takes_place[i]));
+	place_drop(&away);
+	place_drop(&a);
+}
+
 /* A caller leaves while its command waits to be delivered again: not delivered. */
 static void left_meanwhile(void)
 {
@@ -1523,6 +1569,7 @@ const struct test recovery_tests[] = {
 	{ "recovery-forward-cancelled", forward_cancelled },
 	{ "recovery-order", recovered },
 	{ "recovery-at-once", recovered_at_once },
+	{ "recovery-in-pieces", recovered_in_pieces },
 	{ "recovery-left-meanwhile", left_meanwhile },
 	{ "recovery-suspect", suspect_alone },
 	{ "recovery-poisoned", poisoned },

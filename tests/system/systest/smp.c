@@ -181,6 +181,63 @@ static void interrupts(void)
 	DONE(worker_join(&w));
 }
 
+/* ---- priorities ---- */
+
+enum { NAPPERS = 3, SHAKES = 4000 };
+static struct { handle_t bell, port; struct worker w; volatile uint64_t heard; } nappers[NAPPERS];
+static volatile bool shaken;
+
+static void nap(struct worker *w)
+{
+	uint64_t me = (uint64_t)w->arg;
+	struct event e;
+	do {
+		w->result = ipc_accept(nappers[me].port, FOREVER, &e);
+		nappers[me].heard++;
+	} while (w->result == OK && !(e.w[0] & 2));
+}
+
+static void wake_all(struct worker *w)
+{
+	w->result = thread_set_affinity(0, 1ull << (uint64_t)w->arg);
+	while (w->result == OK && !shaken)
+		for (unsigned i = 0; i < NAPPERS && w->result == OK; i++)
+			w->result = notify_signal(nappers[i].bell, 1);
+}
+
+/* Whose priority changes while it is queued, now here, now there, stays in one queue, and the queue knows it. */
+static void priorities(void)
+{
+	static struct worker wakers[2];
+	uint64_t n = cpus();
+	shaken = false;
+	for (uint64_t i = 0; i < NAPPERS; i++) {
+		nappers[i].heard = 0;
+		DONE(notify_create(&nappers[i].bell));
+		DONE(port_create(0, &nappers[i].port));
+		DONE(notify_port(nappers[i].bell, nappers[i].port, 0));
+		DONE(worker_start(&nappers[i].w, nap, (void *)i, PRIORITY_NORMAL));
+	}
+	for (uint64_t i = 0; i < ARRAY_LEN(wakers); i++)
+		DONE(worker_start(&wakers[i], wake_all, (void *)(i % n), PRIORITY_NORMAL));
+	for (unsigned k = 0; k < SHAKES; k++)
+		for (unsigned i = 0; i < NAPPERS; i++)
+			DONE(thread_set_priority(nappers[i].w.thread, PRIORITY_NORMAL - k % 2));
+	shaken = true;
+	for (unsigned i = 0; i < ARRAY_LEN(wakers); i++) {
+		DONE(worker_join(&wakers[i]));
+		EQ(wakers[i].result, OK);
+	}
+	for (unsigned i = 0; i < NAPPERS; i++) {
+		DONE(notify_signal(nappers[i].bell, 2));
+		DONE(worker_join(&nappers[i].w));
+		EQ(nappers[i].w.result, OK);
+		CHECK(nappers[i].heard > 0);
+		DONE(handle_close(nappers[i].bell));
+		DONE(handle_close(nappers[i].port));
+	}
+}
+
 /* ---- pages ---- */
 
 static struct { volatile uint64_t turn, seen; } page_turn;
@@ -398,7 +455,7 @@ static void clock_reading(void)
 }
 
 const struct test smp_tests[] = {
-	{ "smp.pairs", pairs }, { "smp.crowd", crowd }, { "smp.wakes", wakes }, { "smp.interrupts", interrupts },
+	{ "smp.pairs", pairs }, { "smp.crowd", crowd }, { "smp.wakes", wakes }, { "smp.priorities", priorities }, { "smp.interrupts", interrupts },
 	{ "smp.pages", pages }, { "smp.kills", kills }, { "smp.exits", exits }, { "smp.clock", clock_reading }, { NULL, NULL },
 };
 const struct deed smp_deeds[] = { { "busy", busy }, { "exit-together", exit_together }, { NULL, NULL } };

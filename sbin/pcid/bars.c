@@ -1,0 +1,265 @@
+/*
+ * bars: see bars.h.
+ */
+#include "bars.h"
+#include <rt/state.h>
+#include <string.h>
+
+#define PHYS_END  (1ull << 52)
+#define PORTS_END 0x10000ull
+
+enum { IS_IO = 1, TYPE_SHIFT = 1, TYPE_32 = 0, TYPE_LOW = 1, TYPE_64 = 2, PREFETCHABLE = 8, IO_FLAGS = 3, MEMORY_FLAGS = 0xf };
+
+static uint32_t get(const struct config *c, uint16_t at, uint32_t reg, uint32_t width)
+{
+	return c->read(c->ctx, at, reg, width);
+}
+
+static void set(const struct config *c, uint16_t at, uint32_t reg, uint32_t width, uint32_t value)
+{
+	c->write(c->ctx, at, reg, width, value);
+}
+
+static uint32_t bar_count(const struct pci_function *f)
+{
+	return f->header == PCI_HEADER_DEVICE ? PCI_BARS : f->header == PCI_HEADER_BRIDGE ? 2 : 0;
+}
+
+/* x86 keeps the order of stores; the compiler shall, too. */
+static void store(uint64_t *word, uint64_t value)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	*(volatile uint64_t *)word = value;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+/* ---- the journal ---- */
+
+static uint64_t journal_sum(const struct bar_journal *j)
+{
+	return state_sum(1, &j->at, sizeof(*j) - offsetof(struct bar_journal, at));
+}
+
+/* Addresses first, then decoding: nothing answers anywhere else for a moment. */
+static void put_back(const struct config *c, const struct bar_journal *j)
+{
+	for (uint32_t i = 0; i < j->n; i++)
+		set(c, j->at, PCI_BAR0 + 4 * i, 4, j->old[i]);
+	set(c, j->at, PCI_COMMAND, 2, j->command);
+}
+
+bool bars_roll_back(const struct config *c, struct bar_journal *j)
+{
+	bool good = j->active == 1 && j->n <= PCI_BARS && j->sum == journal_sum(j);
+
+	if (good) {
+		set(c, j->at, PCI_COMMAND, 2, j->command & ~(uint32_t)(PCI_COMMAND_IO | PCI_COMMAND_MEMORY));
+		put_back(c, j);
+	}
+	store(&j->active, 0);
+	return good;
+}
+
+/* ---- what a BAR is ---- */
+
+/* Kinds and addresses from what stands in the registers; sizes are yet unknown. */
+static void decode(struct pci_function *f, const uint32_t old[PCI_BARS])
+{
+	uint32_t n = bar_count(f);
+
+	memset(f->bars, 0, sizeof(f->bars));
+	for (uint32_t i = 0; i < n; i++) {
+		struct pci_bar *b = &f->bars[i];
+		uint32_t type = old[i] >> TYPE_SHIFT & 3;
+		if (old[i] & IS_IO) {
+			*b = (struct pci_bar){ .kind = BAR_IO, .base = old[i] & ~(uint32_t)IO_FLAGS };
+			continue;
+		}
+		*b = (struct pci_bar){ .kind = BAR_MEMORY, .base = old[i] & ~(uint32_t)MEMORY_FLAGS, .prefetchable = old[i] & PREFETCHABLE };
+		if (type == TYPE_64 && i + 1 < n) {
+			b->kind = BAR_MEMORY_64;
+			b->base |= (uint64_t)old[i + 1] << 32;
+			f->bars[++i] = (struct pci_bar){ .kind = BAR_UPPER };
+		} else if (type != TYPE_32 && type != TYPE_LOW) {
+			b->kind = BAR_ODD;
+		}
+	}
+}
+
+/* The size from what all ones left standing; 0: nothing there, or no power of two. */
+static uint64_t size_of(const struct pci_bar *b, uint32_t low, uint32_t high)
+{
+	uint64_t mask;
+
+	if (b->kind == BAR_IO) {
+		mask = low & ~(uint32_t)IO_FLAGS;
+		if (mask && !(mask >> 16))      /* the upper half need not be there (PCI 3.0 §6.2.5.1) */
+			mask |= 0xffff0000u;
+		mask |= 0xffffffff00000000ull;
+	} else {
+		mask = low & ~(uint32_t)MEMORY_FLAGS;
+		mask |= b->kind == BAR_MEMORY_64 ? (uint64_t)high << 32 : 0xffffffff00000000ull;
+	}
+	if ((mask & 0xffffffff) == 0 && b->kind != BAR_MEMORY_64)
+		return 0;
+	uint64_t size = mask & -mask;
+	/* Upper address bits that are hard-wired to zero are allowed only above the others. */
+	uint64_t gap = mask + size;
+	return gap == 0 || (b->kind == BAR_MEMORY_64 && (gap & mask) == 0 && (gap & (gap - 1)) == 0) ? size : 0;
+}
+
+static void judge(struct pci_bar *b, uint64_t size)
+{
+	uint64_t end = b->kind == BAR_IO ? PORTS_END : PHYS_END;
+
+	b->size = size;
+	if (!size)
+		b->kind = b->base ? BAR_ODD : BAR_NONE;
+	else if (!b->base || b->base == (-size & 0xffffffff))
+		b->state = BAR_UNASSIGNED;
+	else if (b->base & (size - 1) || size > end || b->base > end - size)
+		b->state = BAR_MISPLACED;
+	else
+		b->state = BAR_GOOD;
+}
+
+/* ---- asking ---- */
+
+static void ask(const struct config *c, const struct pci_function *f, const uint32_t old[PCI_BARS], struct bar_journal *j, uint64_t sizes[PCI_BARS])
+{
+	uint16_t command = (uint16_t)get(c, f->at, PCI_COMMAND, 2);
+
+	j->at = f->at;
+	j->command = command;
+	j->n = bar_count(f);
+	memcpy(j->old, old, sizeof(j->old));
+	j->sum = journal_sum(j);
+	store(&j->active, 1);
+	set(c, f->at, PCI_COMMAND, 2, command & ~(uint32_t)(PCI_COMMAND_IO | PCI_COMMAND_MEMORY));
+	for (uint32_t i = 0; i < j->n; i++) {
+		uint32_t reg = PCI_BAR0 + 4 * i, high = 0;
+		const struct pci_bar *b = &f->bars[i];
+		if (b->kind != BAR_IO && b->kind != BAR_MEMORY && b->kind != BAR_MEMORY_64)
+			continue;
+		set(c, f->at, reg, 4, UINT32_MAX);
+		if (b->kind == BAR_MEMORY_64) {
+			set(c, f->at, reg + 4, 4, UINT32_MAX);
+			high = get(c, f->at, reg + 4, 4);
+		}
+		sizes[i] = size_of(b, get(c, f->at, reg, 4), high);
+	}
+	put_back(c, j);
+	store(&j->active, 0);
+}
+
+static bool in_use(const struct config *c, const struct pci_function *f, bool booted)
+{
+	return !booted && f->header != PCI_HEADER_BRIDGE && get(c, f->at, PCI_COMMAND, 2) & PCI_COMMAND_MASTER;
+}
+
+static bool may_be_asked(const struct config *c, const struct pci_function *list, size_t n, bool booted, const struct pci_function *f)
+{
+	if (f->class >> 8 == PCI_CLASS_HOST_BRIDGE || in_use(c, f, booted))
+		return false;
+	/* Decoding off in a bridge cuts off what is behind it. */
+	for (size_t i = 0; i < n && f->header == PCI_HEADER_BRIDGE; i++)
+		if (list[i].at >> 8 >= f->secondary && list[i].at >> 8 <= f->subordinate && in_use(c, &list[i], booted))
+			return false;
+	return true;
+}
+
+/* ---- memory of earlier answers ---- */
+
+static uint64_t memo_sum(const struct bar_memo *m)
+{
+	return state_sum(2, &m->at, sizeof(*m) - offsetof(struct bar_memo, at)) | 1;
+}
+
+/* NULL: none of this function that can be believed. */
+static const struct bar_memo *memo_find(const struct pci_function *f, const struct bar_memo *memos, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct bar_memo *m = &memos[i];
+		if (m->sum && m->at == f->at && m->vendor == f->vendor && m->device == f->device && m->sum == memo_sum(m))
+			return m;
+	}
+	return NULL;
+}
+
+static void memo_add(const struct pci_function *f, const uint64_t sizes[PCI_BARS], struct bar_memo *memos, size_t n)
+{
+	struct bar_memo *m = NULL;
+
+	for (size_t i = 0; i < n && !m; i++)
+		if (!memos[i].sum || memos[i].at == f->at || memos[i].sum != memo_sum(&memos[i]))
+			m = &memos[i];
+	if (!m)
+		return;
+	store(&m->sum, 0);
+	m->at = f->at;
+	m->vendor = f->vendor;
+	m->device = f->device;
+	memcpy(m->sizes, sizes, sizeof(m->sizes));
+	store(&m->sum, memo_sum(m));
+}
+
+void bars_find(const struct config *c, struct pci_function *list, size_t n, bool booted, struct bar_journal *j, struct bar_memo *memos, size_t n_memos)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct pci_function *f = &list[i];
+		uint64_t sizes[PCI_BARS] = { 0 };
+		uint32_t old[PCI_BARS] = { 0 };
+		for (uint32_t k = 0; k < bar_count(f); k++)
+			old[k] = get(c, f->at, PCI_BAR0 + 4 * k, 4);
+		decode(f, old);
+		const struct bar_memo *m = memo_find(f, memos, n_memos);
+		if (m) {
+			memcpy(sizes, m->sizes, sizeof(sizes));
+		} else if (may_be_asked(c, list, n, booted, f)) {
+			ask(c, f, old, j, sizes);
+			memo_add(f, sizes, memos, n_memos);
+		} else {
+			for (uint32_t k = 0; k < bar_count(f); k++)
+				if (!f->bars[k].base && f->bars[k].kind != BAR_UPPER)
+					f->bars[k] = (struct pci_bar){ .kind = BAR_NONE };
+			continue;
+		}
+		for (uint32_t k = 0; k < bar_count(f); k++)
+			if (f->bars[k].kind == BAR_IO || f->bars[k].kind == BAR_MEMORY || f->bars[k].kind == BAR_MEMORY_64)
+				judge(&f->bars[k], sizes[k]);
+	}
+}
+
+/* ---- overlaps ---- */
+
+static bool placed(const struct pci_bar *b)
+{
+	return b->state == BAR_GOOD || b->state == BAR_OVERLAPS;
+}
+
+static bool meet(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
+{
+	return a < b + b_size && b < a + a_size;
+}
+
+static void check_pair(struct pci_bar *a, struct pci_bar *b)
+{
+	if (a == b || !placed(b) || (a->kind == BAR_IO) != (b->kind == BAR_IO) || !meet(a->base, a->size, b->base, b->size))
+		return;
+	a->state = BAR_OVERLAPS;
+	b->state = BAR_OVERLAPS;
+}
+
+void bars_check(struct pci_function *list, size_t n, const struct range *reserved, size_t n_reserved)
+{
+	for (size_t i = 0; i < n * PCI_BARS; i++) {
+		struct pci_bar *a = &list[i / PCI_BARS].bars[i % PCI_BARS];
+		if (!placed(a))
+			continue;
+		for (size_t k = 0; k < n_reserved && a->kind != BAR_IO; k++)
+			if (meet(a->base, a->size, reserved[k].base, reserved[k].size))
+				a->state = BAR_OVERLAPS;
+		for (size_t k = i + 1; k < n * PCI_BARS; k++)
+			check_pair(a, &list[k / PCI_BARS].bars[k % PCI_BARS]);
+	}
+}

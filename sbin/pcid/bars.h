@@ -1,0 +1,39 @@
+/*
+ * bars: where a function's registers lie and how large they are (PCI 3.0 §6.2.5; pure, as function.h). To ask for the size
+ * all ones are written where the address stands, with decoding off. Whoever dies in between would leave the device nowhere:
+ * so the old values are in a journal, in memory that outlives the process, before the first is overwritten, and the next
+ * instance puts them back. Sizes once known are remembered there, too: a device that a driver uses is never asked.
+ */
+#pragma once
+#include "function.h"
+
+/* All zero: nothing under way. `active` is written last and whole. */
+struct bar_journal {
+	uint64_t active;                /* 1: what follows is to be put back */
+	uint64_t sum;                   /* of what follows */
+	uint16_t at, command;
+	uint32_t n;                     /* BARs */
+	uint32_t old[PCI_BARS];
+};
+_Static_assert(sizeof(struct bar_journal) == 48, "kept from one instance to the next");
+
+/* What a function's BARs were found to be; sum 0: none. */
+struct bar_memo {
+	uint64_t sum;                   /* of what follows */
+	uint16_t at, vendor, device, reserved;
+	uint32_t sizes[2 * PCI_BARS];   /* 64 bits each, lower half first; 0: nothing there */
+};
+_Static_assert(sizeof(struct bar_memo) == 64, "kept from one instance to the next");
+
+struct range { uint64_t base, size; };
+
+/* Puts back what an instance that died had changed. True: there was something. A journal that is damaged is dropped. */
+bool bars_roll_back(const struct config *c, struct bar_journal *j);
+/*
+ * Fills the BARs of all functions: sizes from memos, else asked for and written there. Not asked: host bridges, functions
+ * that master the bus, and bridges that lead to such. booted: no driver has run yet, and who masters the bus does so as the
+ * firmware and the loader have left it (displays, what has no class): all are asked. memos has room for n_memos.
+ */
+void bars_find(const struct config *c, struct pci_function *list, size_t n, bool booted, struct bar_journal *j, struct bar_memo *memos, size_t n_memos);
+/* Marks BARs that overlap each other or one of the reserved ranges of memory. */
+void bars_check(struct pci_function *list, size_t n, const struct range *reserved, size_t n_reserved);
