@@ -6,7 +6,9 @@
  * Everything else sets absolute values: doing it twice does no harm. A place is taken by the store of its badge, last, and given up by
  * erasing it, first. What is read back is checked: what does not fit the screen is dropped.
  *
- * A client may shrink its Frame or write there at any time: pixels are read with frame_read, and what is not there is black.
+ * A client may shrink its Frame or write there at any time: pixels are read with frame_read, and what is not there is black. The Frame is
+ * charged to us: its pages are made at once, so that no client faults for want of them, and taken back with the surface, whoever still
+ * has it mapped.
  *
  * Files: rect.c damage, scene.c composition, pixel.c conversion, screen.c the framebuffer; here is the protocol.
  */
@@ -24,12 +26,14 @@
 
 #define VERSION        1
 #define SESSION_RIGHTS (RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER)
-#define BADGES_AHEAD   (1ull << 40)     /* more than are given in any time: a number so far ahead of the clock is damage */
+#ifndef KEPT_STORED
+#define KEPT_STORED()                   /* after each step of what is kept; the test dies there */
+#endif
 
 struct place {
 	uint64_t badge;                 /* 0: free */
 	uint64_t order;                 /* of the last CTL_FB_SHOW; 0: hidden */
-	uint32_t width, height;         /* 0: none yet */
+	uint32_t width, height;         /* width 0: it has no Frame */
 	int32_t  x, y, pointer_x, pointer_y;
 	uint32_t blank;
 	uint32_t cursor_width, cursor_height, hot_x, hot_y;
@@ -38,7 +42,6 @@ struct place {
 };
 
 static struct kept {
-	uint64_t next_badge;
 	uint64_t order;                 /* the last one given */
 	uint64_t taken;                 /* the screen is ours, and shows what we drew */
 	struct place place[FB_SURFACES_MAX];
@@ -54,6 +57,7 @@ static handle_t frames[FB_SURFACES_MAX];        /* of the shelf's slots; 0: not 
 static inline void in_order(void)
 {
 	__asm__ volatile("" ::: "memory");
+	KEPT_STORED();
 }
 
 /* ---- pixels ---- */
@@ -70,6 +74,32 @@ static status_t frame_of(uint32_t i)
 	status_t st = frames[i] ? OK : shelf_get(state.shelf, i, &frames[i]);
 	if (st < 0)
 		frames[i] = 0;
+	return st;
+}
+
+/* What place i has no more, and what lies in its slot without belonging there. */
+static void drop_frame(uint32_t i)
+{
+	if (frame_of(i) == OK)
+		(void)!frame_resize(frames[i], PAGE_SIZE);
+	forget_frame(i);
+	MUST(shelf_clear(state.shelf, i));
+}
+
+static status_t make_frame(uint64_t size, handle_t *frame)
+{
+	uint64_t va;
+	status_t st = frame_create(size, 0, frame);
+
+	if (st < 0)
+		return st;
+	st = vmem_map(0, *frame, 0, 0, size, PROT_READ | PROT_WRITE, &va);
+	if (st == OK) {
+		st = vmem_commit(0, va, size);
+		MUST(vmem_unmap(0, va, size));
+	}
+	if (st < 0)
+		handle_close(*frame);
 	return st;
 }
 
@@ -186,7 +216,7 @@ static status_t make_surface(const struct svc_cmd *c, uint64_t width, uint64_t h
 	struct place *p = &kept->place[i];
 	if (st < 0 || (p->badge && p->width == width && p->height == height))
 		return st;
-	st = frame_create(ALIGN_UP(width * height * sizeof(uint32_t), PAGE_SIZE), 0, &frame);
+	st = make_frame(ALIGN_UP(width * height * sizeof(uint32_t), PAGE_SIZE), &frame);
 	if (st < 0)
 		return st;
 	/* Between the old size and the new one it has none, so that no size is believed of another's Frame. */
@@ -195,7 +225,7 @@ static status_t make_surface(const struct svc_cmd *c, uint64_t width, uint64_t h
 	else
 		*p = (struct place){ .badge = 0 };
 	in_order();
-	forget_frame(i);
+	drop_frame(i);
 	st = shelf_put(state.shelf, i, frame);
 	if (st < 0) {
 		handle_close(frame);
@@ -314,16 +344,29 @@ static bool is_root(const char *path)
 	return !path || path[strspn(path, "/.")] == 0;
 }
 
+/* For a Session: one that none had before, whoever served then. The kernel's clock goes on, and no two opens take a nanosecond. */
+static uint64_t fresh_number(void)
+{
+	static uint64_t last;
+
+	last = MAX(last + 1, clock_value());
+	return last;
+}
+
 static status_t on_open(void *self unused, struct svc_cmd *c, const struct file_open_req *q, struct file_open_rep *p)
 {
 	if (!is_root(c->path))
 		return ERR_NOT_FOUND;
 	if (q->flags & OPEN_DIRECTORY)
 		return ERR_NOT_DIRECTORY;
+	if ((q->flags & OPEN_CREATE) && (q->flags & OPEN_EXCL))
+		return ERR_EXISTS;
 	p->type = FILE_DEVICE;
 	c->mint = true;
-	c->mint_badge = kept->next_badge++;
+	c->mint_badge = fresh_number();
 	c->mint_rights = SESSION_RIGHTS | (c->rights & (RIGHT_READ | RIGHT_WRITE));
+	if (!(q->flags & (OPEN_WRITE | OPEN_APPEND | OPEN_TRUNC | OPEN_CREATE)))
+		c->mint_rights &= ~(uint32_t)RIGHT_WRITE;
 	return OK;
 }
 
@@ -335,8 +378,7 @@ static void on_close(void *self unused, uint64_t badge)
 		kept->place[i].badge = 0;
 		in_order();
 		changed(i, false);
-		forget_frame(i);
-		MUST(shelf_clear(state.shelf, i));
+		drop_frame(i);
 	}
 }
 
@@ -424,34 +466,32 @@ static void on_begin(void *self unused)
 
 static bool place_good(const struct place *p, uint32_t i)
 {
-	return p->badge && p->width && p->width <= screen.width && p->height && p->height <= screen.height && p->order <= kept->order && p->blank <= 1
+	return p->width <= screen.width && p->height <= screen.height && p->order <= kept->order && p->blank <= 1
 	       && p->cursor_width <= FB_CURSOR_MAX && p->cursor_height <= FB_CURSOR_MAX && p->hot_x < FB_CURSOR_MAX && p->hot_y < FB_CURSOR_MAX
-	       && frame_of(i) == OK;
+	       && (!p->width || (p->height && frame_of(i) == OK));
 }
 
 static bool recorded(void *ctx unused, uint32_t slot)
 {
-	return slot < FB_SURFACES_MAX && kept->place[slot].badge;
+	return slot < FB_SURFACES_MAX && kept->place[slot].badge && kept->place[slot].width;
 }
 
 static void recover(void)
 {
-	uint64_t now = clock_value();
-
 	MUST(state_open(&state, VERSION, sizeof(*kept)));
 	if (!state.shelf)
 		rt_panic("its manifest gives it no shelf");
 	kept = state.memory;
-	/* The clock is ahead of what was ever given: numbers stay new where the state was lost. */
-	if (kept->next_badge < now || kept->next_badge - now > BADGES_AHEAD)
-		kept->next_badge = now | 1;
+	/* So that a first use takes nothing more, and no store here fails for want of memory. */
+	MUST(vmem_commit(0, ALIGN_DOWN((uint64_t)kept, PAGE_SIZE), ALIGN_UP((uint64_t)(kept + 1), PAGE_SIZE) - ALIGN_DOWN((uint64_t)kept, PAGE_SIZE)));
 	scene = (struct scene){ .screen = { 0, 0, screen.width, screen.height }, .get = get, .put = put };
 	for (uint32_t i = 0; i < FB_SURFACES_MAX; i++) {
 		if (kept->place[i].badge && !place_good(&kept->place[i], i)) {
 			log_print("surface %u, as an earlier instance left it, cannot be: it is gone", i);
 			kept->place[i].badge = 0;
-			forget_frame(i);
 		}
+		if (!recorded(NULL, i))
+			drop_frame(i);
 		to_scene(i);
 	}
 	MUST(state_sweep(&state, recorded, NULL));

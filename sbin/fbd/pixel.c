@@ -29,15 +29,35 @@ static uint32_t place(struct pixel_channel c, uint32_t v)
 	return (c.bits <= 8 ? v >> (8 - c.bits) : (v << 8 | v) >> (16 - c.bits)) << c.shift;
 }
 
+/* Two at a time: nearly every screen is like this. */
+static void copy(uint8_t *to, const uint32_t *from, size_t n)
+{
+	uint64_t two;
+
+	for (; n >= 2; n -= 2, from += 2, to += sizeof(two)) {
+		memcpy(&two, from, sizeof(two));
+		two &= 0x00ffffff00ffffff;
+		memcpy(to, &two, sizeof(two));
+	}
+	if (n)
+		memcpy(to, &(uint32_t){ *from & 0xffffff }, sizeof(*from));
+}
+
 void pixel_convert(const struct pixel_format *f, uint8_t *to, const uint32_t *from, size_t n)
 {
-	for (size_t i = 0; i < n; i++, to += f->bytes) {
-		uint32_t p = f->as_is ? from[i] & 0xffffff : place(f->red, from[i] >> 16) | place(f->green, from[i] >> 8) | place(f->blue, from[i]);
+	const struct pixel_format own = *f;     /* in registers: `to` might point to it, for all that the compiler knows */
+
+	if (own.as_is) {
+		copy(to, from, n);
+		return;
+	}
+	for (size_t i = 0; i < n; i++, to += own.bytes) {
+		uint32_t p = place(own.red, from[i] >> 16) | place(own.green, from[i] >> 8) | place(own.blue, from[i]);
 		to[0] = (uint8_t)p;
 		to[1] = (uint8_t)(p >> 8);
-		if (f->bytes > 2)
+		if (own.bytes > 2)
 			to[2] = (uint8_t)(p >> 16);
-		if (f->bytes > 3)
+		if (own.bytes > 3)
 			to[3] = (uint8_t)(p >> 24);
 	}
 }

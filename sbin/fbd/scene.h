@@ -4,7 +4,7 @@
 #pragma once
 #include "rect.h"
 
-#define SCENE_BAND 65536                /* pixels put together at a time; no screen is wider */
+#define SCENE_BAND 16384                /* pixels put together at a time; no screen is wider or higher */
 
 struct scene_surface {
 	uint64_t order;                 /* the highest is in front; 0: hidden, or none */

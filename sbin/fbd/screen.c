@@ -4,13 +4,14 @@
 #include "scene.h"
 #include "screen.h"
 #include <rt/ipc.h>
+#include <rt/start.h>
 #include <string.h>
 
 bool screen_init(struct screen *s, const struct boot_framebuffer *fb)
 {
 	*s = (struct screen){ .width = fb->width, .height = fb->height, .base = fb->base, .size = fb->size, .stride = fb->stride };
 	return fb->base && pixel_format(&s->format, fb->bytes_per_pixel, fb->red_mask, fb->green_mask, fb->blue_mask) && fb->width > 0
-	       && fb->height > 0 && fb->width < SCENE_BAND && fb->height < SCENE_BAND && (uint64_t)fb->width * fb->bytes_per_pixel <= fb->stride
+	       && fb->height > 0 && fb->width <= SCENE_BAND && fb->height <= SCENE_BAND && (uint64_t)fb->width * fb->bytes_per_pixel <= fb->stride
 	       && (uint64_t)fb->height * fb->stride <= fb->size && fb->size <= 1ull << 40 && fb->base < 1ull << 51;
 }
 
@@ -26,15 +27,29 @@ status_t screen_take(struct screen *s, handle_t resource)
 		return st;
 	st = vmem_map(0, frame, 0, 0, size, PROT_READ | PROT_WRITE, &va);
 	handle_close(frame);
-	if (st == OK)
-		s->pixels = (uint8_t *)va + (s->base - from);
-	return st;
+	if (st < 0)
+		return st;
+	st = vmem_commit(0, va, size);
+	if (st < 0) {
+		MUST(vmem_unmap(0, va, size));
+		return st;
+	}
+	s->pixels = (uint8_t *)va + (s->base - from);
+	return OK;
 }
 
 void screen_put(const struct screen *s, uint32_t x, uint32_t y, const uint32_t *from, size_t n)
 {
-	static uint8_t line[SCENE_BAND * 4];    /* put together here, so that the bus sees long writes only */
+	static uint8_t piece[1024 * 4];         /* put together here, so that the bus sees long writes only */
+	uint8_t *to = s->pixels + (uint64_t)y * s->stride + (uint64_t)x * s->format.bytes;
 
-	pixel_convert(&s->format, line, from, n);
-	memcpy(s->pixels + (uint64_t)y * s->stride + (uint64_t)x * s->format.bytes, line, n * s->format.bytes);
+	if (s->format.as_is) {
+		pixel_convert(&s->format, to, from, n);
+		return;
+	}
+	for (size_t now; n > 0; n -= now, from += now, to += now * s->format.bytes) {
+		now = MIN(n, sizeof(piece) / 4);
+		pixel_convert(&s->format, piece, from, now);
+		memcpy(to, piece, now * s->format.bytes);
+	}
 }

@@ -146,8 +146,8 @@ def test_a_service_comes_back(ready):
     """What dies while a program holds all memory is started again at once."""
     with ready(64) as m:
         pid = start(m, "memory")[0]
-        for name in ("rngd", "sysd", "outputd", "tmpd", "timed", "pcid"):
+        for name in ("rngd", "sysd", "outputd", "tmpd", "timed", "pcid", "fbd"):
             m.run(f"svc kill {name}")
             assert SEEN.search(m.run(LOOK)), plain(m.log[-2000:])
-        assert [count for name, _, count in services(m) if name in ("rngd", "sysd", "outputd", "tmpd", "timed", "pcid")] == ["1"] * 6
+        assert [count for name, _, count in services(m) if name in ("rngd", "sysd", "outputd", "tmpd", "timed", "pcid", "fbd")] == ["1"] * 7
         m.run(f"kill {pid}")
