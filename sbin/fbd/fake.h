@@ -398,6 +398,19 @@ static uint32_t field(uint32_t mask, uint32_t v)
 	return (bits <= 8 ? v >> (8 - bits) : (v << 8 | v) >> (16 - bits)) << shift;
 }
 
+/* What fbd keeps of c is what the model says, also where it does not show. */
+static void check_place(const struct client *c)
+{
+	const struct place *p = kept->place;
+
+	while (p < kept->place + FB_SURFACES_MAX && p->badge != c->badge)
+		p++;
+	MUST_HOLD(p < kept->place + FB_SURFACES_MAX && p->width == c->width && p->height == c->height && !p->order == !c->order);
+	MUST_HOLD(p->x == c->x && p->y == c->y && p->pointer_x == c->pointer_x && p->pointer_y == c->pointer_y && p->blank == c->blank);
+	MUST_HOLD(p->cursor_width == c->cursor_width && p->cursor_height == c->cursor_height && p->hot_x == c->hot_x && p->hot_y == c->hot_y);
+	MUST_HOLD(!memcmp(p->cursor, c->cursor, (size_t)c->cursor_width * c->cursor_height * 4));
+}
+
 /* The screen is what it should be, and nothing beside it was written; nobody keeps what he should not. */
 static void check(void)
 {
@@ -415,6 +428,9 @@ static void check(void)
 		for (uint32_t i = WIDTH * bytes; i < boot.fb.stride; i++)
 			MUST_HOLD(row[i] == UNTOUCHED);
 	}
+	for (size_t i = 0; i < CLIENTS; i++)
+		if (clients[i].width)
+			check_place(&clients[i]);
 	for (handle_t h = 1; h < HANDLES; h++)
 		handles += table[h] != 0;
 	for (uint32_t i = 0; i < FB_SURFACES_MAX; i++) {
@@ -438,6 +454,7 @@ static void begin_again(void)
 	memset(&scene, 0, sizeof(scene));
 	resource = 0;
 	kept = NULL;
+	now += 1 << 20;         /* later instances are later: as on a machine */
 }
 
 static void restart(void)
@@ -504,15 +521,25 @@ static bool deliver(void (*serve)(void), bool may_go)
 	}
 }
 
+/* Nobody has more than a page of what was a surface. */
+static void give_up(uint32_t o)
+{
+	MUST_HOLD(!o || object[o].size == PAGE_SIZE);
+	object_put(o);
+}
+
 static uint64_t closing;
 static void serve_close(void) { on_close(NULL, closing); }
 
 static void leave(struct client *c)
 {
+	static uint32_t kept_by_it;
+
 	closing = c->badge;
-	object_put(c->object);
+	kept_by_it = c->object;
 	*c = (struct client){ 0 };
 	deliver(serve_close, false);
+	give_up(kept_by_it);
 }
 
 static uint32_t open_flags;
@@ -533,8 +560,6 @@ static void arrive(struct client *c)
 		MUST_HOLD(clients[i].badge != command.mint_badge);
 	*c = (struct client){ .badge = command.mint_badge, .writes = command.mint_rights & RIGHT_WRITE };
 	MUST_HOLD(c->writes == ((open_flags & OPEN_WRITE) != 0));
-	/* Later instances are later: as on a machine. */
-	now += 1000;
 }
 
 static struct client *asker;
@@ -578,7 +603,7 @@ static bool ask(struct client *c)
 	asker = c;
 	deliver(serve_map, false);
 	MUST_HOLD(command_status == OK && command.reply_close && mapped.file_size == (uint64_t)c->width * c->height * 4);
-	object_put(c->object);
+	give_up(c->object);
 	c->object = object_of(command.reply_handle);
 	table[command.reply_handle] = 0;                /* what the client has now was ours */
 	for (uint64_t i = 0; i < object[c->object].size; i++)

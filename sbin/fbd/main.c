@@ -159,11 +159,9 @@ static void changed(uint32_t i, bool all)
 
 	if (scene.surface[i].order)
 		damage_add(&d, scene_place(&scene.surface[i]), scene.screen);
-	add_cursor(&d, i);
 	to_scene(i);
 	if (scene.surface[i].order)
 		damage_add(&d, scene_place(&scene.surface[i]), scene.screen);
-	add_cursor(&d, i);
 	if (all || was_front != in_front(i))
 		damage_add(&d, scene.screen, scene.screen);
 	draw(&d);
