@@ -26,7 +26,7 @@ static void formats(void **state unused)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-		for (size_t n = 0; n < 6; n++) {
+		for (size_t n = 0; n < 20; n++) {
 			struct pixel_format f;
 			uint32_t *from = malloc(n * sizeof(*from));
 			uint8_t *to = malloc(n * cases[i].bytes + !n);
