@@ -1,5 +1,5 @@
 /*
- * fake: kernel, screen and clients around main.c on the host, for main_test.c and main_fuzz.c. Clients ask for all that there is to ask for,
+ * fake: kernel, screen and clients around main.c on the host, for main_test.c and surfaces_fuzz.c. Clients ask for all that there is to ask for,
  * well and badly; fbd dies at any system call and at any step of what it keeps, begins again, and is asked again; or the client has
  * died meanwhile, too. A model of our own says what each is answered, and what is on the screen then, pixel by pixel.
  */
