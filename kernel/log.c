@@ -143,6 +143,14 @@ void log_console(bool serial, bool screen)
 	spin_unlock(&console_lock);
 }
 
+void log_screen_off(void)
+{
+	spin_lock(&console_lock);
+	to_screen = false;
+	fbcon_reset();
+	spin_unlock(&console_lock);
+}
+
 void log_serial_off(void)
 {
 	spin_lock(&console_lock);

@@ -136,12 +136,25 @@ static void test_consoles(void **state)
 	assert_string_equal(screen_text, "[0.000] early\n[0.000] serial\n[0.000] both\n[0.000] screen\n");
 }
 
+static void test_screen_taken(void **state)
+{
+	(void)state;
+	log_console(true, true);
+	klog("both");
+	log_screen_off();
+	klog("serial");
+	assert_int_equal(resets, 1);
+	serial_text[serial_len] = screen_text[screen_len] = 0;
+	assert_string_equal(serial_text, "[0.000] both\n[0.000] serial\n");
+	assert_string_equal(screen_text, "[0.000] both\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_prefix, fresh), cmocka_unit_test_setup(test_cleaning, fresh),
 		cmocka_unit_test_setup(test_too_long, fresh), cmocka_unit_test_setup(test_wrap, fresh),
-		cmocka_unit_test_setup(test_consoles, fresh),
+		cmocka_unit_test_setup(test_consoles, fresh), cmocka_unit_test_setup(test_screen_taken, fresh),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,9 +7,11 @@
  * is until only one does. Who wants to change what others hold takes a copy of the nodes on the way, and then of the page.
  */
 #include <kernel/account.h>
+#include <kernel/arch.h>
 #include <kernel/budget.h>
 #include <kernel/dma.h>
 #include <kernel/irq.h>
+#include <kernel/log.h>
 #include <kernel/mm.h>
 #include <kernel/pager.h>
 #include <kernel/panic.h>
@@ -601,6 +603,9 @@ status_t sys_frame_device(handle_t resource, uint64_t phys, uint64_t size, uint3
 		return ERR_DENIED;
 	status_t why = OK;
 	struct frame *f = frame_create_phys(phys, size, (int)cache, CURRENT_PROCESS->budget, &why);
+	/* Whoever can draw owns the screen: the log no longer shows there. */
+	if (f && fbcon_at(phys, size))
+		log_screen_off();
 	return object_install((struct object *)f, RIGHT_ALL & ~RIGHT_EXEC, h, why);
 }
 

@@ -41,6 +41,20 @@ static bool find_sci(handle_t boot, struct manifest_resource *r)
 	return true;
 }
 
+/* The pages of the firmware's framebuffer, which only the boot information knows. False: there is none. */
+static bool find_framebuffer(handle_t boot, struct manifest_resource *r)
+{
+	static struct boot_info info;
+	uint64_t done, end;
+
+	if (!boot || frame_read(boot, 0, &info, sizeof(info), &done) < 0 || done < sizeof(info) || info.magic != BOOT_MAGIC || !info.fb.base
+	    || !info.fb.size || __builtin_add_overflow(info.fb.base, info.fb.size, &end))
+		return false;
+	r->base = ALIGN_DOWN(info.fb.base, PAGE_SIZE);
+	r->count = ALIGN_UP(end, PAGE_SIZE) - r->base;
+	return true;
+}
+
 /* The hardware and knowledge that the manifest names, each as "res:KIND"; the second of a kind is "res:KIND1". */
 static status_t grant_resources(struct service *s, handle_t root, handle_t boot, handle_t svc_port, struct grants *g)
 {
@@ -51,6 +65,7 @@ static status_t grant_resources(struct service *s, handle_t root, handle_t boot,
 		[GRANT_DMA] = { "dma", RES_DMA, RIGHT_ALL },
 		[GRANT_INFO] = { "info", RES_INFO, RIGHT_ALL & ~RIGHT_MANAGE },
 		[GRANT_INFO_MANAGE] = { "info", RES_INFO, RIGHT_ALL },
+		[GRANT_FRAMEBUFFER] = { "framebuffer", RES_PHYS, RIGHT_ALL },
 	};
 	uint32_t seen[GRANT_BOOT] = { 0 };
 
@@ -62,7 +77,7 @@ static status_t grant_resources(struct service *s, handle_t root, handle_t boot,
 			grant(s, g, "boot", boot, RIGHT_READ | RIGHT_MAP, false);
 			continue;
 		}
-		if (r.kind == GRANT_SCI && !find_sci(boot, &r))
+		if ((r.kind == GRANT_SCI && !find_sci(boot, &r)) || (r.kind == GRANT_FRAMEBUFFER && !find_framebuffer(boot, &r)))
 			continue;
 		if (r.kind == GRANT_DEVICES) {
 			status_t st = session_create(svc_port, BADGE_DEVICES, RIGHT_CALL | RIGHT_WRITE, &slice);

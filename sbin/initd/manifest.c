@@ -174,6 +174,8 @@ static bool resource(struct manifest *m, const char *value, struct manifest_erro
 		r.kind = GRANT_BOOT;
 	} else if (!strcmp(value, "devices")) {
 		r.kind = GRANT_DEVICES;
+	} else if (!strcmp(value, "framebuffer")) {
+		r.kind = GRANT_FRAMEBUFFER;
 	} else if (!strncmp(value, "ioports:", 8)) {
 		r.kind = GRANT_IOPORTS;
 		if (!range(value + 8, 10, 0x10000, &r))

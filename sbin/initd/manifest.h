@@ -13,7 +13,7 @@
  *   budget.memory = 2M             also .handles .threads .commands .processes .kernel; K, M, G allowed;
  *                                  60%: of the machine's memory (.memory, .kernel)
  *   resource = ioports:3f8+8       repeatable: ioports:HEX+N, irq:N, irq:sci (wherever ACPI's comes in), phys:HEX+HEX, info, info-manage,
- *                                  boot, devices (to tell initd of devices)
+ *                                  boot, framebuffer, devices (to tell initd of devices)
  *   pci = class:0c0330             repeatable: class:CC, CCSS or CCSSPP, id:VVVV:DDDD, in hexadecimal: this is a template, of which
  *                                  an instance NAME.00:04.0 is started for each such function, with it as handle "device"
  *   state = 64K                    size of its state Frame (4K; at most 16M)
@@ -39,7 +39,7 @@
 
 enum manifest_start { START_BOOT, START_FIRST_USE };
 enum manifest_restart { RESTART_ALWAYS, RESTART_ON_FAULT, RESTART_NEVER };
-enum manifest_grant { GRANT_IOPORTS, GRANT_IRQ, GRANT_SCI, GRANT_PHYS, GRANT_DMA, GRANT_INFO, GRANT_INFO_MANAGE, GRANT_BOOT, GRANT_DEVICES };
+enum manifest_grant { GRANT_IOPORTS, GRANT_IRQ, GRANT_SCI, GRANT_PHYS, GRANT_DMA, GRANT_INFO, GRANT_INFO_MANAGE, GRANT_FRAMEBUFFER, GRANT_BOOT, GRANT_DEVICES };
 
 struct manifest_resource {
 	int      kind;              /* enum manifest_grant */

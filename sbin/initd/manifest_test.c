@@ -37,6 +37,7 @@ static void whole(void **state)
 		"resource = info\n"
 		"resource = boot\n"
 		"resource = irq:sci\n"
+		"resource = framebuffer\n"
 		"state = 64K\n"
 		"shelf = yes\n"
 		"tty = tty://serial"));
@@ -59,7 +60,7 @@ static void whole(void **state)
 	assert_int_equal(m.budget.threads, UINT64_MAX);
 	assert_int_equal(m.state, 64 * KiB);
 	assert_true(m.shelf);
-	assert_int_equal(m.n_resources, 6);
+	assert_int_equal(m.n_resources, 7);
 	assert_int_equal(m.resources[0].base, 0x3f8);
 	assert_int_equal(m.resources[0].count, 8);
 	assert_int_equal(m.resources[1].base, 4);
@@ -67,6 +68,7 @@ static void whole(void **state)
 	assert_int_equal(m.resources[2].count, 0x1000);
 	assert_int_equal(m.resources[3].kind, GRANT_INFO);
 	assert_int_equal(m.resources[5].kind, GRANT_SCI);
+	assert_int_equal(m.resources[6].kind, GRANT_FRAMEBUFFER);
 	assert_string_equal(m.tty, "tty://serial");
 }
 

@@ -146,8 +146,8 @@ def test_a_service_comes_back(ready):
     """What dies while a program holds all memory is started again at once."""
     with ready(64) as m:
         pid = start(m, "memory")[0]
-        for name in ("rngd", "sysd", "outputd", "tmpd", "timed", "pcid", "kbd", "moused", "inputd", "acpid"):
+        for name in ("rngd", "sysd", "outputd", "tmpd", "timed", "pcid", "fbd", "kbd", "moused", "inputd", "acpid"):
             m.run(f"svc kill {name}")
             assert SEEN.search(m.run(LOOK)), plain(m.log[-2000:])
-        assert [count for name, _, count in services(m) if name in ("rngd", "sysd", "outputd", "tmpd", "timed", "pcid", "kbd", "moused", "inputd", "acpid")] == ["1"] * 10
+        assert [count for name, _, count in services(m) if name in ("rngd", "sysd", "outputd", "tmpd", "timed", "pcid", "fbd", "kbd", "moused", "inputd", "acpid")] == ["1"] * 11
         m.run(f"kill {pid}")

@@ -100,8 +100,14 @@ def test_old_chipset(build):
 
 
 def test_no_display(build):
-    log = boots(build, vga="none")
-    assert "screen:" not in log
+    """Without one fbd has nothing to do, and says so once."""
+    with Machine(build / "skerry.img", vga="none") as m:
+        log = m.boot()
+        check_prompt(m)
+        assert "screen:" not in log
+        assert re.search(r"^fbd +- ended +0 ", m.run("svc"), re.M)
+        assert m.run("cat log://").count("fbd: ") == 1 and "fbd: no framebuffer\n" in m.run("cat log://")
+        assert m.status_of("cat fb://")[1] != 0
 
 
 @pytest.mark.parametrize("card", ["cirrus", "qxl", "virtio"])

@@ -8,7 +8,7 @@ import time
 from account import at_rest, back_to
 from vm import plain
 
-VICTIMS = ("initd", "initfsd", "sysd", "rngd", "outputd", "tmpd", "timed", "pcid", "kbd", "moused", "inputd", "acpid", "counterd")
+VICTIMS = ("initd", "initfsd", "sysd", "rngd", "outputd", "tmpd", "timed", "pcid", "fbd", "kbd", "moused", "inputd", "acpid", "counterd")
 CLIENTS = 20
 CHAIN = ("initfsd", "initd")
 # What no service may ever have to say, however it dies.

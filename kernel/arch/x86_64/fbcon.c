@@ -184,3 +184,8 @@ void fbcon_reset(void)
 {
 	ours = false;
 }
+
+bool fbcon_at(uint64_t phys, uint64_t size)
+{
+	return phys < fb.base + fb.size && fb.base < phys + size;
+}

@@ -72,3 +72,4 @@ void fbcon_init(const struct boot_framebuffer *fb, void *virt);
 void fbcon_write(const char *text, size_t len);
 /* Forgets what is on the screen: somebody else drew there. The next write clears it and starts at the top. */
 void fbcon_reset(void);
+bool fbcon_at(uint64_t phys, uint64_t size);            /* this memory is at least a part of the framebuffer */

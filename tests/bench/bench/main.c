@@ -5,6 +5,7 @@
  *
  * Without arguments it runs them all but those for several CPUs, "cross" and "pairs"; with another name it is the other side of a case.
  */
+#include <abi/fb.h>
 #include <gen/file.h>
 #include <rt/clock.h>
 #include <rt/file.h>
@@ -507,6 +508,18 @@ static void run_read1(struct ctx *c, uint64_t n)
 		MUST(file_read(c->file, 7, buffer, 1, &done));
 }
 
+static struct fb_rect drawn;            /* what run_damage says has changed */
+
+static void run_damage(struct ctx *c, uint64_t n)
+{
+	struct file_ctl_req q = { .code = CTL_FB_DAMAGE };
+	while (n--) {
+		struct msg m = { .in = &drawn, .in_len = sizeof(drawn) };
+		file_ctl_ask(&m, &q);
+		MUST(ipc_call(c->session, &m));
+	}
+}
+
 /* ---- running ---- */
 
 static void measure_rounds(const char *name, void (*run)(struct ctx *, uint64_t), struct ctx *c, uint64_t rounds)
@@ -844,6 +857,23 @@ static void files(void)
 	file_close(c.file);
 }
 
+/* A surface of the whole screen, all of it changed, and a letter of it. */
+static void drawing(void)
+{
+	struct ctx c = { 0 };
+	uint64_t screen[3];
+
+	MUST(file_open("fb://", OPEN_READ | OPEN_WRITE, &c.session));
+	MUST(file_ctl(c.session, CTL_FB_INFO, NULL, 0, screen));
+	MUST(file_ctl(c.session, CTL_FB_SURFACE, (uint64_t[4]){ screen[0], screen[1] }, 0, NULL));
+	MUST(file_ctl(c.session, CTL_FB_SHOW, (uint64_t[4]){ 0 }, 0, NULL));
+	drawn = (struct fb_rect){ 0, 0, (uint32_t)screen[0], (uint32_t)screen[1] };
+	measure_rounds("fb-screen", run_damage, &c, 5);
+	drawn = (struct fb_rect){ 80, 160, 8, 16 };
+	measure("fb-cell", run_damage, &c);
+	handle_close(c.session);
+}
+
 /* The last of all: whoever used a vector register once has vector state for ever. */
 static void vector_calls(void)
 {
@@ -958,6 +988,7 @@ static void one_cpu(void)
 	foreign();
 	memory_and_programs();
 	files();
+	drawing();
 	threads_wait();
 	bits_wait();
 	commands_wait();

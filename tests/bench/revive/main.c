@@ -10,7 +10,7 @@
 enum { ROUNDS = 50, REST_MS = 30 };
 
 static const struct { const char *name, *uri; } services[] = {
-	{ "rngd", "rng://" }, { "sysd", "null://" }, { "outputd", "tty://serial" }, { "tmpd", "tmp://" }, { "timed", "time://" }, { "pcid", "pci://" }, { "kbd", "kbd://" }, { "moused", "mouse://" }, { "inputd", "input://" }, { "initfsd", "initfs://" }, { "initd", "svc://" },
+	{ "rngd", "rng://" }, { "sysd", "null://" }, { "outputd", "tty://serial" }, { "tmpd", "tmp://" }, { "timed", "time://" }, { "pcid", "pci://" }, { "fbd", "fb://" }, { "kbd", "kbd://" }, { "moused", "mouse://" }, { "inputd", "input://" }, { "initfsd", "initfs://" }, { "initd", "svc://" },
 	{ "acpid", "acpi://" },
 };
 static uint64_t all[ARRAY_LEN(services) * ROUNDS];

@@ -4,6 +4,7 @@
 #include "crowd.h"
 #include "../counterd/count.h"
 #include "../tmp_rounds.h"
+#include <abi/fb.h>
 #include <abi/input.h>
 #include <gen/file.h>
 #include <gen/syscalls.h>
@@ -343,6 +344,53 @@ static int input_round(unsigned i)
 	return 0;
 }
 
+static status_t fb_ctl(handle_t fb, struct file_ctl_req q, const void *in, size_t len)
+{
+	struct msg m = { .in = in, .in_len = len };
+
+	file_ctl_ask(&m, &q);
+	return ipc_call(fb, &m);
+}
+
+static int fb_round(unsigned i)
+{
+	enum { SIDE = 64 };
+	static handle_t fb, frame;
+	static uint32_t pixels[SIDE * SIDE], again[SIDE * SIDE], width, height;
+	struct msg m = { 0 };
+	uint64_t done;
+
+	if (i == 0)
+		DO("open", "fb", file_open("fb://", OPEN_READ | OPEN_WRITE, &fb));
+	if (i % 8 == 0) {
+		uint32_t old_width = width, old_height = height;
+		width = 1 + (uint32_t)dice(SIDE);
+		height = 1 + (uint32_t)dice(SIDE);
+		DO("make", "surface", fb_ctl(fb, (struct file_ctl_req){ .code = CTL_FB_SURFACE, .arg0 = width, .arg1 = height }, NULL, 0));
+		if (frame)
+			handle_close(frame);
+		struct file_map_req q = { .prot = PROT_READ | PROT_WRITE };
+		file_map_ask(&m, &q);
+		DO("map", "surface", ipc_call(fb, &m));
+		frame = m.handles[0];
+		if (m.w[1] != (uint64_t)width * height * sizeof(pixels[0]))
+			return wrong("fb://", "another size");
+		if (width != old_width || height != old_height)
+			memset(pixels, 0, sizeof(pixels));
+	}
+	size_t len = (size_t)width * height * sizeof(pixels[0]);
+	DO("read", "surface", frame_read(frame, 0, again, len, &done));
+	if (done != len || memcmp(again, pixels, len) != 0)
+		return wrong("fb://", "other pixels than were drawn");
+	for (size_t k = 0; k < len / sizeof(pixels[0]); k++)
+		pixels[k] = (uint32_t)dice(1 << 24);
+	DO("write", "surface", frame_write(frame, 0, pixels, len, &done));
+	struct fb_rect all = { 0, 0, width, height };
+	DO("damage", "surface", fb_ctl(fb, (struct file_ctl_req){ .code = CTL_FB_DAMAGE }, &all, sizeof(all)));
+	DO("show", "surface", fb_ctl(fb, (struct file_ctl_req){ .code = CTL_FB_SHOW, .arg0 = dice(1000), .arg1 = dice(700), .arg2 = i % 5 == 0 }, NULL, 0));
+	return 0;
+}
+
 static int spawn_round(unsigned i unused)
 {
 	const char *argv[] = { "true" };
@@ -363,14 +411,14 @@ static const struct { const char *name; int (*round)(unsigned i); } kinds[KINDS]
 	[KIND_TMP] = { "tmp", tmp_round }, [KIND_COUNT] = { "count", count_round }, [KIND_INITFS] = { "initfs", initfs_round },
 	[KIND_BLOCKS] = { "blocks", blocks_round }, [KIND_RNG] = { "rng", rng_round }, [KIND_LOG] = { "log", log_round },
 	[KIND_PROC] = { "proc", proc_round }, [KIND_TTY] = { "tty", tty_round }, [KIND_SVC] = { "svc", svc_round },
-	[KIND_TIME] = { "time", time_round }, [KIND_INPUT] = { "input", input_round }, [KIND_SPAWN] = { "spawn", spawn_round },
+	[KIND_TIME] = { "time", time_round }, [KIND_INPUT] = { "input", input_round }, [KIND_FB] = { "fb", fb_round }, [KIND_SPAWN] = { "spawn", spawn_round },
 };
 
 enum client_kind kind_of(unsigned client)
 {
 	static const uint8_t order[] = {
 		KIND_TMP, KIND_COUNT, KIND_INITFS, KIND_BLOCKS, KIND_RNG, KIND_LOG, KIND_PROC, KIND_TTY, KIND_SVC, KIND_SPAWN,
-		KIND_TMP, KIND_COUNT, KIND_INITFS, KIND_BLOCKS, KIND_RNG, KIND_TIME, KIND_TMP, KIND_COUNT, KIND_TMP, KIND_INPUT,
+		KIND_TMP, KIND_COUNT, KIND_INITFS, KIND_BLOCKS, KIND_RNG, KIND_TIME, KIND_TMP, KIND_COUNT, KIND_FB, KIND_INPUT,
 	};
 	return order[client % sizeof(order)];
 }

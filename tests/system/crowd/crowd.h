@@ -17,6 +17,7 @@ enum client_kind {
 	KIND_TTY,       /* numbered lines on the terminal; who reads the other end judges */
 	KIND_SVC,       /* the table of services */
 	KIND_TIME,      /* the time, which goes on as the kernel's clock does, and alarms */
+	KIND_FB,        /* a surface that comes, goes, changes its size and place, and keeps its pixels */
 	KIND_INPUT,     /* the stream of events, the key map, the keyboard's lights */
 	KIND_SPAWN,     /* starts programs */
 	KINDS,

@@ -12,6 +12,7 @@
  * The schemes are those of our own Namespace. A new one is fuzzed as long as it bears to be asked anything by who may read;
  * what it would rightly do but nobody wants here is kept away by giving less (reach_of) or filtered (child.c, `harmless`).
  */
+#include <abi/fb.h>
 #include <gen/file.h>
 #include <rt/file.h>
 #include <rt/io.h>
@@ -285,6 +286,7 @@ static void warm(void)
 		"input://keymap", "input://devices" };
 	char name[16];
 	size_t done;
+	unsigned n;
 
 	for (unsigned i = 0; i < WARM_FILES; i++) {
 		snprintf(name, sizeof(name), "w%u", i);
@@ -301,6 +303,13 @@ static void warm(void)
 		for (unsigned i = 0; i < WARM_TEXTS; i++)
 			file_close(h[i]);
 	}
+	/* All surfaces that there are, and the screen, which is mapped when one is first shown; a machine may have none. */
+	for (n = 0; n < FB_SURFACES_MAX && file_open("fb://", OPEN_READ | OPEN_WRITE, &h[n]) == OK; n++) {
+		MUST(file_ctl(h[n], CTL_FB_SURFACE, (uint64_t[4]){ 1, 1 }, 0, NULL));
+		MUST(file_ctl(h[n], CTL_FB_SHOW, NULL, 0, NULL));
+	}
+	while (n > 0)
+		file_close(h[--n]);
 }
 
 int main(int argc, char **argv)

@@ -1,0 +1,527 @@
+/*
+ * fbd: the screen, `fb://` (abi/fb.h, docs/pc.md). Killed at any instruction, it shows as nothing: the next instance draws all again.
+ *
+ * A Session's badge is a number that is never used again, and stands for nothing until CTL_FB_SURFACE gives it a place in the state
+ * Frame, whose Frame of pixels lies in the shelf's slot of the same number. So an OPEN that is delivered again leaves nothing behind.
+ * Everything else sets absolute values: doing it twice does no harm. A place is taken by the store of its badge, last, and given up by
+ * erasing it, first. What is read back is checked: what does not fit the screen is dropped.
+ *
+ * A client may shrink its Frame or write there at any time: pixels are read with frame_read, and what is not there is black. The Frame is
+ * charged to us: its pages are made at once, so that no client faults for want of them, and taken back with the surface, whoever still
+ * has it mapped.
+ *
+ * Files: rect.c damage, scene.c composition, pixel.c conversion, screen.c the framebuffer; here is the protocol.
+ */
+#include "scene.h"
+#include "screen.h"
+#include <abi/file.h>
+#include <gen/file.h>
+#include <rt/clock.h>
+#include <rt/io.h>
+#include <rt/start.h>
+#include <rt/state.h>
+#include <rt/svc.h>
+#include <stdio.h>
+#include <string.h>
+
+#define VERSION        1
+#define SESSION_RIGHTS (RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER)
+#ifndef KEPT_STORED
+#define KEPT_STORED()                   /* after each step of what is kept; the test dies there */
+#endif
+
+struct place {
+	uint64_t badge;                 /* 0: free */
+	uint64_t order;                 /* of the last CTL_FB_SHOW; 0: hidden */
+	uint32_t width, height;         /* width 0: it has no Frame */
+	int32_t  x, y, pointer_x, pointer_y;
+	uint32_t blank;
+	uint32_t cursor_width, cursor_height, hot_x, hot_y;
+	uint32_t reserved;
+	uint32_t cursor[FB_CURSOR_MAX * FB_CURSOR_MAX];
+};
+
+static struct kept {
+	uint64_t order;                 /* the last one given */
+	uint64_t taken;                 /* the screen is ours, and shows what we drew */
+	struct place place[FB_SURFACES_MAX];
+} *kept;                                /* in the state Frame */
+
+static struct state state;
+static struct screen screen;
+static struct scene scene;
+static handle_t resource;
+static handle_t frames[FB_SURFACES_MAX];        /* of the shelf's slots; 0: not fetched */
+
+/* Stores before it are made before those after it, as a kill sees them. */
+static inline void in_order(void)
+{
+	__asm__ volatile("" ::: "memory");
+	KEPT_STORED();
+}
+
+/* ---- pixels ---- */
+
+static void forget_frame(uint32_t i)
+{
+	if (frames[i])
+		handle_close(frames[i]);
+	frames[i] = 0;
+}
+
+static status_t frame_of(uint32_t i)
+{
+	status_t st = frames[i] ? OK : shelf_get(state.shelf, i, &frames[i]);
+	if (st < 0)
+		frames[i] = 0;
+	return st;
+}
+
+/* What place i has no more, and what lies in its slot without belonging there. */
+static void drop_frame(uint32_t i)
+{
+	if (frame_of(i) == OK)
+		(void)!frame_resize(frames[i], PAGE_SIZE);
+	forget_frame(i);
+	MUST(shelf_clear(state.shelf, i));
+}
+
+static status_t make_frame(uint64_t size, handle_t *frame)
+{
+	uint64_t va;
+	status_t st = frame_create(size, 0, frame);
+
+	if (st < 0)
+		return st;
+	st = vmem_map(0, *frame, 0, 0, size, PROT_READ | PROT_WRITE, &va);
+	if (st == OK) {
+		st = vmem_commit(0, va, size);
+		MUST(vmem_unmap(0, va, size));
+	}
+	if (st < 0)
+		handle_close(*frame);
+	return st;
+}
+
+static void get(void *ctx unused, uint32_t i, uint64_t first, uint32_t *to, size_t n)
+{
+	uint64_t done = 0, bytes = n * sizeof(*to);
+
+	if (frame_of(i) < 0 || frame_read(frames[i], first * sizeof(*to), to, bytes, &done) < 0)
+		done = 0;
+	memset((char *)to + done, 0, bytes - done);
+}
+
+static void put(void *ctx unused, uint32_t x, uint32_t y, const uint32_t *from, size_t n)
+{
+	screen_put(&screen, x, y, from, n);
+}
+
+/* ---- what there is to draw ---- */
+
+/* A place as the scene wants it; the cursor's picture is the place's own. */
+static void to_scene(uint32_t i)
+{
+	const struct place *p = &kept->place[i];
+
+	scene.surface[i] = (struct scene_surface){
+		.order = p->badge && p->width ? p->order : 0, .x = p->x, .y = p->y, .width = p->width, .height = p->height, .blank = p->blank,
+		.pointer_x = p->pointer_x, .pointer_y = p->pointer_y, .cursor_width = p->cursor_width, .cursor_height = p->cursor_height,
+		.hot_x = p->hot_x, .hot_y = p->hot_y, .cursor = p->cursor,
+	};
+}
+
+static bool in_front(uint32_t i)
+{
+	for (uint32_t k = 0; k < FB_SURFACES_MAX; k++)
+		if (scene.surface[k].order > scene.surface[i].order)
+			return false;
+	return scene.surface[i].order > 0;
+}
+
+static void draw(const struct damage *d)
+{
+	for (uint32_t i = 0; screen.pixels && i < d->n; i++)
+		scene_draw(&scene, d->list[i]);
+}
+
+static void add_cursor(struct damage *d, uint32_t i)
+{
+	if (in_front(i))
+		damage_add(d, scene_cursor(&scene.surface[i]), scene.screen);
+}
+
+/* Place i has changed: what it covered before is drawn again, and what it covers now. All, if what is in front changes or is blank. */
+static void changed(uint32_t i, bool all)
+{
+	struct damage d = { .n = 0 };
+	bool was_front = in_front(i);
+
+	if (scene.surface[i].order)
+		damage_add(&d, scene_place(&scene.surface[i]), scene.screen);
+	to_scene(i);
+	if (scene.surface[i].order)
+		damage_add(&d, scene_place(&scene.surface[i]), scene.screen);
+	if (all || was_front != in_front(i))
+		damage_add(&d, scene.screen, scene.screen);
+	draw(&d);
+}
+
+static void pointer_changed(uint32_t i)
+{
+	struct damage d = { .n = 0 };
+
+	add_cursor(&d, i);
+	to_scene(i);
+	add_cursor(&d, i);
+	draw(&d);
+}
+
+/* ---- surfaces ---- */
+
+static status_t surface_of(const struct svc_cmd *c, uint32_t *i)
+{
+	if (!(c->rights & RIGHT_WRITE))
+		return ERR_DENIED;
+	for (*i = 0; *i < FB_SURFACES_MAX; ++*i)
+		if (c->badge && kept->place[*i].badge == c->badge)
+			return kept->place[*i].width ? OK : ERR_INVALID;
+	return ERR_INVALID;
+}
+
+/* Its own place, or a free one. */
+static status_t place_for(uint64_t badge, uint32_t *i)
+{
+	for (*i = 0; *i < FB_SURFACES_MAX; ++*i)
+		if (kept->place[*i].badge == badge)
+			return OK;
+	for (*i = 0; *i < FB_SURFACES_MAX; ++*i)
+		if (!kept->place[*i].badge)
+			return OK;
+	return ERR_LIMIT;
+}
+
+static status_t make_surface(const struct svc_cmd *c, uint64_t width, uint64_t height)
+{
+	handle_t frame;
+	uint32_t i;
+
+	if (!(c->rights & RIGHT_WRITE))
+		return ERR_DENIED;
+	if (!c->badge || !width || !height || width > screen.width || height > screen.height)
+		return ERR_INVALID;
+	status_t st = place_for(c->badge, &i);
+	struct place *p = &kept->place[i];
+	if (st < 0 || (p->badge && p->width == width && p->height == height))
+		return st;
+	st = make_frame(ALIGN_UP(width * height * sizeof(uint32_t), PAGE_SIZE), &frame);
+	if (st < 0)
+		return st;
+	/* Between the old size and the new one it has none, so that no size is believed of another's Frame. */
+	if (p->badge)
+		p->width = 0;
+	else
+		*p = (struct place){ .badge = 0 };
+	in_order();
+	drop_frame(i);
+	st = shelf_put(state.shelf, i, frame);
+	if (st < 0) {
+		handle_close(frame);
+		changed(i, false);
+		return st;
+	}
+	frames[i] = frame;
+	p->order = 0;
+	p->height = (uint32_t)height;
+	in_order();
+	p->width = (uint32_t)width;
+	in_order();
+	p->badge = c->badge;
+	changed(i, false);
+	return OK;
+}
+
+static status_t damage(const struct svc_cmd *c, uint32_t i)
+{
+	struct fb_rect rects[FB_RECTS_MAX];
+	const struct scene_surface *s = &scene.surface[i];
+	struct damage d = { .n = 0 };
+
+	if (!c->in_len || c->in_len % sizeof(rects[0]) || c->in_len > sizeof(rects))
+		return ERR_INVALID;
+	status_t st = svc_read_in(c->cmd, 0, rects, c->in_len);
+	if (st < 0 || !s->order)
+		return st;
+	struct rect visible = rect_cut(scene_place(s), scene.screen);
+	for (size_t k = 0; k < c->in_len / sizeof(rects[0]); k++)
+		damage_add(&d, rect_of(rects[k], s->x, s->y), visible);
+	draw(&d);
+	return OK;
+}
+
+static bool is_position(uint64_t v)
+{
+	return (int64_t)v >= INT32_MIN && (int64_t)v <= INT32_MAX;
+}
+
+static status_t show(uint32_t i, const struct file_ctl_req *q)
+{
+	struct place *p = &kept->place[i];
+	bool first = !screen.pixels;
+
+	if (!is_position(q->arg0) || !is_position(q->arg1) || q->arg2 > 1)
+		return ERR_INVALID;
+	if (q->arg2) {
+		p->order = 0;
+		changed(i, p->blank);
+		return OK;
+	}
+	status_t st = screen_take(&screen, resource);
+	if (st < 0)
+		return st;
+	kept->taken = 1;
+	p->x = (int32_t)q->arg0;
+	p->y = (int32_t)q->arg1;
+	kept->order++;
+	in_order();
+	p->order = kept->order;
+	changed(i, first);
+	return OK;
+}
+
+static status_t cursor(const struct svc_cmd *c, uint32_t i, const struct file_ctl_req *q)
+{
+	uint32_t picture[FB_CURSOR_MAX * FB_CURSOR_MAX];
+	struct place *p = &kept->place[i];
+
+	if (q->arg0 > FB_CURSOR_MAX || q->arg1 > FB_CURSOR_MAX || !q->arg0 != !q->arg1 || c->in_len != q->arg0 * q->arg1 * sizeof(uint32_t)
+	    || (q->arg0 ? q->arg2 >= q->arg0 || q->arg3 >= q->arg1 : q->arg2 || q->arg3))
+		return ERR_INVALID;
+	status_t st = c->in_len ? svc_read_in(c->cmd, 0, picture, c->in_len) : OK;
+	if (st < 0)
+		return st;
+	struct damage d = { .n = 0 };
+	add_cursor(&d, i);
+	p->cursor_width = 0;
+	in_order();
+	memcpy(p->cursor, picture, c->in_len);
+	p->cursor_height = (uint32_t)q->arg1;
+	p->hot_x = (uint32_t)q->arg2;
+	p->hot_y = (uint32_t)q->arg3;
+	in_order();
+	p->cursor_width = (uint32_t)q->arg0;
+	to_scene(i);
+	add_cursor(&d, i);
+	draw(&d);
+	return OK;
+}
+
+static status_t pointer(uint32_t i, const struct file_ctl_req *q)
+{
+	if (!is_position(q->arg0) || !is_position(q->arg1))
+		return ERR_INVALID;
+	kept->place[i].pointer_x = (int32_t)q->arg0;
+	kept->place[i].pointer_y = (int32_t)q->arg1;
+	pointer_changed(i);
+	return OK;
+}
+
+static status_t blank(uint32_t i, uint64_t on)
+{
+	if (on > 1)
+		return ERR_INVALID;
+	kept->place[i].blank = (uint32_t)on;
+	changed(i, in_front(i));
+	return OK;
+}
+
+/* ---- the protocol ---- */
+
+static bool is_root(const char *path)
+{
+	return !path || path[strspn(path, "/.")] == 0;
+}
+
+/* For a Session: one that none had before, whoever served then. The kernel's clock goes on, and no two opens take a nanosecond. */
+static uint64_t fresh_number(void)
+{
+	static uint64_t last;
+
+	last = MAX(last + 1, clock_value());
+	return last;
+}
+
+static status_t on_open(void *self unused, struct svc_cmd *c, const struct file_open_req *q, struct file_open_rep *p)
+{
+	if (!is_root(c->path))
+		return ERR_NOT_FOUND;
+	if (q->flags & OPEN_DIRECTORY)
+		return ERR_NOT_DIRECTORY;
+	if ((q->flags & OPEN_CREATE) && (q->flags & OPEN_EXCL))
+		return ERR_EXISTS;
+	p->type = FILE_DEVICE;
+	c->mint = true;
+	c->mint_badge = fresh_number();
+	c->mint_rights = SESSION_RIGHTS | (c->rights & (RIGHT_READ | RIGHT_WRITE));
+	if (!(q->flags & (OPEN_WRITE | OPEN_APPEND | OPEN_TRUNC | OPEN_CREATE)))
+		c->mint_rights &= ~(uint32_t)RIGHT_WRITE;
+	return OK;
+}
+
+static void on_close(void *self unused, uint64_t badge)
+{
+	for (uint32_t i = 0; i < FB_SURFACES_MAX; i++) {
+		if (!badge || kept->place[i].badge != badge)
+			continue;
+		kept->place[i].badge = 0;
+		in_order();
+		changed(i, false);
+		drop_frame(i);
+	}
+}
+
+static status_t on_ctl(void *self unused, struct svc_cmd *c, const struct file_ctl_req *q, struct file_ctl_rep *p)
+{
+	uint32_t i;
+
+	if (q->code < CTL_FB_INFO || q->code > CTL_FB_BLANK)
+		return ERR_NOT_SUPPORTED;
+	if (c->n_handles || c->out_len || (c->in_len && q->code != CTL_FB_DAMAGE && q->code != CTL_FB_CURSOR))
+		return ERR_INVALID;
+	if (q->code == CTL_FB_INFO) {
+		*p = (struct file_ctl_rep){ screen.width, screen.height, screen.format.bytes * 8 };
+		return OK;
+	}
+	if (q->code == CTL_FB_SURFACE)
+		return make_surface(c, q->arg0, q->arg1);
+	status_t st = surface_of(c, &i);
+	if (st < 0)
+		return st;
+	switch (q->code) {
+	case CTL_FB_DAMAGE:  return damage(c, i);
+	case CTL_FB_SHOW:    return show(i, q);
+	case CTL_FB_CURSOR:  return cursor(c, i, q);
+	case CTL_FB_POINTER: return pointer(i, q);
+	default:             return blank(i, q->arg0);
+	}
+}
+
+static status_t on_map(void *self unused, struct svc_cmd *c, const struct file_map_req *q, struct file_map_rep *p)
+{
+	uint32_t i, rights = RIGHT_READ | RIGHT_WRITE | RIGHT_MAP | RIGHT_DUP | RIGHT_TRANSFER | RIGHT_INSPECT;
+	status_t st = surface_of(c, &i);
+
+	if (st < 0)
+		return st;
+	if (q->offset || (q->prot & PROT_EXEC))
+		return ERR_INVALID;
+	if (!(q->prot & PROT_WRITE))
+		rights &= ~(uint32_t)RIGHT_WRITE;
+	st = frame_of(i);
+	if (st == OK)
+		st = handle_dup(frames[i], rights, &c->reply_handle);
+	c->reply_close = st == OK;
+	p->file_size = (uint64_t)kept->place[i].width * kept->place[i].height * sizeof(uint32_t);
+	return st;
+}
+
+/* A line about the screen, and one for each surface, by number. */
+static status_t on_read(void *self unused, struct svc_cmd *c, const struct file_read_req *q, struct file_read_rep *p)
+{
+	static char text[(FB_SURFACES_MAX + 1) * 80];
+	size_t n = (size_t)snprintf(text, sizeof(text), "screen %ux%u %u\n", screen.width, screen.height, screen.format.bytes * 8);
+
+	for (uint32_t i = 0; i < FB_SURFACES_MAX; i++) {
+		const struct scene_surface *s = &scene.surface[i];
+		if (kept->place[i].badge && n < sizeof(text))
+			n += (size_t)snprintf(text + n, sizeof(text) - n, "surface %ux%u at %d %d%s\n", s->width, s->height, s->x, s->y,
+			                      !s->order ? " hidden" : in_front(i) ? " front" : "");
+	}
+	return svc_read_from(c, q->offset, text, MIN(n, sizeof(text) - 1), &p->done);
+}
+
+static status_t on_stat(void *self unused, struct svc_cmd *c, const struct file_stat_req *q unused, struct file_stat_rep *p)
+{
+	if (!is_root(c->path))
+		return ERR_NOT_FOUND;
+	p->type = FILE_DEVICE;
+	p->mode = 0666;
+	return OK;
+}
+
+static const struct file_ops ops = { .open = on_open, .read = on_read, .stat = on_stat, .ctl = on_ctl, .map = on_map };
+
+static void on_begin(void *self unused)
+{
+	static unsigned begun;
+
+	/* At the second command the state has proved good for one. */
+	if (begun < 2 && ++begun == 2)
+		state_good(&state);
+}
+
+/* ---- start ---- */
+
+static bool place_good(const struct place *p, uint32_t i)
+{
+	return p->width <= screen.width && p->height <= screen.height && p->order <= kept->order && p->blank <= 1
+	       && p->cursor_width <= FB_CURSOR_MAX && p->cursor_height <= FB_CURSOR_MAX && p->hot_x < FB_CURSOR_MAX && p->hot_y < FB_CURSOR_MAX
+	       && (!p->width || (p->height && frame_of(i) == OK));
+}
+
+static bool recorded(void *ctx unused, uint32_t slot)
+{
+	return slot < FB_SURFACES_MAX && kept->place[slot].badge && kept->place[slot].width;
+}
+
+static void recover(void)
+{
+	MUST(state_open(&state, VERSION, sizeof(*kept)));
+	if (!state.shelf)
+		rt_panic("its manifest gives it no shelf");
+	kept = state.memory;
+	/* So that a first use takes nothing more, and no store here fails for want of memory. */
+	MUST(vmem_commit(0, ALIGN_DOWN((uint64_t)kept, PAGE_SIZE), ALIGN_UP((uint64_t)(kept + 1), PAGE_SIZE) - ALIGN_DOWN((uint64_t)kept, PAGE_SIZE)));
+	scene = (struct scene){ .screen = { 0, 0, screen.width, screen.height }, .get = get, .put = put };
+	for (uint32_t i = 0; i < FB_SURFACES_MAX; i++) {
+		if (kept->place[i].badge && !place_good(&kept->place[i], i)) {
+			log_print("surface %u, as an earlier instance left it, cannot be: it is gone", i);
+			kept->place[i].badge = 0;
+		}
+		if (!recorded(NULL, i))
+			drop_frame(i);
+		to_scene(i);
+	}
+	MUST(state_sweep(&state, recorded, NULL));
+	if (!kept->taken)
+		return;
+	status_t st = screen_take(&screen, resource);
+	if (st < 0)
+		log_print("the screen cannot be had again: %s", error_text(st));
+	struct damage all = { .list = { scene.screen }, .n = 1 };
+	draw(&all);
+}
+
+int main(int argc unused, char **argv unused)
+{
+	static struct svc svc;
+	struct boot_info info;
+	uint64_t done;
+	handle_t boot = start_handle("boot");
+
+	if (!boot || frame_read(boot, 0, &info, sizeof(info), &done) < 0 || done < sizeof(info) || info.magic != BOOT_MAGIC)
+		rt_panic("no boot information");
+	resource = start_handle("res:framebuffer");
+	if (!screen_init(&screen, &info.fb) || !resource) {
+		log_print(info.fb.base ? "the firmware's framebuffer is none that could be" : "no framebuffer");
+		return 0;
+	}
+	MUST(svc_init(&svc, &file_proto, &ops, NULL));
+	svc.on_close = on_close;
+	svc.on_begin = on_begin;
+	recover();
+	status_t st = svc_run(&svc);
+	if (st < 0)
+		rt_panic("the Port failed: %s", error_text(st));
+	return 0;
+}

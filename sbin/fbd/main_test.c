@@ -1,0 +1,99 @@
+/*
+ * fbd with clients that ask for everything and deaths at every step (fake.h). Expected: on screens of any pixel order, depth and stride, what
+ * is shown is what the model says, after every single command; what no client has any more is given back; damaged state harms nobody; where
+ * there is no screen that could be, fbd ends.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include "fake.h"
+
+static uint64_t rng = 0x9e3779b97f4a7c15;
+static uint8_t bytes[12000];
+
+static void roll(void)
+{
+	for (size_t i = 0; i < sizeof(bytes); i++) {
+		rng ^= rng << 13;
+		rng ^= rng >> 7;
+		rng ^= rng << 17;
+		bytes[i] = (uint8_t)(rng * 0x2545f4914f6cdd1d >> 56);
+	}
+}
+
+static void lives_on(void **cases unused)
+{
+	static const struct { uint32_t bytes, red, green, blue; } formats[] = {
+		{ 4, 0xff0000, 0xff00, 0xff }, { 4, 0xff, 0xff00, 0xff0000 }, { 4, 0xff000000, 0xff0000, 0xff00 }, { 4, 0x3ff00000, 0xffc00, 0x3ff },
+		{ 3, 0xff0000, 0xff00, 0xff }, { 3, 0xff, 0xff00, 0xff0000 }, { 2, 0xf800, 0x7e0, 0x1f }, { 2, 0x1f, 0x3e0, 0x7c00 },
+	};
+
+	for (size_t i = 0; i < 2 * ARRAY_LEN(formats); i++) {
+		size_t f = i % ARRAY_LEN(formats);
+		roll();
+		setup(formats[f].bytes, formats[f].red, formats[f].green, formats[f].blue);
+		play(bytes, sizeof(bytes), true);
+		check();
+		teardown();
+	}
+}
+
+/* As a crash leaves it: any bytes may be others. */
+static void damaged(void **cases unused)
+{
+	for (unsigned round = 0; round < 400; round++) {
+		roll();
+		setup(4, 0xff0000, 0xff00, 0xff);
+		dice = bytes;
+		dice_end = bytes + 1500;
+		while (dice < dice_end)
+			step();
+		for (unsigned i = 0; i < 1 + round % 40; i++) {
+			size_t place_ = (bytes[2000 + i] % FB_SURFACES_MAX) * sizeof(struct place) + bytes[3000 + i] % offsetof(struct place, cursor);
+			((uint8_t *)&memory)[offsetof(struct kept, place) + place_] = bytes[4000 + i];
+		}
+		if (round % 4 == 0)
+			memcpy(&memory, bytes + 5000, offsetof(struct kept, place));
+		restart();
+		for (size_t i = 0; i < CLIENTS; i++) {
+			object_put(clients[i].object);
+			clients[i] = (struct client){ 0 };
+		}
+		for (uint32_t i = 0; i < FB_SURFACES_MAX; i++)
+			if (memory.place[i].badge)
+				on_close(NULL, memory.place[i].badge);
+		teardown();
+	}
+}
+
+static void no_screen(void **cases unused)
+{
+	static const struct boot_framebuffer odd[] = {
+		{ .base = 0 },
+		{ .base = BASE, .width = 10, .height = 10, .stride = 39, .size = 4000, .bytes_per_pixel = 4, .red_mask = 1, .green_mask = 2, .blue_mask = 4 },
+		{ .base = BASE, .width = 10, .height = 10, .stride = 40, .size = 399, .bytes_per_pixel = 4, .red_mask = 1, .green_mask = 2, .blue_mask = 4 },
+		{ .base = BASE, .width = 0, .height = 10, .stride = 40, .size = 400, .bytes_per_pixel = 4, .red_mask = 1, .green_mask = 2, .blue_mask = 4 },
+		{ .base = BASE, .width = 10, .height = 0, .stride = 40, .size = 400, .bytes_per_pixel = 4, .red_mask = 1, .green_mask = 2, .blue_mask = 4 },
+		{ .base = BASE, .width = SCENE_BAND + 1, .height = 1, .stride = 1 << 20, .size = 1 << 20, .bytes_per_pixel = 4, .red_mask = 1, .green_mask = 2, .blue_mask = 4 },
+		{ .base = BASE, .width = 10, .height = 10, .stride = 40, .size = 400, .bytes_per_pixel = 4, .red_mask = 1, .green_mask = 3, .blue_mask = 4 },
+		{ .base = BASE, .width = 10, .height = 10, .stride = 40, .size = 1ull << 41, .bytes_per_pixel = 4, .red_mask = 1, .green_mask = 2, .blue_mask = 4 },
+		{ .base = UINT64_MAX - 100, .width = 10, .height = 10, .stride = 40, .size = 400, .bytes_per_pixel = 4, .red_mask = 1, .green_mask = 2, .blue_mask = 4 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
+		unsigned before = served;
+		begin_again();
+		memset(&memory, 0, sizeof(memory));
+		boot = (struct boot_info){ .magic = BOOT_MAGIC, .fb = odd[i] };
+		assert_int_equal(fbd_main(0, NULL), 0);
+		assert_int_equal(served, before);
+		assert_string_equal(log_text, odd[i].base ? "the firmware's framebuffer is none that could be" : "no framebuffer");
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(lives_on), cmocka_unit_test(damaged), cmocka_unit_test(no_screen) };
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
