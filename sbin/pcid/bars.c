@@ -7,6 +7,7 @@
 
 #define PHYS_END  (1ull << 52)
 #define PORTS_END 0x10000ull
+#define SCREEN_FAR (1ull << 30)         /* framebuffers begin near the beginning of a BAR */
 
 enum { IS_IO = 1, TYPE_SHIFT = 1, TYPE_32 = 0, TYPE_LOW = 1, TYPE_64 = 2, PREFETCHABLE = 8, IO_FLAGS = 3, MEMORY_FLAGS = 0xf };
 
@@ -195,8 +196,29 @@ static void ask(const struct config *c, const struct pci_function *f, struct bar
 	bars_end(c, j);
 }
 
+/* The framebuffer lies in it, as far as can be told without its sizes: what is drawn while its BARs are asked would be lost. */
+static bool shows_screen(const struct config *c, const struct pci_function *f)
+{
+	struct pci_function copy = *f;
+	uint32_t old[PCI_BARS] = { 0 };
+
+	if (!c->screen || f->class >> 16 != PCI_BASE_CLASS_DISPLAY)
+		return false;
+	for (uint32_t k = 0; k < bar_count(f); k++)
+		old[k] = get(c, f->at, PCI_BAR0 + 4 * k, 4);
+	decode(&copy, old);
+	for (uint32_t k = 0; k < bar_count(f); k++) {
+		const struct pci_bar *b = &copy.bars[k];
+		if ((b->kind == BAR_MEMORY || b->kind == BAR_MEMORY_64) && b->base && c->screen >= b->base && c->screen - b->base < SCREEN_FAR)
+			return true;
+	}
+	return false;
+}
+
 static bool in_use(const struct config *c, const struct pci_function *f, bool booted)
 {
+	if (shows_screen(c, f))
+		return true;
 	return !booted && f->header != PCI_HEADER_BRIDGE && get(c, f->at, PCI_COMMAND, 2) & PCI_COMMAND_MASTER;
 }
 

@@ -45,7 +45,7 @@ bool bars_roll_back(const struct config *c, struct bar_journal *j);
 /*
  * Fills the BARs of all functions: sizes from memos, else asked for and written there. Not asked: host bridges, functions
  * that master the bus, and bridges that lead to such. booted: no driver has run yet, and who masters the bus does so as the
- * firmware and the loader have left it (displays, what has no class): all are asked. memos has room for n_memos.
+ * firmware and the loader have left it (displays, what has no class): all are asked but the one that shows the screen. memos has room for n_memos.
  */
 void bars_find(const struct config *c, struct pci_function *list, size_t n, bool booted, struct bar_journal *j, struct bar_memo *memos, size_t n_memos);
 /* Marks BARs that overlap each other or one of the reserved ranges of memory. */

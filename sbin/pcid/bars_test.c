@@ -221,6 +221,17 @@ static void not_asked(void **s)
 	assert_int_equal(list[0].bars[1].kind, BAR_NONE);
 	bars_find(&fake_config, list, 1, true, &journal, memos, FAKES_MAX);     /* a display that only firmware has used */
 	expect(&list[0].bars[0], BAR_MEMORY, BAR_GOOD, 0xe0000000, 0x10000000);
+	/* The one that the screen lies in stays as it is, whenever it is asked. */
+	memset(memos, 0, sizeof(memos));
+	writes = 0;
+	fake_config.screen = 0xe0000000 + 0x1000;
+	bars_find(&fake_config, list, 1, true, &journal, memos, FAKES_MAX);
+	expect(&list[0].bars[0], BAR_MEMORY, BAR_UNSIZED, 0xe0000000, 0);
+	assert_int_equal(writes, 0);
+	fake_config.screen = 0xd0000000;
+	bars_find(&fake_config, list, 1, true, &journal, memos, FAKES_MAX);
+	expect(&list[0].bars[0], BAR_MEMORY, BAR_GOOD, 0xe0000000, 0x10000000);
+	fake_config.screen = 0;
 	/* Host bridges never; bridges only if nothing behind them is in use. */
 	device(NULL);
 	list[0].class = 0x060000;

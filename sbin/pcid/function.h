@@ -22,7 +22,7 @@ enum {
 	PCI_HEADER_TYPE = 0x7f, PCI_HEADER_MULTI = 0x80, PCI_HEADER_DEVICE = 0, PCI_HEADER_BRIDGE = 1,
 
 	PCI_CAP_MSI = 0x05, PCI_CAP_EXPRESS = 0x10, PCI_CAP_MSIX = 0x11, PCI_CAP_AF = 0x13,
-	PCI_CLASS_HOST_BRIDGE = 0x0600,
+	PCI_CLASS_HOST_BRIDGE = 0x0600, PCI_BASE_CLASS_DISPLAY = 0x03,
 };
 
 enum { PCI_MSIX_ON = 0x8000, PCI_MSIX_FUNCTION_MASKED = 0x4000, PCI_MSI_ON = 1 };
@@ -34,6 +34,7 @@ struct config {
 	void    *ctx;
 	uint32_t size;                  /* bytes a function: 4096, or 256 through ports */
 	uint8_t  bus_first, bus_last;   /* those that can be reached; bus_first is the root */
+	uint64_t screen;                /* bus address that the firmware's framebuffer begins at; 0: none */
 };
 
 enum pci_bar_kind { BAR_NONE, BAR_IO, BAR_MEMORY, BAR_MEMORY_64, BAR_UPPER /* half of the one before */, BAR_ODD /* breaks the rules */ };

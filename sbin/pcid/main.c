@@ -452,6 +452,7 @@ int main(int argc unused, char **argv unused)
 		log_print("no PCI bus: %s", error_text(st));
 		return 0;
 	}
+	config.screen = info.fb.base;
 	MUST(state_open(&state, VERSION, sizeof(struct kept)));
 	kept = state.memory;
 	bool booted = state.fresh && instance && !strcmp(instance, "1");

@@ -226,6 +226,7 @@ def test_panic_is_shown(m, font, tmp_path):
         if "HLT=1" in m.qmp.monitor("info registers"):
             break
     jump_nowhere(m, tmp_path / "stub")
+    m.sendline()                        # an interrupt wakes it
     m.expect("The machine is stopped", 30, panics=True)
     text = m.wait_screen(font, "The machine is stopped")
     assert "PANIC" in text.splitlines()[0] and "\ufffd" not in text, text

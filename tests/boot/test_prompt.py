@@ -105,7 +105,10 @@ def test_kstat(machine, smp):
     """The account is exact: twice the same question, twice the same answer, but for what runs on."""
     kstat(machine)              # what the first time leaves behind: pages of stacks and heaps touched for the first time
     kstat(machine)
-    first, second = kstat(machine), kstat(machine)
+    for _ in range(10):         # a service's timer may ring in between
+        first, second = kstat(machine), kstat(machine)
+        if exact(first) == exact(second):
+            break
     assert first["objects.process"] == len(machine.run("ps").splitlines()) - 1
     assert first["cpus"] == int(smp)
     assert exact(first) == exact(second)
