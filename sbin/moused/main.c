@@ -149,6 +149,8 @@ static void conclude(enum setup_result r)
 		head.packet = (struct packet){ 0 };
 		log_print("no mouse answers at the second PS/2 port");
 	}
+	if (r == SETUP_DONE || r == SETUP_FAILED)
+		(void)!notify_timer(timer, 0, FOREVER, 0);      /* nothing is waited for any more */
 }
 
 /* ---- bytes ---- */

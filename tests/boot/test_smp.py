@@ -29,10 +29,10 @@ def test_hot_pluggable_ones_are_none(booted, build):
         assert "cpu: 2 CPUs of 2" in m.log
 
 
-@pytest.mark.parametrize("smp", ["4", "8"])
-def test_every_system_call(booted, test_image, smp):
-    with booted(image=test_image, smp=smp) as m:
-        all_run(m, smp)
+def test_every_system_call(booted, test_image):
+    """On 1 and 2 CPUs test_system.py does this, on 4 test_sanitized.py."""
+    with booted(image=test_image, smp="8") as m:
+        all_run(m, "8")
         text = m.run("systest", timeout=400)
         failed = re.findall(r"^FAIL .*$", text, re.M)
         assert not failed, "\n".join(failed)
@@ -60,6 +60,6 @@ def test_interrupts_go_round(booted, test_image):
 def test_storms(booted, test_image, smp):
     """Those of systest that are about several CPUs (tests/system/systest/smp.c), again and again."""
     with booted(image=test_image, smp=smp) as m:
-        for _ in range(4):
+        for _ in range(2):
             text = m.run("systest smp.pairs smp.crowd smp.wakes smp.interrupts smp.pages smp.kills smp.exits", timeout=200)
             assert re.search(r"^system: 7 passed, 0 failed$", text, re.M), text

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include "../account.h"
 
-enum { WARM = 20 };
+enum { WARM = 20, TRIES = 3 };
 
 static handle_t image;
 static uint64_t image_size;
@@ -40,13 +40,16 @@ int main(int argc, char **argv)
 	handle_t info = account_resource();
 	for (unsigned i = 0; i < WARM; i++)
 		run_once();
-	account_rest(info, &before);
-	for (unsigned long i = 0; i < n; i++)
-		run_once();
-	if (!account_settled(info, &before, text)) {
-		print("spawnloop: %lu runs left behind:%s\n", n, text);
-		return 1;
+	/* What a service begins or ends meanwhile shows, too, but not each time. */
+	for (unsigned tries = 0; tries < TRIES; tries++) {
+		account_rest(info, &before);
+		for (unsigned long i = 0; i < n; i++)
+			run_once();
+		if (account_settled(info, &before, text)) {
+			print("spawnloop: %lu runs, nothing left behind\n", n);
+			return 0;
+		}
 	}
-	print("spawnloop: %lu runs, nothing left behind\n", n);
-	return 0;
+	print("spawnloop: %lu runs left behind:%s\n", n, text);
+	return 1;
 }
