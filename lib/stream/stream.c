@@ -21,10 +21,15 @@ const struct stream_file *stream_file(const struct stream_dir *d, uint64_t badge
 	return badge >= 1 && badge <= d->n && !d->file[badge - 1].hidden ? &d->file[badge - 1] : NULL;
 }
 
-static status_t find(const struct stream_dir *d, uint64_t badge, const char *path, uint64_t *found)
+/* Where a command's Session and path lead: a badge. */
+static status_t find(const struct stream_dir *d, const struct svc_cmd *c, uint64_t *found)
 {
+	const char *path = c->path;
+	uint64_t badge = c->badge;
 	size_t slashes = path ? strspn(path, "/") : 0;
 
+	if (path && !c->path_plain)
+		return ERR_INVALID;
 	*found = badge;
 	if (!path || (!path[slashes] && (badge == 0 || !slashes)))
 		return badge == 0 || stream_file(d, badge) ? OK : ERR_NOT_FOUND;
@@ -54,9 +59,7 @@ status_t stream_open(struct stream_dir *d, struct svc_cmd *c, const struct file_
 {
 	uint64_t badge;
 
-	if (c->path && !c->path_plain)
-		return ERR_INVALID;
-	status_t st = find(d, c->badge, c->path, &badge);
+	status_t st = find(d, c, &badge);
 	if (st < 0)
 		return st;
 	if (badge && q->flags & OPEN_DIRECTORY)
@@ -111,9 +114,7 @@ status_t stream_stat(struct stream_dir *d, struct svc_cmd *c, struct file_stat_r
 {
 	uint64_t badge;
 
-	if (c->path && !c->path_plain)
-		return ERR_INVALID;
-	status_t st = find(d, c->badge, c->path, &badge);
+	status_t st = find(d, c, &badge);
 	if (st < 0)
 		return st;
 	*p = (struct file_stat_rep){
