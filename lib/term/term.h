@@ -51,8 +51,8 @@ struct term;                            /* what is kept in this process only */
 /* How large it is now and may get: memory is laid out for these. */
 struct term_shape { uint16_t rows, cols, rows_max, cols_max, history; };
 
-/* The caller's own, committed with the cells: how far it is in which command. Zero at first. */
-struct term_mark { uint64_t op, done; };
+/* The caller's own, committed with the cells: how far it is in which command, in its echo, and with answers. Zero at first. */
+struct term_mark { uint64_t op, done; uint32_t echo, replies; };
 
 struct term_cursor { uint16_t row, col; bool visible; uint8_t shape; };
 enum { TERM_CURSOR_BLOCK = 1, TERM_CURSOR_UNDERLINE = 2, TERM_CURSOR_BAR = 3 };

@@ -41,7 +41,7 @@ static void write_all(struct term *t, const uint8_t *p, size_t len)
 /* Killed while it writes, before or after the commit: the next instance goes on from the mark. */
 static struct term *killed(struct term *t, const uint8_t *p, size_t len)
 {
-	struct term_mark m = { 0, 0 };
+	struct term_mark m = { .op = 0 };
 
 	term_commit(t, &m);
 	for (bool spared = false; m.done < len; spared = !spared) {

@@ -64,7 +64,7 @@ struct term_head {
 	uint16_t map[2][TERM_ROWS_MAX]; /* the slot of each row, primary and alternate */
 	uint64_t check;                 /* over everything above */
 };
-_Static_assert(sizeof(struct term_vt) == 128 && offsetof(struct term_head, history_put) == 48 && offsetof(struct term_head, check) % 8 == 0, "state format, summed by words");
+_Static_assert(sizeof(struct term_vt) == 128 && offsetof(struct term_head, history_put) == 56 && offsetof(struct term_head, check) % 8 == 0, "state format, summed by words");
 
 struct term {
 	struct term_head head;          /* as it will be committed, but for vt */

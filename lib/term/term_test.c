@@ -63,7 +63,7 @@ static void row_is(unsigned row, const char *want)
 static void what_was_not_committed_never_was(void **state unused)
 {
 	say("kept");
-	term_commit(t, &(struct term_mark){ 7, 4 });
+	term_commit(t, &(struct term_mark){ .op = 7, .done = 4 });
 	say("\33[1;31m lost\r\n\n\n\n\n\n\n\33[?1049h\33[2;4rmore\33[");
 	again();
 	row_is(0, "kept");

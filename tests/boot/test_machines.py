@@ -6,6 +6,7 @@ import re
 import time
 
 import pytest
+from image import esp_with
 from vm import KERNEL_MIN, Machine
 
 bases = []          # where the kernel's image was, of every boot here that chose freely
@@ -131,9 +132,9 @@ def test_four_processors(build):
     assert "acpi: 4 CPUs" in log
 
 
-def test_no_serial(build, font):
+def test_no_serial(build, font, tmp_path):
     """The boot log is on the screen, to its end, and the machine is alive: it follows the power key."""
-    with Machine(build / "skerry.img", serial=False) as m:
+    with Machine(esp_with(tmp_path / "esp.img", build, cmdline="outputd.screen=log"), serial=False) as m:
         text = m.wait_screen(font, r"initd: \d+ services of \d+ started")
         assert text.startswith("[0.000] Skerry ")
         assert "PANIC" not in text
@@ -160,9 +161,9 @@ def test_no_serial_no_display(build):
         assert end_of_boot, "the kernel never slept"
 
 
-def test_log_on_screen(build, font):
+def test_log_on_screen(build, font, tmp_path):
     """The screen shows the log, line by line."""
-    with Machine(build / "skerry.img") as m:
+    with Machine(esp_with(tmp_path / "esp.img", build, cmdline="outputd.screen=log")) as m:
         m.boot()
         m.wait_screen(font, r"rngd: seeded")
         log = m.run("cat log://")       # since the terminal came to life the serial port shows no more of it
