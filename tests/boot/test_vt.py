@@ -11,7 +11,7 @@ from vm import Machine, Wait, plain
 
 PROMPT = "skerry:/$ "
 GROUND = bytes((0x10, 0x14, 0x18))
-KEYS = {" ": "spc", "\n": "ret", "/": "slash", ":": "shift-semicolon", ".": "dot", "-": "minus", ";": "semicolon"}
+KEYS = {" ": "spc", "\n": "ret", "/": "slash", ":": "shift-semicolon", ".": "dot", "-": "minus", ";": "semicolon", ">": "shift-dot"}
 
 
 @pytest.fixture(scope="module", name="m")
