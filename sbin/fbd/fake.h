@@ -296,7 +296,7 @@ static status_t model(struct client *c)
 	if (!c->writes)
 		return ERR_DENIED;
 	if (q.code == CTL_FB_SURFACE) {
-		if (!q.arg[0] || !q.arg[1] || q.arg[0] > WIDTH || q.arg[1] > HEIGHT)
+		if (!q.arg[0] || !q.arg[1] || q.arg[0] > WIDTH || q.arg[1] > HEIGHT || q.arg[2] > 1)
 			return ERR_INVALID;
 		if (!c->width && surfaces == FB_SURFACES_MAX)
 			return ERR_LIMIT;
@@ -684,6 +684,7 @@ static void step(void)
 		q.code = CTL_FB_SURFACE;
 		q.arg[0] = take_below(WIDTH + 2);
 		q.arg[1] = take_below(HEIGHT + 2);
+		q.arg[2] = take() % 4 == 0;
 		short_of_memory = take() % 8 == 0;
 		ask(c);
 		short_of_memory = false;

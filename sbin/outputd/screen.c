@@ -4,6 +4,8 @@
  * From nothing: fb://, CTL_FB_INFO, CTL_FB_SURFACE, MAP, the first picture, CTL_FB_SHOW. The Session lies on the shelf: the next
  * instance goes on at MAP. fbd answers ERR_INVALID when it has lost its state: then the surface is made anew, once. Any other error,
  * and what does not go on by itself, begins at fb:// again a second later.
+ *
+ * The surface's pages are made as far down as there is text: a fresh one is black, as the terminals' ground is.
  */
 #include "screen.h"
 #include <abi/fb.h>
@@ -28,7 +30,7 @@ static bool asked, showing;             /* a COMPLETION will come; it is that of
 static bool waiting;                    /* for the timer */
 static bool remade;                     /* the surface; nothing has been drawn on it yet */
 static handle_t session;
-static uint64_t mapped;                 /* bytes at surface.pixels */
+static uint64_t mapped, made;           /* bytes at surface.pixels; of these have pages */
 static struct term_surface surface;
 static struct term_face face;
 static struct font font;
@@ -42,12 +44,13 @@ static uint64_t kept_sum(void)
 	return state_sum(1, &with.kept->width, sizeof(*with.kept) - offsetof(struct screen_kept, width));
 }
 
-static void keep(uint32_t width, uint32_t height, bool shown)
+static void keep(uint32_t width, uint32_t height, bool shown, uint32_t lines)
 {
 	with.kept->check = 0;
 	with.kept->width = width;
 	with.kept->height = height;
 	with.kept->shown = shown;
+	with.kept->lines = lines;
 	__asm__ volatile("" ::: "memory");
 	with.kept->check = kept_sum();
 }
@@ -143,18 +146,43 @@ void screen_leave(void)
 	decide(SCREEN_ABSENT);
 }
 
+/* Shared with who serves the file, as a program's code is. */
+static status_t map_font(const void **file, uint64_t *size)
+{
+	struct frame_info info;
+	handle_t h, frame;
+	uint64_t va;
+	status_t st = file_open(FONT_URI, OPEN_READ, &h);
+
+	if (st < 0)
+		return st;
+	st = file_map(h, &frame, size);
+	file_close(h);
+	if (st < 0)
+		return st;
+	st = frame_info(frame, &info);
+	if (st == OK && (*size == 0 || *size > info.size))
+		st = ERR_BAD_FORMAT;
+	if (st == OK)
+		st = vmem_map(0, frame, 0, 0, ALIGN_UP(*size, PAGE_SIZE), PROT_READ, &va);
+	handle_close(frame);
+	if (st == OK)
+		*file = (const void *)va;
+	return st;
+}
+
 static void load_font(void)
 {
-	char *file;
-	size_t size;
+	const void *file;
+	uint64_t size;
 
 	if (has_font)
 		return;
-	status_t st = file_slurp(FONT_URI, FONT_FILE_MAX, &file, &size);
+	status_t st = map_font(&file, &size);
 	if (st < 0)
 		log_print(FONT_URI ": %s: only lines are drawn", error_text(st));
 	/* Without a file it is a font of line drawing. */
-	if (!font_open(&font, st < 0 ? (void *)&font : file, st < 0 ? 0 : size) && st == OK)
+	if (!font_open(&font, st < 0 ? &font : file, st < 0 ? 0 : size) && st == OK)
 		log_print(FONT_URI " is no font: only lines are drawn");
 	has_font = true;
 }
@@ -177,7 +205,25 @@ static status_t map(handle_t frame)
 	surface = (struct term_surface){ (uint32_t *)va, width, height, width };
 	load_font();
 	term_face_begin(&face, &font, scale);
-	drawn = (struct term_drawn){ 0 };
+	drawn = (struct term_drawn){ .lines = MIN(with.kept->lines, height) };
+	made = 0;
+	return OK;
+}
+
+/* Pages for what is to be drawn now. What lies above it was drawn on before, or is now. */
+static status_t make_pages(void)
+{
+	uint32_t lines = term_draw_lines(front, &drawn, &face, &surface);
+	uint64_t end = ALIGN_UP((uint64_t)lines * surface.stride * sizeof(uint32_t), PAGE_SIZE);
+
+	if (end > made) {
+		status_t st = vmem_commit(0, (uint64_t)surface.pixels + made, end - made);
+		if (st < 0)
+			return st;
+		made = end;
+	}
+	if (lines > with.kept->lines)
+		keep(with.kept->width, with.kept->height, with.kept->shown, lines);
 	return OK;
 }
 
@@ -208,18 +254,23 @@ static status_t submit_map(void)
 	return ipc_submit(session, &m, with.port, with.token);
 }
 
-/* What changed; if nothing did, the surface comes to the front when it has not yet. ERR_AGAIN: there is nothing to ask. */
+/* What changed; if nothing did, the surface comes to the front when it has not yet. ERR_AGAIN: there is nothing to ask, or no memory now to draw on. */
 static status_t submit_draw(void)
 {
 	struct term_rect r[FB_RECTS_MAX];
-	size_t n = front ? term_draw(front, &drawn, &face, &surface, r, ARRAY_LEN(r)) : 0;
 
+	if (front && make_pages() < 0) {
+		waiting = true;
+		retry();
+		return ERR_AGAIN;
+	}
+	size_t n = front ? term_draw(front, &drawn, &face, &surface, r, ARRAY_LEN(r)) : 0;
 	for (size_t i = 0; i < n; i++)
 		rects[i] = (struct fb_rect){ (int32_t)r[i].x, (int32_t)r[i].y, r[i].width, r[i].height };
 	if (n > 0) {
 		status_t st = submit_ctl(&(struct file_ctl_req){ .code = CTL_FB_DAMAGE }, rects, n * sizeof(rects[0]));
 		if (st < 0)
-			drawn = (struct term_drawn){ 0 };       /* nobody was told */
+			drawn.begun = false;    /* nobody was told */
 		return st;
 	}
 	if (!front || with.kept->shown)
@@ -236,7 +287,7 @@ static status_t submit(void)
 	case STEP_INFO:
 		return submit_ctl(&(struct file_ctl_req){ .code = CTL_FB_INFO }, NULL, 0);
 	case STEP_SURFACE:
-		return submit_ctl(&(struct file_ctl_req){ .code = CTL_FB_SURFACE, .arg0 = with.kept->width, .arg1 = with.kept->height }, NULL, 0);
+		return submit_ctl(&(struct file_ctl_req){ .code = CTL_FB_SURFACE, .arg0 = with.kept->width, .arg1 = with.kept->height, .arg2 = FB_SPARSE }, NULL, 0);
 	case STEP_MAP:
 		return submit_map();
 	case STEP_DRAW:
@@ -289,7 +340,7 @@ void screen_draw(void)
 void screen_show(struct term *t)
 {
 	front = t;
-	drawn = (struct term_drawn){ 0 };
+	drawn.begun = false;
 	term_damage_all(t);
 }
 
@@ -300,7 +351,7 @@ static void opened(handle_t *h)
 	session = *h;
 	*h = 0;
 	step = STEP_INFO;
-	keep(with.kept->width, with.kept->height, false);
+	keep(with.kept->width, with.kept->height, false, 0);
 	if (with.shelf && shelf_put(with.shelf, SLOT, session) < 0)
 		log_print("the screen's Session cannot be kept");
 }
@@ -317,7 +368,7 @@ static void informed(const struct event *e)
 	}
 	/* Terminals that are open are laid out for the size that was kept. */
 	if (presence == SCREEN_UNKNOWN)
-		keep((uint32_t)width, (uint32_t)height, false);
+		keep((uint32_t)width, (uint32_t)height, false, 0);
 	step = STEP_SURFACE;
 }
 
@@ -326,7 +377,7 @@ static void failed(status_t st)
 {
 	if (st == ERR_INVALID && (step == STEP_MAP || step == STEP_DRAW) && !remade) {
 		unmap();
-		keep(with.kept->width, with.kept->height, false);
+		keep(with.kept->width, with.kept->height, false, with.kept->lines);
 		step = STEP_SURFACE;
 		return;
 	}
@@ -360,7 +411,7 @@ static void answered(struct event *e)
 	default:
 		remade = false;
 		if (showing)
-			keep(with.kept->width, with.kept->height, true);
+			keep(with.kept->width, with.kept->height, true, with.kept->lines);
 		return;
 	}
 }

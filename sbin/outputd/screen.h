@@ -11,7 +11,7 @@ struct screen_kept {
 	uint64_t check;                 /* over what follows */
 	uint32_t width, height;         /* 0: nobody has said yet */
 	uint32_t shown;                 /* CTL_FB_SHOW was answered, as far as we know */
-	uint32_t reserved;
+	uint32_t lines;                 /* of pixels, from the top, that may have been drawn on */
 };
 
 enum screen_presence { SCREEN_UNKNOWN, SCREEN_THERE, SCREEN_ABSENT };

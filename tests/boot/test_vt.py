@@ -10,7 +10,7 @@ from image import esp_with
 from vm import Machine, Wait, plain
 
 PROMPT = "skerry:/$ "
-GROUND = bytes((0x10, 0x14, 0x18))
+GROUND = bytes(3)
 KEYS = {" ": "spc", "\n": "ret", "/": "slash", ":": "shift-semicolon", ".": "dot", "-": "minus", ";": "semicolon", ">": "shift-dot"}
 
 
