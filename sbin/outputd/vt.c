@@ -19,6 +19,7 @@ enum { TURN = 16 * KiB, PIECE_LOG = 1024, REPLY_MAX = 256 };
 static struct vt {
 	struct terminal tty;            /* first: a device is given this */
 	struct term *term;              /* NULL: not open */
+	uint64_t there;                 /* bytes of its memory that are committed */
 	struct term_mark mark;          /* to be committed next */
 	bool dirty;                     /* something was written since the last commit */
 	bool later;                     /* there is more to write */
@@ -204,6 +205,22 @@ void vts_forget_events(void)
 
 /* ---- start ---- */
 
+/* So that no store there fails for want of memory. */
+static status_t have_memory(struct vt *v, uint64_t size)
+{
+	uint64_t at = (uint64_t)memories + (uint64_t)(v - vts) * VT_MEMORY, end = ALIGN_UP(size, PAGE_SIZE);
+	status_t st = end > v->there ? vmem_commit(0, at + v->there, end - v->there) : OK;
+
+	if (st == OK)
+		v->there = MAX(v->there, end);
+	return st;
+}
+
+static bool more_memory(void *ctx, size_t size)
+{
+	return have_memory(ctx, size) == OK;
+}
+
 static bool vts_absent(const struct terminal *t unused)
 {
 	return false;
@@ -271,14 +288,15 @@ status_t vts_open(uint32_t i, struct terminal **out)
 	if (!memories || !screen_shape(&shape))
 		return ERR_NOT_FOUND;
 	uint8_t *memory = memories + (size_t)i * VT_MEMORY;
-	/* So that no store there fails for want of memory. */
-	status_t st = vmem_commit(0, (uint64_t)memory, ALIGN_UP(term_size(&shape), PAGE_SIZE));
+	v->there = 0;
+	status_t st = have_memory(v, term_size_least(&shape));
 	if (st == OK)
-		st = term_open(&v->term, memory, VT_MEMORY, &shape);
+		st = term_open(&v->term, memory, v->there, &shape);
 	if (st < 0) {
 		v->term = NULL;
 		return st;
 	}
+	term_grows(v->term, more_memory, v);
 	terminal_init(&v->tty, &device, states[i]);
 	settle(v);
 	if (i == 0 && (v->mark.op == 0 || v->mark.op == OP_LOG))

@@ -2,7 +2,7 @@
  * vt: the terminals of the screen, `tty://1` to `tty://6`: what is written becomes cells (lib/term), what is typed comes from keys.c.
  * Which of them the screen shows and how is screen.c's.
  *
- * A terminal takes memory when it is first opened or looked at.
+ * A terminal takes memory when it is first opened or looked at, and more as its history grows; where there is none, that is shorter.
  */
 #pragma once
 #include <term/term.h>
