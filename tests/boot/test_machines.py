@@ -7,7 +7,7 @@ import time
 
 import pytest
 from image import esp_with
-from vm import KERNEL_MIN, Machine
+from vm import KERNEL_MIN, Machine, Wait
 
 bases = []          # where the kernel's image was, of every boot here that chose freely
 
@@ -101,12 +101,17 @@ def test_old_chipset(build):
 
 
 def test_no_display(build):
-    """Without one fbd has nothing to do, and says so once."""
+    """Without one fbd has nothing to do, and says so once; nor has the shell of its first terminal."""
     with Machine(build / "skerry.img", vga="none") as m:
         log = m.boot()
         check_prompt(m)
         assert "screen:" not in log
-        assert re.search(r"^fbd +- ended +0 ", m.run("svc"), re.M)
+        wait = Wait(m.process.pid, 30)
+        while not re.search(r"^sh1 +- ended ", services := m.run("svc"), re.M):
+            assert wait.left(), services
+        assert re.search(r"^fbd +- ended +0 ", services, re.M)
+        text, status = m.status_of("cat tty://1")
+        assert status != 0 and "no such" in text
         assert m.run("cat log://").count("fbd: ") == 1 and "fbd: no framebuffer\n" in m.run("cat log://")
         assert m.status_of("cat fb://")[1] != 0
 
