@@ -151,38 +151,39 @@ static status_t map_font(const void **file, uint64_t *size)
 {
 	struct frame_info info;
 	handle_t h, frame;
-	uint64_t va;
+	uint64_t va, n;
 	status_t st = file_open(FONT_URI, OPEN_READ, &h);
 
 	if (st < 0)
 		return st;
-	st = file_map(h, &frame, size);
+	st = file_map(h, &frame, &n);
 	file_close(h);
 	if (st < 0)
 		return st;
 	st = frame_info(frame, &info);
-	if (st == OK && (*size == 0 || *size > info.size))
+	if (st >= 0 && (n == 0 || n > info.size))
 		st = ERR_BAD_FORMAT;
-	if (st == OK)
-		st = vmem_map(0, frame, 0, 0, ALIGN_UP(*size, PAGE_SIZE), PROT_READ, &va);
+	if (st >= 0)
+		st = vmem_map(0, frame, 0, 0, ALIGN_UP(n, PAGE_SIZE), PROT_READ, &va);
 	handle_close(frame);
-	if (st == OK)
-		*file = (const void *)va;
-	return st;
+	if (st < 0)
+		return st;
+	*file = (const void *)va;
+	*size = n;
+	return OK;
 }
 
 static void load_font(void)
 {
-	const void *file;
-	uint64_t size;
+	const void *file = &font;       /* of no size: a font of line drawing */
+	uint64_t size = 0;
 
 	if (has_font)
 		return;
 	status_t st = map_font(&file, &size);
 	if (st < 0)
 		log_print(FONT_URI ": %s: only lines are drawn", error_text(st));
-	/* Without a file it is a font of line drawing. */
-	if (!font_open(&font, st < 0 ? &font : file, st < 0 ? 0 : size) && st == OK)
+	if (!font_open(&font, file, size) && st == OK)
 		log_print(FONT_URI " is no font: only lines are drawn");
 	has_font = true;
 }
