@@ -101,6 +101,14 @@ def rows_printed(m):
     return [row for row in cells(m, 3)[0] if row]
 
 
+def look_at_both(m):
+    wait_picture(m)
+    press(m, "alt", "f3")
+    wait_picture(m, 3)
+    press(m, "alt", "f1")
+    wait_picture(m)
+
+
 @pytest.mark.parametrize("smp", ["4"])
 def test_fifty_deaths_of_each_while_typing(booted, test_image, smp):
     seed = int(os.environ.get("PERSON_SEED", random.randrange(1 << 32)))
@@ -110,17 +118,14 @@ def test_fifty_deaths_of_each_while_typing(booted, test_image, smp):
         keyboard = Keyboard(m)
         wait_cells(m, re.escape(PROMPT.rstrip()))
         session(m, keyboard, 3, rng)
+        look_at_both(m)
         before = account(m)
         session(m, keyboard, 50, rng)
         last = m.run(f"hexdump -v -s {16 * (LINES - 40)} -n 640 zero://").splitlines()
         assert rows_printed(m)[-40:] == last[-40:]
         type_keys(m, "echo still here\n")
         wait_cells(m, r"^still here$")
-        wait_picture(m)
-        press(m, "alt", "f3")
-        wait_picture(m, 3)
-        press(m, "alt", "f1")
-        wait_picture(m)
+        look_at_both(m)
         check_log(m)
         back_to(m, before, account)
 
