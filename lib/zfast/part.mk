@@ -1,5 +1,5 @@
 # lib/zfast: who links zlib names zfast too: zlib's inflate calls the loop that is here.
-CFLAGS_zfast = $(CFLAGS_zlib) -isystem build/src/zlib
+CFLAGS_zfast = $(CFLAGS_zlib)
 
 # For the tests, the same zlib with the same loop is built for this machine with the sanitizers, every name with a z_ before it: this
 # machine's own zlib is what it is compared with.
