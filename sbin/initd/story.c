@@ -52,6 +52,8 @@ static bool is_serial(const char *tty)
 
 void story_init(struct svc *svc, struct records *records)
 {
+	char line[LINE_BYTES];
+
 	story.svc = svc;
 	story.records = records;
 	story.quiet = cmdline_flag("quiet", true);
@@ -60,18 +62,16 @@ void story_init(struct svc *svc, struct records *records)
 		MUST(svc_notify(svc, BADGE_STORY, &story.timer));
 	console_init(&story.screen, "tty://1", TOKEN_SCREEN);
 	console_init(&story.serial, "tty://serial", TOKEN_SERIAL);
+	if (story.quiet && records->told == TOLD_NOTHING)
+		console_say(&story.screen, line, line_name(line, sizeof(line)));
 }
 
 void story_begin(uint32_t n)
 {
-	char line[LINE_BYTES];
-
 	/* One for each console, one for the end (shutdown.c), and one for each service. */
 	status_t st = port_reserve(story.svc->port, n + 3);
 	if (st < 0)
 		log_print("nobody can be told how the boot goes: %s", error_text(st));
-	if (story.quiet && story.records->told == TOLD_NOTHING)
-		console_say(&story.screen, line, line_name(line, sizeof(line)));
 }
 
 /* ---- coming up ---- */
