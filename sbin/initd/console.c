@@ -135,6 +135,12 @@ void console_done(struct console *c, struct event *e)
 	}
 }
 
+void console_leave(struct console *c)
+{
+	if (c->state == CONSOLE_OPEN && console_idle(c))
+		close_session(c);
+}
+
 bool console_idle(const struct console *c)
 {
 	return c->state == CONSOLE_ABSENT || (!c->flight_len && !c->text_len && !c->line_new);

@@ -31,5 +31,7 @@ void console_line(struct console *c, const char *line, size_t len);
 void console_go(struct console *c, handle_t port);
 /* Takes what it needs of the event's handles. */
 void console_done(struct console *c, struct event *e);
+/* Leaves a terminal that nothing is to be said to; what is said later opens it again. */
+void console_leave(struct console *c);
 /* Nothing is to be said, or nobody is there to hear it. */
 bool console_idle(const struct console *c);

@@ -155,6 +155,24 @@ static void lost_session(void **state unused)
 	assert_string_equal(shown, "ab");
 }
 
+static void left_and_opened_again(void **state unused)
+{
+	say("a");
+	console_leave(&c);
+	answer(OK);
+	console_leave(&c);
+	assert_int_equal(closed, 0);
+	answer(OK);
+	console_leave(&c);
+	console_leave(&c);
+	assert_int_equal(closed, 1);
+	say("b");
+	assert_int_equal(asked.op, FILE_OPEN);
+	answer(OK);
+	answer(OK);
+	assert_string_equal(shown, "ab");
+}
+
 static void too_much(void **state unused)
 {
 	char text[100];
@@ -175,6 +193,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(in_order, fresh), cmocka_unit_test_setup(written_over, fresh), cmocka_unit_test_setup(not_there, fresh),
 		cmocka_unit_test_setup(lost_session, fresh), cmocka_unit_test_setup(too_much, fresh),
+		cmocka_unit_test_setup(left_and_opened_again, fresh),
 	};
 	return cmocka_run_group_tests_name("console", tests, NULL, NULL);
 }

@@ -4,7 +4,7 @@
  * then is left to the power switch.
  *
  * The last one is acpid, which knows how the machine is switched off. It is asked, not called; if it has no answer, a bad one, or
- * takes longer than the switch should, power.c does what can be done without AML.
+ * takes longer than the switch should, power.c does what can be done without AML. fbd and outputd stay with it, to show how it goes.
  */
 #include "shutdown.h"
 #include "power.h"

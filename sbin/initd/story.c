@@ -180,6 +180,8 @@ static void finish(void)
 		(void)!log_write("", 0);
 	story.over = true;
 	story.records->told = TOLD_ALL;
+	handle_close(story.timer);
+	story.timer = 0;
 	console_line(&story.screen, NULL, 0);
 	if (story.quiet)
 		console_say(&story.screen, line, line_ready(line, sizeof(line), up, of, now_ns()));
@@ -223,8 +225,8 @@ static void tell(const char *name, bool grave, const char *format, va_list args)
 	char text[LINE_BYTES / 2], line[LINE_BYTES];
 	uint32_t lost;
 
-	/* The log says it, and is shown. */
-	if (!story.quiet && !story.over)
+	/* The log says it, and is shown; or the last instance of us said it. */
+	if ((!story.quiet && !story.over) || (!story.begun && story.records->told != TOLD_NOTHING))
 		return;
 	if (!line_allowed(&story.rate, now_ns(), &lost))
 		return;
@@ -316,6 +318,11 @@ void story_idle(void)
 	progress();
 	console_go(&story.screen, story.svc->port);
 	console_go(&story.serial, story.svc->port);
+	/* A Session less that each life would have to make. */
+	if (story.over && !story.down) {
+		console_leave(&story.screen);
+		console_leave(&story.serial);
+	}
 	if (!story.released[1] && console_idle(&story.serial)) {
 		story.released[1] = true;
 		services_release(story.serial.uri, true);

@@ -75,7 +75,7 @@ def picture(m):
     """For the README, when it is asked for: make screenshot."""
     target = os.environ.get("SKERRY_SCREENSHOT")
     keys = {" ": "spc", "\n": "ret", "/": "slash", ":": "shift-semicolon"}
-    for c in "cat svc://\nls pci://\ndate\n" if target else "":
+    for c in "svc\ncat pci://\ndate\n" if target else "":
         m.key(keys.get(c, c))
         time.sleep(0.05)
     if target:
