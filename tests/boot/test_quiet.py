@@ -58,8 +58,8 @@ def test_kernel(build, tmp_path, font):
         assert text.startswith("Skerry "), text
 
 
-def test_name_and_prompt(build):
-    """Only these, and on the serial line no word before the prompt. Shutting down, each service is named while it is waited for."""
+def test_name_and_prompt(build, font):
+    """Only these, and on the serial line no word before the prompt. "Shutting down" stands there (bold: none of the kernel's letters) while it does."""
     with Machine(build / "skerry.img", extra=["-action", "shutdown=pause"], mem=512) as m:
         said = m.boot()
         assert "Skerry" not in said and "[0." not in said, said
@@ -69,6 +69,7 @@ def test_name_and_prompt(build):
         picture(m)
         m.sendline("poweroff")
         assert m.qmp.wait_event("SHUTDOWN", 60)["reason"] == "guest-shutdown"
+        assert re.search(r"^\ufffd{8} \ufffd{4}(  [a-z]|\W*$)", m.screen().read(font), re.M)
 
 
 def picture(m):
