@@ -65,7 +65,7 @@ EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
 	files_init();
 	read_config();
 	struct config_entry *entry = menu_choose(&config);
-	if (!config_word(entry->cmdline, "quiet", &len) && !config_word(entry->cmdline, "quiet=1", &len))
+	if (config_word(entry->cmdline, "quiet=0", &len))
 		say("Skerry: starting %s\n", entry->name);
 
 	struct boot_info *info = pages_alloc(sizeof(*info), BOOT_MEM_LOADER, "boot information");

@@ -25,6 +25,7 @@ static uint64_t ring_end;               /* number of the next byte; under ring_l
 
 static struct spinlock console_lock;
 static bool to_serial, to_screen;       /* under console_lock */
+static bool serial_taken, screen_taken; /* somebody else's; under console_lock */
 
 /*
  * Length of the printable UTF-8 character at text (1..4), or 0: a control character (C0, DEL, C1)
@@ -132,14 +133,26 @@ static void show_all(bool serial, bool screen)
 	}
 }
 
-void log_console(bool serial, bool screen)
+static void consoles_locked(bool serial, bool screen)
 {
-	spin_lock(&console_lock);
 	show_all(serial && !to_serial, screen && !to_screen);
 	if (to_screen && !screen)
 		fbcon_reset();                  /* whoever draws next leaves no trace of ours; a panic starts afresh */
 	to_serial = serial;
 	to_screen = screen;
+}
+
+void log_console(bool serial, bool screen)
+{
+	spin_lock(&console_lock);
+	consoles_locked(serial, screen);
+	spin_unlock(&console_lock);
+}
+
+void log_loud(void)
+{
+	spin_lock(&console_lock);
+	consoles_locked(to_serial || !serial_taken, to_screen || !screen_taken);
 	spin_unlock(&console_lock);
 }
 
@@ -147,6 +160,7 @@ void log_screen_off(void)
 {
 	spin_lock(&console_lock);
 	to_screen = false;
+	screen_taken = true;
 	fbcon_reset();
 	spin_unlock(&console_lock);
 }
@@ -155,5 +169,6 @@ void log_serial_off(void)
 {
 	spin_lock(&console_lock);
 	to_serial = false;
+	serial_taken = true;
 	spin_unlock(&console_lock);
 }

@@ -35,7 +35,7 @@ static int fresh(void **state)
 	(void)state;
 	ring_end = 0;
 	serial_len = screen_len = resets = 0;
-	to_serial = to_screen = false;
+	to_serial = to_screen = serial_taken = screen_taken = false;
 	clock_tsc_hz = now = 0;
 	return 0;
 }
@@ -136,6 +136,23 @@ static void test_consoles(void **state)
 	assert_string_equal(screen_text, "[0.000] early\n[0.000] serial\n[0.000] both\n[0.000] screen\n");
 }
 
+/* In a quiet boot somebody had to speak after all. */
+static void test_loud(void **state)
+{
+	(void)state;
+	klog("early");
+	log_loud();
+	klog("both");
+	log_serial_off();
+	log_screen_off();
+	klog("nobody");
+	log_loud();
+	klog("still nobody");
+	serial_text[serial_len] = screen_text[screen_len] = 0;
+	assert_string_equal(serial_text, "[0.000] early\n[0.000] both\n");
+	assert_string_equal(screen_text, "[0.000] early\n[0.000] both\n");
+}
+
 static void test_screen_taken(void **state)
 {
 	(void)state;
@@ -155,6 +172,7 @@ int main(void)
 		cmocka_unit_test_setup(test_prefix, fresh), cmocka_unit_test_setup(test_cleaning, fresh),
 		cmocka_unit_test_setup(test_too_long, fresh), cmocka_unit_test_setup(test_wrap, fresh),
 		cmocka_unit_test_setup(test_consoles, fresh), cmocka_unit_test_setup(test_screen_taken, fresh),
+		cmocka_unit_test_setup(test_loud, fresh),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /*
  * main: from the loader's jump to the first process. Read this file first.
  */
+#include <abi/version.h>
 #include <kernel/account.h>
 #include <kernel/acpi.h>
 #include <kernel/arch.h>
@@ -17,9 +18,6 @@
 #include <kernel/smp.h>
 #include <kernel/x86.h>
 
-#ifndef SKERRY_VERSION
-#define SKERRY_VERSION "0.1"
-#endif
 #define BOOT_MEM_MAX 512
 #define PHYS_END (1ull << 52)           /* an entry of a page table has no more bits (Intel SDM 3A §4.5) */
 
@@ -116,7 +114,7 @@ noreturn void kernel_main(const struct boot_info *from)
 	bool serial = serial_init();
 	debug_begin(from->entropy);
 	take_boot_info(from);
-	bool quiet = cmdline_flag("quiet", false);
+	bool quiet = cmdline_flag("quiet", true);
 	log_console(serial && !quiet, false);
 	klog("Skerry " SKERRY_VERSION);
 	klog("command line: %s", cmdline_text());
@@ -130,6 +128,8 @@ noreturn void kernel_main(const struct boot_info *from)
 	cpu_stack_init();
 	screen_init();
 	log_console(serial && !quiet, !quiet);
+	if (quiet)
+		fbcon_write("Skerry " SKERRY_VERSION "\n", sizeof("Skerry " SKERRY_VERSION));
 	cmdline_check();
 	log_machine();
 	release_loader_memory();

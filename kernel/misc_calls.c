@@ -62,8 +62,10 @@ status_t sys_log_write(user_in_t text, uint64_t len)
 	status_t st = copy_in(line, text, len);
 	if (st == OK && !log_allowed(len))
 		st = ERR_LIMIT;
-	if (st == OK)
+	if (st == OK && len)
 		log_append(line, len);
+	else if (st == OK && !CURRENT_PROCESS->budget->depth)
+		log_loud();
 	return st;
 }
 

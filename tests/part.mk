@@ -59,9 +59,9 @@ $(OUT)/bench/insncount.so: tests/bench/insncount.c
 bench: all $(OUT)/bench/esp.img $(OUT)/bench/insncount.so
 	@$(PYTHON) tests/bench/bench.py
 
-# The picture in the README, as a test has looked at it.
+# The picture in the README: a boot that a test has looked at, and some commands typed on the keyboard.
 screenshot: all
-	@SKERRY_SCREENSHOT=docs/screenshot.png $(PYTHON) -m pytest -p no:cacheprovider -q tests/boot/test_screen.py
+	@SKERRY_SCREENSHOT=docs/screenshot.png $(PYTHON) -m pytest -p no:cacheprovider -q tests/boot/test_quiet.py -k name_and_prompt
 
 .PHONY: plants
 # Each planted bug must turn its test red (tests/plants.tsv).

@@ -10,7 +10,8 @@
  * tags of its handles and the records beside them.
  *
  * Files: manifest.c (what a service is), service.c (its life), instance.c (what it is given), record.c (what is kept),
- * driver.c (services for devices), shutdown.c and power.c (the end), details.c (what it does and how it died), acpi_s5.c (ACPI tables), request.c (words); here is the protocol
+ * driver.c (services for devices), story.c, console.c and lines.c
+ * (what people see of it), shutdown.c and power.c (the end), details.c (what it does and how it died), acpi_s5.c (ACPI tables), request.c (words); here is the protocol
  * of svc://.
  */
 #include "heartbeat.h"
@@ -21,6 +22,7 @@
 #include "service.h"
 #include "shutdown.h"
 #include "step.h"
+#include "story.h"
 #include <abi/file.h>
 #include <gen/file.h>
 #include <rt/io.h>
@@ -468,12 +470,18 @@ static void on_completion(void *self, struct event *e)
 	(void)self;
 	if (e->cmd == SHUTDOWN_TOKEN)
 		shutdown_answered(e->status);
+	else
+		(void)story_completed(e);
+	for (uint32_t i = 0; i < e->n_handles; i++)
+		if (e->handles[i])
+			handle_close(e->handles[i]);
 }
 
 static void on_idle(void *self)
 {
 	(void)self;
 	shutdown_idle();
+	story_idle();
 }
 
 static const struct file_ops ops = {
@@ -557,6 +565,7 @@ int main(int argc, char **argv)
 	power_init(root, boot);
 	shutdown_init(&svc, info);
 	drivers_init(records);
+	story_init(&svc, records);
 	services_init(&svc, root, boot, ns, records, on_settled);
 	if (alone)
 		shutdown_leftovers();
@@ -568,6 +577,7 @@ int main(int argc, char **argv)
 		shutdown_request(records->down == DOWN_REBOOT);
 		shutdown_idle();
 	}
+	story_idle();
 	status_t st = svc_run(&svc);
 	rt_panic("the Port failed: %s", error_text(st));
 }

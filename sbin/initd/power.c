@@ -320,7 +320,6 @@ void power_say(const char *text)
 	handle_t ports;
 	uint32_t status = ABSENT;
 
-	log_print("%s", text);
 	if (ports_open(COM1, 8, &ports) < 0)
 		return;
 	for (const char *p = text;; p++) {

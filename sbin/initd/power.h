@@ -8,7 +8,7 @@
 void power_init(handle_t root, handle_t boot);
 void power_off(void);
 void power_reset(void);
-/* A line to the log, and to the first serial port too: nobody may be left to show the log. */
+/* A line to the first serial port, which has no driver any more. */
 void power_say(const char *text);
 #ifdef TEST_BUILD
 /* Ends QEMU by its isa-debug-exit device; its status will be (code << 1) | 1. */

@@ -6,7 +6,7 @@
 #include <supervise/legacy.h>
 
 #define RECORDS_MAGIC   0x7364726f63657264ull
-#define RECORDS_VERSION 3u
+#define RECORDS_VERSION 4u
 
 bool records_check(struct records *t)
 {

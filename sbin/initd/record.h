@@ -68,12 +68,14 @@ struct records {
 	uint64_t magic;
 	uint32_t version;
 	uint32_t down;              /* enum record_down: the machine is going down */
+	uint32_t told, reserved;    /* enum record_told */
 	uint64_t steps;             /* step.h */
 	struct intent intents[INTENTS_MAX];     /* command 0: free; written first, the command last */
 	struct record_slot slots[RECORDS_MAX];
 	struct device_record devices[DEVICES_MAX];
 };
 enum record_down { DOWN_NO, DOWN_OFF, DOWN_REBOOT };
+enum record_told { TOLD_NOTHING, TOLD_NAME, TOLD_ALL };     /* of the boot (story.h) */
 
 /* Makes fresh memory, or whatever is no such table, an empty one. False: it was not one. */
 bool records_check(struct records *t);

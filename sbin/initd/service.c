@@ -7,6 +7,7 @@
 #include "driver.h"
 #include "instance.h"
 #include "step.h"
+#include "story.h"
 #include <rt/file.h>
 #include <rt/io.h>
 #include <rt/start.h>
@@ -152,6 +153,7 @@ static void give_up(struct service *s, const char *reason)
 	drop(&s->ns);
 	drop(&s->port);
 	log_print("%s: %s; the service is left out", s->m.name, reason);
+	story_trouble(s, true, "%s; it is left out", reason);
 }
 
 /*
@@ -179,6 +181,7 @@ static void manifest_read(const char *name)
 
 	if (n_services == SERVICES_MAX) {
 		log_print("%s/%s: more than %d services; it is left out", MANIFEST_DIR, name, SERVICES_MAX);
+		story_trouble_of(name, true, "more than %d services; it is left out", SERVICES_MAX);
 		return;
 	}
 	struct service *s = &services[n_services];
@@ -187,6 +190,7 @@ static void manifest_read(const char *name)
 	if (st < 0) {
 		must_not_forget(st);
 		log_print("%s: %s; the service is left out", uri, error_text(st));
+		story_trouble_of(name, true, "manifest: %s; it is left out", error_text(st));
 		return;
 	}
 	s->state = SERVICE_STOPPED;
@@ -195,9 +199,11 @@ static void manifest_read(const char *name)
 			log_print("%s, line %u: %s; the service is left out", uri, e.line, e.reason);
 		else
 			log_print("%s: %s; the service is left out", uri, e.reason);
+		story_trouble_of(name, true, "manifest, line %u: %s; it is left out", e.line, e.reason);
 		if (s->m.name[0]) {
 			/* It stays in the list, so that svc:// shows what is missing and why. */
 			s->state = SERVICE_BROKEN;
+			s->troubled = true;
 			snprintf(s->reason, sizeof(s->reason), "manifest, line %u: %s", e.line, e.reason);
 			n_services++;
 		}
@@ -227,6 +233,7 @@ static void manifests_read(void)
 	status_t st = file_open(MANIFEST_DIR, OPEN_READ | OPEN_DIRECTORY, &dir);
 	if (st < 0) {
 		log_print("%s: %s; no service will run", MANIFEST_DIR, error_text(st));
+		(void)!log_write("", 0);        /* also in a quiet boot */
 		return;
 	}
 	while ((st = file_readdir(dir, &cookie, buf, sizeof(buf), &done)) >= 0 && done > 0) {
@@ -532,9 +539,11 @@ static status_t start_or_wait(struct service *s)
 	if (st == ERR_NO_MEMORY || st == ERR_LIMIT || st == ERR_BUSY) {
 		uint64_t now = now_ns(), wait = MAX(backoff_fault(&s->backoff, now, now), BACKOFF_FIRST_NS);
 		log_print("%s %s; next try in %llu ms", s->m.name, s->reason, (unsigned long long)(wait / NS_PER_MS));
+		story_trouble(s, false, "%s; next try in %llu ms", s->reason, (unsigned long long)(wait / NS_PER_MS));
 		start_later(s, wait);
 	} else {
 		log_print("%s %s", s->m.name, s->reason);
+		story_trouble(s, true, "%s", s->reason);
 		unplug(s, SERVICE_ENDED);
 	}
 	settled(s, st);
@@ -562,11 +571,18 @@ static bool policy_says_restart(const struct service *s, const struct process_in
 	}
 }
 
+/* An end that people should hear of: a fault, or a service that gave up; not that somebody killed it or left a shell. */
+static bool is_trouble(const struct service *s, const struct process_info *info)
+{
+	return !s->restarting && reason_is_fault(info) && (info->exit_kind != EXIT_NORMAL || (info->exit_status != 0 && !s->m.tty[0]));
+}
+
 /* What follows from the end of an instance. The record says so first. */
 static void instance_ended(struct service *s, const struct process_info *info)
 {
 	unsigned long long pid = info->pid;
 	uint64_t wait = 0;
+	bool trouble = is_trouble(s, info);
 
 	if (s->stopping || shut_ended) {
 		log_print("%s (pid %llu) has stopped: %s", s->m.name, pid, s->reason);
@@ -585,6 +601,8 @@ static void instance_ended(struct service *s, const struct process_info *info)
 	}
 	if (!s->restarting && !policy_says_restart(s, info)) {
 		log_print("%s (pid %llu) ended: %s", s->m.name, pid, s->reason);
+		if (trouble)
+			story_trouble(s, true, "%s; it is not started again", s->reason);
 		unplug(s, SERVICE_ENDED);
 		settled(s, OK);
 		return;
@@ -594,11 +612,15 @@ static void instance_ended(struct service *s, const struct process_info *info)
 		wait = backoff_fault(&s->backoff, s->started_ns, now_ns());
 	if (wait == 0) {
 		log_print("%s (pid %llu) ended: %s; starting it again", s->m.name, pid, s->reason);
+		if (trouble)
+			story_trouble(s, false, "%s; it is started again", s->reason);
 		start_or_wait(s);
 		return;
 	}
 	log_print("%s (pid %llu) ended: %s; starting it again in %llu ms", s->m.name, pid, s->reason,
 	          (unsigned long long)(wait / NS_PER_MS));
+	if (trouble)
+		story_trouble(s, false, "%s; it is started again in %llu ms", s->reason, (unsigned long long)(wait / NS_PER_MS));
 	start_later(s, wait);
 	settled(s, OK);
 }
@@ -628,6 +650,29 @@ void service_ended(uint32_t index)
 	handle_close(ended);
 }
 
+static void timer_off(struct service *s)
+{
+	if (s->state == SERVICE_WAITING)
+		MUST(notify_timer(timers, s->index, FOREVER, 0));
+}
+
+/* A program that waits for its terminal (story.h). */
+static bool is_held(const struct service *s)
+{
+	return s->state == SERVICE_WAITING && s->instances == 0 && s->m.tty[0];
+}
+
+void services_release(const char *tty, bool on)
+{
+	for (uint32_t i = 0; i < n_services; i++) {
+		struct service *s = &services[i];
+		if (!is_held(s) || !strcmp(s->m.tty, tty) != on || shut_ended)
+			continue;
+		timer_off(s);
+		start_or_wait(s);
+	}
+}
+
 void service_timer(uint32_t index)
 {
 	struct service *s = &services[index];
@@ -635,6 +680,8 @@ void service_timer(uint32_t index)
 	if (index >= n_services)
 		return;
 	if (s->state == SERVICE_WAITING && !shut_ended) {
+		if (is_held(s))
+			story_deadline();
 		start_or_wait(s);
 	} else if (s->state == SERVICE_RUNNING && s->stop) {
 		log_print("%s (pid %llu) does not stop by itself", s->m.name, (unsigned long long)s->pid);
@@ -690,12 +737,6 @@ static status_t end_as(struct service *s, bool stop)
 		note_again(s);
 	}
 	return st;
-}
-
-static void timer_off(struct service *s)
-{
-	if (s->state == SERVICE_WAITING)
-		MUST(notify_timer(timers, s->index, FOREVER, 0));
 }
 
 status_t service_start(struct service *s)
@@ -913,6 +954,10 @@ static bool begin(struct service *s, enum fate fate)
 	default:
 		if (s->m.start == START_FIRST_USE && s->instances == 0 && await_use(s) >= 0)
 			return false;
+		if (s->instances == 0 && s->m.tty[0] && story_holds(s->m.tty)) {
+			start_later(s, STORY_HOLD_NS);
+			return true;
+		}
 		return start_or_wait(s) >= 0;
 	}
 }
@@ -968,12 +1013,16 @@ void services_begin(struct legacy *from)
 		if (st < 0)
 			log_print("%s: its Port: %s", s->m.name, error_text(st));
 	}
-	for (uint32_t i = 0; i < n_services; i++) {
-		if (!could_run(&services[i]))
+	story_begin(n_services);
+	/* Programs last: whether they are held depends on how it went with the others. */
+	for (uint32_t i = 0; i < 2 * n_services; i++) {
+		struct service *s = &services[i % n_services];
+		if (!could_run(s) || !s->m.tty[0] != (i < n_services))
 			continue;
-		kept += fates[i] == FATE_KEEP;
-		running += begin(&services[i], fates[i]);
+		kept += fates[s->index] == FATE_KEEP;
+		running += begin(s, fates[s->index]);
 	}
+	story_begun();
 	for (uint32_t i = 0; i < n_services; i++)
 		could += services[i].state != SERVICE_TEMPLATE && services[i].state != SERVICE_FREE;
 	if (kept > 0)

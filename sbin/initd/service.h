@@ -47,6 +47,7 @@ struct service {
 	char     reason[128];       /* how the last instance ended, or why there never was one; "" */
 	struct death death;         /* where it last ended by itself, and when */
 	bool     faulted;           /* the last instance ended by its own fault, unasked */
+	bool     awaited, troubled; /* its first answer has not come; people were told of it (story.h) */
 	struct backoff backoff;
 	uint64_t pid, started_ns;   /* of the running instance */
 	uint64_t last_pid;          /* of the one before */
@@ -66,7 +67,7 @@ struct service {
 /* Badges of Sessions to initd's Port: 0 is svc:// itself; who has this one tells of devices, and may nothing else. */
 enum { BADGE_DEVICES = 1 };
 /* Badges of notifications on initd's Port. */
-enum { BADGE_TIMERS = 1, BADGE_POWER = 2, BADGE_EXIT = 16, BADGE_WANTED = 256 };
+enum { BADGE_TIMERS = 1, BADGE_POWER = 2, BADGE_STORY = 3, BADGE_EXIT = 16, BADGE_WANTED = 256 };
 
 /* Something a command waits for: answered when the service next starts, waits or stops for good. */
 typedef void service_settled(const struct service *s, status_t st);
@@ -111,5 +112,7 @@ must_use status_t service_kill(struct service *s);
 void service_ended(uint32_t index);
 void service_wanted(uint32_t index);                /* a command came for one that is UNUSED */
 void service_timer(uint32_t index);
+/* Programs that were held start: those on terminal `tty`, or (on = false) on any other. */
+void services_release(const char *tty, bool on);
 /* From now on nothing is started again; `ended` is called after each end. */
 void services_shut(void (*ended)(void));

@@ -4,15 +4,17 @@
  * then is left to the power switch.
  *
  * The last one is acpid, which knows how the machine is switched off. It is asked, not called; if it has no answer, a bad one, or
- * takes longer than the switch should, power.c does what can be done without AML.
+ * takes longer than the switch should, power.c does what can be done without AML. fbd and outputd stay with it, to show how it goes.
  */
 #include "shutdown.h"
 #include "power.h"
 #include "service.h"
+#include "story.h"
 #include <abi/file.h>
 #include <gen/file.h>
 #include <rt/io.h>
 #include <rt/start.h>
+#include <stdio.h>
 #include <string.h>
 
 #define LEVEL_GRACE_NS NS_PER_SEC
@@ -92,6 +94,32 @@ static const struct service *switcher(void)
 	return NULL;
 }
 
+/* Stays to the end: who switches off, and who shows how it goes. */
+static bool stays(const struct service *s)
+{
+	static const char *const schemes[] = { "acpi", "tty", "fb" };
+
+	for (uint32_t k = 0; k < s->m.n_provides; k++)
+		for (size_t i = 0; i < ARRAY_LEN(schemes); i++)
+			if (!strcmp(s->m.provides[k], schemes[i]))
+				return s->process != 0;
+	return false;
+}
+
+/* The services that are being ended, for people. */
+static void tell(uint32_t level)
+{
+	char names[96] = "";
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < services_count(); i++) {
+		const struct service *s = service_at(i);
+		if (s->process && s->m.level == level && !stays(s) && n + strlen(s->m.name) + 2 < sizeof(names))
+			n += (size_t)snprintf(names + n, sizeof(names) - n, "%s%s", n ? " " : "", s->m.name);
+	}
+	story_down(down.reboot, names);
+}
+
 /* Submits the last request there is to acpid. False: it cannot be asked. */
 static bool switcher_ask(void)
 {
@@ -117,6 +145,14 @@ static bool switcher_ask(void)
 	return true;
 }
 
+/* By whoever can still show it. */
+static void last_word(const char *text)
+{
+	log_print("%s", text);
+	if (!story_last(text))
+		power_say(text);
+}
+
 /* Without acpid. */
 static void finish_alone(void)
 {
@@ -124,10 +160,10 @@ static void finish_alone(void)
 	MUST(notify_timer(down.timer, 0, FOREVER, 0));
 	if (down.reboot) {
 		power_reset();
-		power_say("The machine could not be reset. All programs have ended: it is safe to switch it off.");
+		last_word("The machine could not be reset. All programs have ended: it is safe to switch it off.");
 	} else {
 		power_off();
-		power_say("The machine could not be switched off by software. All programs have ended: it is safe to switch it off.");
+		last_word("The machine could not be switched off by software. All programs have ended: it is safe to switch it off.");
 	}
 }
 
@@ -149,16 +185,16 @@ void shutdown_answered(status_t st)
 /* Stops the running services of the highest level left; finishes when there are none but the last. */
 static void next_level(void)
 {
-	const struct service *last = switcher();
 	uint64_t now;
 	uint32_t level = 0;
 
 	for (uint32_t i = 0; i < services_count(); i++) {
 		const struct service *s = service_at(i);
-		if (s->process && s->m.level < down.level && s != last)
+		if (s->process && s->m.level < down.level && !stays(s))
 			level = MAX(level, s->m.level);
 	}
 	down.level = level;
+	tell(level);
 	if (level == 0) {
 		MUST(notify_timer(down.timer, 0, FOREVER, 0));
 		finish();
@@ -166,7 +202,7 @@ static void next_level(void)
 	}
 	for (uint32_t i = 0; i < services_count(); i++) {
 		struct service *s = service_at(i);
-		if (!s->process || s->m.level != level || s == last)
+		if (!s->process || s->m.level != level || stays(s))
 			continue;
 		status_t st = service_stop(s);
 		if (st < 0)
@@ -179,22 +215,20 @@ static void next_level(void)
 /* A service has ended; was it the last of its level? */
 static void ended(void)
 {
-	const struct service *last = switcher();
-
 	if (down.level == 0)
 		return;
 	for (uint32_t i = 0; i < services_count(); i++) {
 		const struct service *s = service_at(i);
-		if (s->process && s->m.level == down.level && s != last)
+		if (s->process && s->m.level == down.level && !stays(s)) {
+			tell(down.level);
 			return;
+		}
 	}
 	next_level();
 }
 
 void shutdown_timer(void)
 {
-	const struct service *last = switcher();
-
 	if (down.asked) {
 		log_print("acpid does not answer; going on without it");
 		finish_alone();
@@ -204,8 +238,10 @@ void shutdown_timer(void)
 		return;
 	for (uint32_t i = 0; i < services_count(); i++) {
 		const struct service *s = service_at(i);
-		if (s->process && s->m.level == down.level && s != last)
+		if (s->process && s->m.level == down.level && !stays(s)) {
 			log_print("%s (pid %llu) does not end; going on without it", s->m.name, (unsigned long long)s->pid);
+			story_trouble_of(s->m.name, false, "does not end; going on without it");
+		}
 	}
 	next_level();
 }

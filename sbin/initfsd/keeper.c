@@ -141,6 +141,7 @@ static void start_or_wait(void)
 	status_t st = start_initd();
 	if (st >= 0)
 		return;
+	(void)!log_write("", 0);                /* without it nobody is there to show the log, in a quiet boot */
 	if (st == ERR_NOT_FOUND || st == ERR_NOT_DIRECTORY || st == ERR_BAD_FORMAT) {
 		/* The archive cannot change: trying again would only repeat the message. */
 		log_print("initfs:///" INITD_PATH " cannot be executed (%s): no service will run", error_text(st));
@@ -272,6 +273,8 @@ static void initd_ended(void)
 	else if (reason_is_fault(&info)) {
 		keeper.faults = now - info.start_time_ns < BACKOFF_WINDOW_NS ? keeper.faults + 1 : 1;
 		wait = backoff_fault(&keeper.backoff, info.start_time_ns, now);
+		if (wait > 0)
+			(void)!log_write("", 0);
 		if (keeper.faults == FAULTS_MAX)
 			forget_table();
 	}

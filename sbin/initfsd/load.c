@@ -176,6 +176,9 @@ void load_archive(struct tree *t, const void *archive, size_t size)
 	if (l.gz.why)
 		log_print("initfs: the archive is damaged at byte %zu of %zu (packed): %s; "
 		          "files that came complete are served, unverified", gunzip_offset(&l.gz), size, l.gz.why);
+	/* Who sees what is wrong may be nobody but the kernel's consoles, also in a quiet boot. */
+	if (r == USTAR_BROKEN || l.gz.why || l.files == 0)
+		(void)!log_write("", 0);
 	gunzip_end(&l.gz);
 	if (l.files == 0)
 		log_print("initfs: nothing could be unpacked; initfs:// is empty");

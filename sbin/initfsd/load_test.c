@@ -78,6 +78,8 @@ void log_print(const char *format, ...)
 	va_end(args);
 	lines++;
 }
+static unsigned loud;
+status_t log_write(const void *text, uint64_t len) { (void)text; loud += len == 0; return OK; }
 noreturn void rt_panic(const char *format, ...) { (void)format; abort(); }
 const char *error_name(status_t st) { (void)st; return "error"; }
 const char *error_text(status_t st) { (void)st; return "error"; }
@@ -126,7 +128,7 @@ static int setup(void **state)
 	(void)state;
 	memset(tar, 0, sizeof(tar));
 	tar_len = 0;
-	n_frames = n_handles = n_mappings = lines = 0;
+	n_frames = n_handles = n_mappings = lines = loud = 0;
 	for (size_t i = 0; i < sizeof(big); i++)
 		big[i] = (char)(i * 31 >> 3);
 	return (int)tree_init(&t);
@@ -204,7 +206,7 @@ static void damage(void **state)
 		setup(NULL);
 		zipped_len = n;
 		load_archive(&t, zipped, n);
-		assert_true(lines >= 2);
+		assert_true(lines >= 2 && loud > 0);
 		if (at("second"))
 			assert_memory_equal(at("second")->data, big, sizeof(big));
 		teardown(NULL);

@@ -200,6 +200,7 @@ static void load(void)
 
 	if (!frame || size == 0) {
 		log_print("initfs: the loader brought no initfs.tar.gz; initfs:// is empty");
+		(void)!log_write("", 0);        /* also in a quiet boot */
 		return;
 	}
 	uint64_t mapped = ALIGN_UP(size, PAGE_SIZE);
@@ -207,6 +208,7 @@ static void load(void)
 	if (st < 0) {
 		log_print("initfs: initfs.tar.gz (%llu bytes) cannot be mapped: %s; initfs:// is empty",
 		          (unsigned long long)size, error_text(st));
+		(void)!log_write("", 0);
 		return;
 	}
 	load_archive(&tree, (const void *)va, size);

@@ -299,16 +299,9 @@ static void kept_open(void)
 /* `outputd.screen=log` on the kernel's command line: the screen stays its log. */
 static bool screen_is_log(void)
 {
-	char line[1024 + 1];
-	uint64_t size = 0;
+	char value[8];
 
-	if (cmdline(line, sizeof(line) - 1, &size) < 0)
-		return false;
-	line[MIN(size, (uint64_t)sizeof(line) - 1)] = 0;
-	for (char *rest = line, *word; (word = strsep(&rest, " \t\n"));)
-		if (strcmp(word, "outputd.screen=log") == 0)
-			return true;
-	return false;
+	return cmdline_word("outputd.screen", value, sizeof(value)) && strcmp(value, "log") == 0;
 }
 
 static void screen_begin(void)
@@ -329,7 +322,7 @@ static void screen_begin(void)
 	}
 	for (uint32_t i = 0; i < VTS; i++)
 		states[i] = &kept->terminal[1 + i].tty;
-	vts_init(states, (uint8_t *)kept + KEPT_SIZE, start_handle("res:info"), notify, BIT_WORK);
+	vts_init(states, (uint8_t *)kept + KEPT_SIZE, cmdline_flag("quiet", true) ? 0 : start_handle("res:info"), notify, BIT_WORK);
 	keys_init(&kept->keys, svc.port, TOKEN_KEYS, retry_keys, BIT_RETRY);
 	if (screen_presence() != SCREEN_UNKNOWN)
 		screen_known();

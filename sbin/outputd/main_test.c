@@ -115,7 +115,8 @@ status_t notify_timer(handle_t n unused, uint32_t b unused, uint64_t d unused, u
 status_t clock_now(uint64_t *ns) { *ns = 0; return OK; }
 status_t port_reserve(handle_t p unused, uint32_t n unused) { return OK; }
 status_t vmem_commit(handle_t v unused, uint64_t va unused, uint64_t size unused) { return ERR_INVALID; }
-status_t cmdline(void *buf unused, uint64_t len unused, uint64_t *size unused) { return ERR_INVALID; }
+bool cmdline_word(const char *key unused, char *value unused, size_t size unused) { return false; }
+bool cmdline_flag(const char *key unused, bool fallback) { return fallback; }
 status_t svc_read_from(const struct svc_cmd *c unused, uint64_t o unused, const void *d unused, size_t s unused, uint64_t *done unused) { return ERR_INVALID; }
 
 /* ---- there is no screen ---- */

@@ -12,7 +12,7 @@
 #include "screen.h"
 
 enum { TURN = 16 * KiB, PIECE_LOG = 1024, REPLY_MAX = 256 };
-/* Marks that are no WRITE's: the kernel's log is being shown, `done` is how far; it was. No op id comes that far. */
+/* Marks that are no WRITE's: the kernel's log is being shown, `done` is how far; nothing was written yet. No op id comes that far. */
 #define OP_LOG   (UINT64_MAX - 1)
 #define OP_BEGUN UINT64_MAX
 
@@ -123,8 +123,27 @@ static void output(struct vt *v)
 	v->later = !ldisc_stopped(&t->ldisc) && (t->writers.first || terminal_echoes(t));
 }
 
+/* What the kernel has logged since. */
+static void show_log(struct vt *v)
+{
+	uint8_t piece[PIECE_LOG];
+	uint64_t got, next;
+
+	while (log_read(log_info, v->mark.done, piece, sizeof(piece), &got, &next) == OK && got > 0) {
+		v->mark.done = next - got;
+		while (v->mark.done < next) {
+			size_t left = next - v->mark.done;
+			v->mark.done += feed(v->term, TTY_NL_TO_CRNL, piece + (got - left), left);
+			v->dirty = true;
+			commit(v);
+		}
+	}
+}
+
 static void vts_begin(struct terminal *t, const struct parked *w)
 {
+	if (vt_of(t)->mark.op == OP_LOG && log_info)
+		show_log(vt_of(t));
 	vt_of(t)->mark.op = terminal_identity(w->cmd);
 	vt_of(t)->mark.done = w->done;
 }
@@ -237,25 +256,15 @@ void vts_init(struct tty_state *const state[VTS], void *memory, handle_t log, ha
 	work_bit = bit;
 }
 
-/* What the kernel has logged so far. */
-static void show_log(struct vt *v)
+/* Nobody has written yet: the first terminal is the log's until somebody does. */
+static void begin_log(struct vt *v)
 {
-	uint8_t piece[PIECE_LOG];
-	uint64_t got, next;
-
-	if (v->mark.op != OP_LOG)
-		v->mark = (struct term_mark){ .op = OP_LOG };
-	while (log_info && log_read(log_info, v->mark.done, piece, sizeof(piece), &got, &next) == OK && got > 0) {
-		v->mark.done = next - got;
-		while (v->mark.done < next) {
-			size_t left = next - v->mark.done;
-			v->mark.done += feed(v->term, TTY_NL_TO_CRNL, piece + (got - left), left);
-			v->dirty = true;
-			commit(v);
-		}
+	if (v->mark.op == 0) {
+		v->mark = (struct term_mark){ .op = log_info ? OP_LOG : OP_BEGUN };
+		v->dirty = true;
 	}
-	v->mark.op = OP_BEGUN;
-	v->dirty = true;
+	if (log_info)
+		show_log(v);
 	commit(v);
 }
 
@@ -300,7 +309,7 @@ status_t vts_open(uint32_t i, struct terminal **out)
 	terminal_init(&v->tty, &device, states[i]);
 	settle(v);
 	if (i == 0 && (v->mark.op == 0 || v->mark.op == OP_LOG))
-		show_log(v);
+		begin_log(v);
 	/* What an earlier instance had not come to. */
 	v->later = true;
 	(void)!notify_signal(work, 1ull << work_bit);

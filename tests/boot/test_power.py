@@ -4,6 +4,7 @@ from a triple fault only in its log, so that is looked at too.
 """
 import re
 
+from image import esp_with
 from vm import Machine
 
 
@@ -28,9 +29,9 @@ def test_reboot(machine):
     assert not machine.triple_fault()
 
 
-def test_reboot_comes_back(build):
+def test_reboot_comes_back(build, tmp_path):
     """Without -no-reboot: through the firmware to the prompt again, twice."""
-    with Machine(build / "skerry.img", reboots=True) as m:
+    with Machine(esp_with(tmp_path / "esp.img", build), reboots=True) as m:
         m.boot()
         for _ in range(2):
             m.sendline("reboot")

@@ -13,7 +13,7 @@ TOPOLOGIES = ["1", "2", "4,sockets=2,cores=1,threads=2", "8,sockets=2,cores=2,th
 
 def all_run(m, smp):
     n = int(smp.split(",")[0])
-    assert f"cpu: {n} CPU{'s' if n > 1 else ''} of {n}" in m.log
+    assert f"cpu: {n} CPU{'s' if n > 1 else ''} of {n}\n" in m.run("log")
     assert re.search(rf"^cpus {n}$", m.run("cat proc://kstat"), re.M)
 
 
@@ -26,7 +26,7 @@ def test_all_start(booted, build, smp):
 def test_hot_pluggable_ones_are_none(booted, build):
     """Places for CPUs that are not there, which MADT lists as not enabled."""
     with booted(image=build / "skerry.img", smp="2,maxcpus=6") as m:
-        assert "cpu: 2 CPUs of 2" in m.log
+        assert "cpu: 2 CPUs of 2\n" in m.run("log")
 
 
 def test_every_system_call(booted, test_image):

@@ -83,6 +83,7 @@ def test_log_then_prompt(m):
     assert len(rows) == 50
     text = text_of(m, 1)
     assert re.search(r"^\[\d+\.\d{3}\] ", text, re.M) and PROMPT.rstrip() in text, text
+    assert re.search(r"^\[\d+\.\d{3}\] pcid: \d+ functions", text, re.M), "what came up after outputd stands there as well"
     wait_picture(m)
     assert m.run("ls tty://").split() == ["1", "2", "3", "4", "5", "6", "serial"]
 

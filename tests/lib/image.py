@@ -35,12 +35,18 @@ def boot_cfg(cmdline="", **keys):
 
 
 def esp_with(out, build, cmdline=None, files=None):
-    """A copy of the FAT image at `out`: another command line, other files (path: bytes, or None: none)."""
+    """
+    A copy of the FAT image at `out`: another command line, other files (path: bytes, or None: none). With the log on the serial line (quiet=0)
+    unless the command line, or a boot.cfg among the files, says something else.
+    """
     out = pathlib.Path(out)
     subprocess.run(["cp", "--sparse=always", str(pathlib.Path(build) / "esp.img"), str(out)], check=True)
     changes = dict(files or {})
-    if cmdline is not None:
-        changes["boot.cfg"] = boot_cfg(cmdline).encode()
+    if cmdline is not None or "boot.cfg" not in changes:
+        words = (cmdline or "").split()
+        if not any(word == "quiet" or word.startswith("quiet=") for word in words):
+            words.append("quiet=0")
+        changes["boot.cfg"] = boot_cfg(" ".join(words)).encode()
     for path, data in changes.items():
         if data is None:
             mtools("mdel", out, f"::{path}")

@@ -11,6 +11,9 @@ handle_t start_handle(const char *name);
 const struct start_info *start_info(void);
 const char *env_get(const char *name);      /* NULL: not set */
 noreturn void exit(int status);
+/* The value of KEY=VALUE on the kernel's command line, cut to size, "" of a mere KEY; the last one counts. False: there is none. */
+bool cmdline_word(const char *key, char *value, size_t size);
+bool cmdline_flag(const char *key, bool fallback);      /* KEY, KEY=1, yes, on, true; KEY=0, no, off, false */
 /* Prints "NAME: text" to the log and ends the process with status 134 and a backtrace in the log. */
 noreturn void rt_panic(const char *format, ...) printf_like(1, 2);
 #define MUST(expr) do { status_t must_ = (expr); if (must_ < 0) \

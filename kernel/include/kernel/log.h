@@ -19,6 +19,7 @@ void log_append(const char *text, size_t len);
 size_t log_copy(uint64_t *seq, char *buf, size_t len);
 /* Which consoles show the log. One that is switched on first shows what the ring has so far. */
 void log_console(bool serial, bool screen);
+void log_loud(void);                    /* all that nobody else has taken show it, whatever `quiet` says */
 void log_serial_off(void);              /* COM1 has a driver of its own now; the screen stays as it is */
 void log_screen_off(void);              /* so has the screen: only a panic writes there again */
 
