@@ -84,7 +84,7 @@ def test_log_then_prompt(m):
     text = text_of(m, 1)
     assert re.search(r"^\[\d+\.\d{3}\] ", text, re.M) and PROMPT.rstrip() in text, text
     wait_picture(m)
-    assert m.run("ls tty://").split() == ["1", "2", "3", "4", "5", "6", "serial"]
+    assert m.run("ls tty://").split() == ["1", "2", "3", "4", "5", "6", "pty", "serial"]
 
 
 def test_a_command(m):
