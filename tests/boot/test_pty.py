@@ -18,6 +18,8 @@ def machine(test_image):
         m.boot()
         for case in CASES:              # what is made once is there then
             run(m, case)
+        kill(m, 1)
+        dust_settles(m)
         yield m
 
 
@@ -26,22 +28,31 @@ def run(m, case):
     assert status == 0 and text.endswith(case.split()[0] + " good\n"), text
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_nothing_is_left(m, case):
-    before = account(m)
-    run(m, case)
-    same_account(m, before)
-    assert "sleep" not in m.run("ps")
+def kill(m, times):
+    m.run(f"put killer:// outputd {times} 20 4000")
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_killed(m, case):
-    before = account(m)
-    m.run("put killer:// outputd 40 20 4000")
-    run(m, case)
+def dust_settles(m):
     wait = Wait(m.process.pid, 60)
     while not re.match(r"0\b", m.run("cat killer://")):
         assert wait.left()
         time.sleep(0.1)
-    run(m, case)
+
+
+def test_nothing_is_left(m):
+    before = account(m)
+    for case in CASES:
+        run(m, case)
     same_account(m, before)
+    assert "sleep" not in m.run("ps")
+
+
+def test_killed(m):
+    before = account(m)
+    for case in CASES:
+        kill(m, 25)
+        run(m, case)
+        dust_settles(m)
+    run(m, "hostile")
+    same_account(m, before)
+    assert "sleep" not in m.run("ps")
