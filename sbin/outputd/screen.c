@@ -9,6 +9,7 @@
 #include <abi/fb.h>
 #include <abi/file.h>
 #include <gen/file.h>
+#include <rt/clock.h>
 #include <rt/file.h>
 #include <rt/io.h>
 #include <rt/start.h>
@@ -20,12 +21,16 @@
 enum step { STEP_OPEN, STEP_INFO, STEP_SURFACE, STEP_MAP, STEP_DRAW, STEP_NONE };
 enum { SLOT = 0, SIDE_MAX = 16384 };
 #define RETRY_NS (1000 * NS_PER_MS)
+#define FRAME_NS (NS_PER_SEC / 60)      /* as often as screens show another picture */
+#define PAUSE_MAX_NS (250 * NS_PER_MS)
+enum { PAUSE_PARTS = 4 };               /* drawing has one part of the time, what is drawn has so many, at least */
 
 static struct screen_start with;
 static enum screen_presence presence;
 static enum step step;
 static bool asked, showing;             /* a COMPLETION will come; it is that of CTL_FB_SHOW */
 static bool waiting;                    /* for the timer */
+static uint64_t due;                    /* when there may be another picture */
 static bool remade;                     /* the surface; nothing has been drawn on it yet */
 static handle_t session;
 static uint64_t mapped;                 /* bytes at surface.pixels */
@@ -212,6 +217,7 @@ static status_t submit_map(void)
 static status_t submit_draw(void)
 {
 	struct term_rect r[FB_RECTS_MAX];
+	uint64_t begin = clock_value();
 	size_t n = front ? term_draw(front, &drawn, &face, &surface, r, ARRAY_LEN(r)) : 0;
 
 	for (size_t i = 0; i < n; i++)
@@ -220,6 +226,8 @@ static status_t submit_draw(void)
 		status_t st = submit_ctl(&(struct file_ctl_req){ .code = CTL_FB_DAMAGE }, rects, n * sizeof(rects[0]));
 		if (st < 0)
 			drawn = (struct term_drawn){ 0 };       /* nobody was told */
+		uint64_t now = clock_value();
+		due = now + MAX(FRAME_NS, MIN(PAUSE_PARTS * (now - begin), PAUSE_MAX_NS));
 		return st;
 	}
 	if (!front || with.kept->shown)
@@ -261,9 +269,21 @@ static void no_fb(status_t st)
 	begin_again();
 }
 
+/* Output that streams is drawn only so often, however slow drawing is here; what comes after a pause is drawn at once. */
+static bool too_soon(void)
+{
+	static uint64_t armed;
+
+	if (!with.kept->shown || clock_value() >= due)
+		return false;
+	if (armed != due && notify_timer(with.retry, with.bit, due, 0) == OK)
+		armed = due;
+	return armed == due;
+}
+
 void screen_go(void)
 {
-	if (asked || step == STEP_NONE)
+	if (asked || step == STEP_NONE || (step == STEP_DRAW && too_soon()))
 		return;
 	showing = waiting = false;
 	status_t st = submit();
