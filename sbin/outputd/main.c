@@ -375,7 +375,7 @@ static void screen_begin(void)
 	struct tty_state *states[VTS] = { 0 };
 	struct screen_start start = {
 		.kept = kept ? &kept->screen : &own, .shelf = start_handle("shelf"), .port = svc.port, .retry = retry_screen, .token = TOKEN_SCREEN, .bit = BIT_RETRY,
-		.memory = VT_MEMORY, .history = VT_HISTORY, .known = screen_known,
+		.memory = VT_MEMORY, .history = VT_HISTORY, .known = screen_known, .resized = vts_resized,
 	};
 
 	screen_init(&start);

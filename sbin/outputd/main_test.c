@@ -136,6 +136,7 @@ status_t vts_open(uint32_t i unused, struct terminal **t unused) { return ERR_NO
 struct terminal *vts_opened(uint32_t i unused) { return NULL; }
 struct term *vts_term(uint32_t i unused) { return NULL; }
 void vts_work(void) {}
+void vts_resized(void) {}
 status_t vts_text(uint32_t i unused, char **t unused, size_t *n unused) { return ERR_NOT_FOUND; }
 status_t handle_close(handle_t h unused) { return OK; }
 void ptys_init(uint64_t *i unused, struct pty_kept *k unused, handle_t f unused, uint64_t o unused, handle_t n unused, uint32_t b unused) {}

@@ -2,7 +2,7 @@
  * screen: see screen.h.
  *
  * From nothing: fb://, CTL_FB_INFO, CTL_FB_SURFACE, MAP, the first picture, CTL_FB_SHOW. The Session lies on the shelf: the next
- * instance goes on at MAP. fbd answers ERR_INVALID when it has lost its state: then the surface is made anew, once. Any other error,
+ * instance goes on at MAP. fbd answers ERR_INVALID when it has lost its state: then the surface is made anew, once, as large as the screen is then. Any other error,
  * and what does not go on by itself, begins at fb:// again a second later.
  */
 #include "screen.h"
@@ -31,6 +31,7 @@ static enum step step;
 static bool asked, showing;             /* a COMPLETION will come; it is that of CTL_FB_SHOW */
 static bool waiting;                    /* for the timer */
 static uint64_t due;                    /* when there may be another picture */
+static struct { uint32_t width, height; } wanted;       /* what the screen has become while something was asked; 0: nothing */
 static bool remade;                     /* the surface; nothing has been drawn on it yet */
 static handle_t session;
 static uint64_t mapped;                 /* bytes at surface.pixels */
@@ -83,9 +84,23 @@ static bool fit(uint32_t width, uint32_t height, struct term_shape *shape, unsig
 
 bool screen_shape(struct term_shape *s)
 {
+	struct screen_kept *k = with.kept;
 	unsigned scale;
 
-	return presence == SCREEN_THERE && fit(with.kept->width, with.kept->height, s, &scale);
+	if (presence != SCREEN_THERE || !fit(k->width, k->height, s, &scale))
+		return false;
+	if (!k->rows_max) {
+		k->check = 0;
+		k->rows_max = s->rows;
+		k->cols_max = s->cols;
+		k->history = s->history;
+		__asm__ volatile("" ::: "memory");
+		k->check = kept_sum();
+	}
+	*s = (struct term_shape){
+		(uint16_t)MIN(s->rows, k->rows_max), (uint16_t)MIN(s->cols, k->cols_max), (uint16_t)k->rows_max, (uint16_t)k->cols_max, (uint16_t)k->history,
+	};
+	return true;
 }
 
 enum screen_presence screen_presence(void)
@@ -315,6 +330,38 @@ void screen_show(struct term *t)
 
 /* ---- answers ---- */
 
+static bool size_good(uint64_t width, uint64_t height)
+{
+	struct term_shape shape;
+	unsigned scale;
+
+	return width && height && width <= SIDE_MAX && height <= SIDE_MAX && fit((uint32_t)width, (uint32_t)height, &shape, &scale);
+}
+
+static void take_size(uint32_t width, uint32_t height)
+{
+	unmap();
+	keep(width, height, false);
+	remade = false;
+	step = STEP_SURFACE;
+	with.resized();
+}
+
+void screen_resized(uint64_t width, uint64_t height)
+{
+	if (presence != SCREEN_THERE || step < STEP_SURFACE || step == STEP_NONE || !size_good(width, height))
+		return;         /* else it will be asked, or of no use */
+	if (asked) {
+		wanted.width = (uint32_t)width;
+		wanted.height = (uint32_t)height;
+		return;
+	}
+	if (width == with.kept->width && height == with.kept->height)
+		return;
+	take_size((uint32_t)width, (uint32_t)height);
+	screen_go();
+}
+
 static void opened(handle_t *h)
 {
 	session = *h;
@@ -328,16 +375,15 @@ static void opened(handle_t *h)
 static void informed(const struct event *e)
 {
 	uint64_t width = e->w[0], height = e->w[1];
-	struct term_shape shape;
-	unsigned scale;
 
-	if (!width || !height || width > SIDE_MAX || height > SIDE_MAX || !fit((uint32_t)width, (uint32_t)height, &shape, &scale)) {
+	if (!size_good(width, height)) {
 		give_up("its size is none for them", ERR_BAD_FORMAT);
 		return;
 	}
-	/* Terminals that are open are laid out for the size that was kept. */
 	if (presence == SCREEN_UNKNOWN)
 		keep((uint32_t)width, (uint32_t)height, false);
+	else if (width != with.kept->width || height != with.kept->height)
+		take_size((uint32_t)width, (uint32_t)height);
 	step = STEP_SURFACE;
 }
 
@@ -347,7 +393,7 @@ static void failed(status_t st)
 	if (st == ERR_INVALID && (step == STEP_MAP || step == STEP_DRAW) && !remade) {
 		unmap();
 		keep(with.kept->width, with.kept->height, false);
-		step = STEP_SURFACE;
+		step = STEP_INFO;       /* what made fbd forget it may have changed the mode, too */
 		return;
 	}
 	if (presence == SCREEN_UNKNOWN && st != ERR_AGAIN && st != ERR_CANCELLED)
@@ -403,6 +449,9 @@ void screen_done(struct event *e)
 	for (uint32_t i = 0; i < e->n_handles; i++)
 		if (e->handles[i])
 			handle_close(e->handles[i]);
+	if (wanted.width && step >= STEP_SURFACE && step != STEP_NONE && (wanted.width != with.kept->width || wanted.height != with.kept->height))
+		take_size(wanted.width, wanted.height);
+	wanted.width = 0;
 	if (!waiting)
 		screen_go();
 }
