@@ -166,7 +166,7 @@ static status_t read_cells(const struct svc_cmd *c, uint64_t offset, uint64_t *d
 	status_t st = vts_open(i, &t);
 	if (st == OK)
 		st = vts_text(i, &text, &size);
-	if (st < 0)
+	if (st != OK)
 		return st;
 	st = svc_read_from(c, offset, text, size, done);
 	free(text);
