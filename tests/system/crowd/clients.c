@@ -5,7 +5,6 @@
 #include "../counterd/count.h"
 #include "../tmp_rounds.h"
 #include <abi/fb.h>
-#include <abi/file.h>
 #include <abi/input.h>
 #include <gen/file.h>
 #include <gen/syscalls.h>
@@ -254,46 +253,11 @@ static int proc_round(unsigned i unused)
 	return 0;
 }
 
-/* A line there and a line back, through a pseudo-terminal of our own. */
-static int pty_round(unsigned i)
-{
-	static handle_t master, slave;
-	static uint64_t taken;
-	char text[RECORD], got[RECORD], both[2 * RECORD];
-	size_t done, len;
-
-	if (i == 0) {
-		DO("open", "pty", file_open("tty://pty", OPEN_READ | OPEN_WRITE, &master));
-		DO("make", "pty", file_ctl(master, CTL_TTY_PTY, (uint64_t[4]){ TTY_PTY_PRIVATE }, 0, NULL));
-		DO("open", "slave", file_open_at(master, "slave", OPEN_READ | OPEN_WRITE, &slave));
-	}
-	int n = snprintf(text, sizeof(text), "pty %u %u", self, i);
-	DO("write", "slave", file_append_all(slave, text, (size_t)n));
-	text[n] = '\r';
-	DO("write", "pty", file_write_all(master, 0, text, (size_t)n + 1));
-	DO("read", "slave", file_read(slave, taken, got, sizeof(got), &done));
-	text[n] = '\n';
-	taken += done;
-	if (done != (size_t)n + 1 || memcmp(got, text, done) != 0)
-		return wrong("slave", "another line than was typed");
-	/* What was written, and the echo. */
-	text[n] = 0;
-	int all = snprintf(both, sizeof(both), "%s%s\r\n", text, text);
-	for (len = 0; len < (size_t)all; len += done) {
-		DO("read", "pty", file_read(master, 0, got, sizeof(got), &done));
-		if (done == 0 || len + done > (size_t)all || memcmp(got, both + len, done) != 0)
-			return wrong("pty", "other text than was written");
-	}
-	return 0;
-}
-
 static int tty_round(unsigned i)
 {
 	char text[RECORD];
 	uint64_t now;
 
-	if (pty_round(i))
-		return 1;
 	int n = snprintf(text, sizeof(text), "<tty %u %u %.*s>\n", self, i, (int)(i % 27), "abcdefghijklmnopqrstuvwxyz");
 	DO("write", "tty", file_append_all(start_handle("stdout"), text, (size_t)n));
 	MUST(clock_now(&now));
