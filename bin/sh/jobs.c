@@ -7,7 +7,7 @@
  * itself. Ending a job ends all that runs on its Budget, with whatever it has started.
  *
  * The terminal may be killed and come back while a program runs, and has then forgotten whom ^C concerns;
- * so the shell looks now and then while it waits, and tells it again.
+ * so the shell looks now and then while it waits, and tells it again. When the terminal hangs up the shell ends, and its jobs with it.
  */
 #include <abi/file.h>
 #include <launch/launch.h>
@@ -19,6 +19,7 @@
 #include "shell.h"
 
 enum { JOBS_MAX = 32, SIGNAL_BADGE = 0, STATUS_INTERRUPTED = 128 + 2, OWN_PART = 16, LEFT_PART = 8 };
+enum { BIT_INTERRUPT = 0, BIT_HANGUP = 1 };     /* of `signal` */
 #define REMIND_NS (2 * NS_PER_SEC)
 
 struct job {
@@ -75,22 +76,42 @@ status_t jobs_init(void)
 	return st == OK ? notify_port(signal, port, SIGNAL_BADGE) : st;
 }
 
-/* Asks the terminal for ^C. A terminal that cannot is none of our business: the program runs anyway. */
-static void ask_for_interrupts(void)
+static void hang_up(void)
 {
-	static const uint64_t bit[4] = { 0 };
-
-	if (shell.interactive)
-		(void)!file_ctl(shell.in, CTL_TTY_SIGNAL, bit, signal, NULL);
+	shell.hung = shell.leaving = true;
 }
 
-/* Again, if the terminal has forgotten; another shell may have asked since, and is left its due. */
-static void remind_terminal(void)
+/* Asks the terminal for ^C and the end. A terminal that cannot is none of our business: the program runs anyway. */
+static void ask_for_interrupts(void)
+{
+	static const uint64_t bits[4] = { BIT_INTERRUPT, 0, 0, 1 + BIT_HANGUP };
+
+	if (shell.interactive && file_ctl(shell.in, CTL_TTY_SIGNAL, bits, signal, NULL) == ERR_GONE)
+		hang_up();
+}
+
+bool terminal_hung(void)
+{
+	uint64_t values[3];
+
+	if (shell.interactive && !shell.hung && file_ctl(shell.in, CTL_TTY_GET_MODE, NULL, 0, values) == ERR_GONE)
+		hang_up();
+	return shell.hung;
+}
+
+/* Again, if the terminal has forgotten; another shell may have asked since, and is left its due. True: it has just hung up. */
+static bool remind_terminal(void)
 {
 	uint64_t values[3] = { 0 };
 
-	if (shell.interactive && file_ctl(shell.in, CTL_TTY_GET_MODE, NULL, 0, values) >= 0 && !values[1])
+	if (!shell.interactive || shell.hung)
+		return false;
+	status_t st = file_ctl(shell.in, CTL_TTY_GET_MODE, NULL, 0, values);
+	if (st == ERR_GONE)
+		hang_up();
+	else if (st >= 0 && !values[1])
 		ask_for_interrupts();
+	return shell.hung;
 }
 
 static void terminal_mode(uint32_t mode)
@@ -183,7 +204,7 @@ static status_t job_start(struct job *j, const struct stage *stage, bool backgro
 	return OK;
 }
 
-/* Takes the next event until `deadline`. True: it was ^C. *timed_out: nothing came. */
+/* Takes the next event until `deadline`. True: it was ^C, or the terminal hung up. *timed_out: nothing came. */
 static bool next_event(uint64_t deadline, bool *timed_out)
 {
 	struct event e;
@@ -192,8 +213,11 @@ static bool next_event(uint64_t deadline, bool *timed_out)
 	*timed_out = st < 0;
 	if (st < 0 || e.kind != ACCEPT_NOTIFY)
 		return false;
-	if (e.badge == SIGNAL_BADGE)
+	if (e.badge == SIGNAL_BADGE) {
+		if (e.w[0] & 1ull << BIT_HANGUP)
+			hang_up();
 		return true;
+	}
 	if (e.badge <= JOBS_MAX && jobs[e.badge - 1].used)
 		jobs[e.badge - 1].ended = true;
 	return false;
@@ -216,7 +240,7 @@ static bool is_among(const struct job *j, struct job *const *list, int n)
 	return false;
 }
 
-/* Waits for the ends of n jobs, or of all (n = 0). True: ^C broke it off. */
+/* Waits for the ends of n jobs, or of all (n = 0). True: ^C or the terminal's end broke it off. */
 static bool wait_for(struct job *const *list, int n)
 {
 	for (;;) {
@@ -229,8 +253,8 @@ static bool wait_for(struct job *const *list, int n)
 			return false;
 		if (next_event(shell.interactive ? now + REMIND_NS : FOREVER, &timed_out))
 			return true;
-		if (timed_out)
-			remind_terminal();
+		if (timed_out && remind_terminal())
+			return true;
 	}
 }
 
@@ -318,6 +342,8 @@ int jobs_run(struct stage *stages, int n, bool background)
 	if (!background) {
 		drop_interrupts();
 		ask_for_interrupts();           /* before ^C becomes a signal, or an early one concerns nobody */
+		if (shell.hung)
+			return STATUS_INTERRUPTED;
 		terminal_mode(TTY_DEFAULT);
 	}
 	/* Programs first: what a command of the shell prints needs its reader. */
@@ -377,6 +403,13 @@ bool jobs_kill(uint64_t pid, status_t *st)
 			return true;
 		}
 	return false;
+}
+
+void jobs_end_all(void)
+{
+	for (int i = 0; i < JOBS_MAX; i++)
+		if (jobs[i].used && !jobs[i].ended)
+			(void)!job_end(&jobs[i]);
 }
 
 void jobs_list(void)

@@ -301,7 +301,8 @@ static void run_terminal(void)
 		jobs_reap();
 		enum edit_result r = edit_line();
 		if (r == EDIT_END) {
-			say("exit\n");
+			if (!terminal_hung())
+				say("exit\n");
 			break;
 		}
 		if (r == EDIT_INTERRUPT) {
@@ -410,6 +411,8 @@ int main(int argc, char **argv)
 		run_terminal();
 	else
 		run_stream();
+	if (shell.hung)
+		jobs_end_all();
 	/* Whoever keeps a shell on a terminal starts the next: only one that found no terminal has done its work. */
 	return own_terminal && !shell.status ? 1 : shell.status;
 }

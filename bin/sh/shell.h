@@ -9,7 +9,8 @@ struct shell {
 	handle_t in, out;           /* Sessions or Sockets; in is read here, both are what programs inherit */
 	handle_t terminal;          /* what `out` was at the start: for messages and for stderr of programs */
 	bool     interactive;       /* in is a terminal */
-	bool     leaving;           /* `exit` was run */
+	bool     leaving;           /* `exit` was run, or the terminal hung up */
+	bool     hung;              /* the terminal hung up: nobody is there any more */
 	int      status;            /* $? */
 	uint64_t    cpu_ns;         /* of the program that was waited for last */
 };
@@ -47,6 +48,10 @@ int jobs_run(struct stage *stages, int n, bool background);
 int job_run(int argc, char **argv);     /* one program, with the shell's own ends */
 void jobs_reap(void);           /* says which background jobs have ended */
 void jobs_list(void);
+/* Whether the terminal has hung up: then all ends. */
+bool terminal_hung(void);
+/* Ends all jobs: nobody is left to see what they do. */
+void jobs_end_all(void);
 /* Ends a job of this shell, and all that it has started. False: it is none. */
 bool jobs_kill(uint64_t pid, status_t *st);
 int jobs_wait(uint64_t pid);    /* 0: for all */

@@ -222,6 +222,23 @@ static bool erases(uint32_t mode, uint8_t byte)
 	return mode & TTY_CANONICAL && (byte == BACKSPACE || byte == DELETE || byte == CTRL_U || byte == CTRL_W);
 }
 
+static bool signals(uint32_t mode, uint8_t byte)
+{
+	return mode & TTY_SIGNALS && (byte == CTRL_C || (byte == CTRL_Z && mode & TTY_SUSPEND));
+}
+
+static bool flows(uint32_t mode, uint8_t byte)
+{
+	return mode & TTY_FLOW && (byte == CTRL_S || byte == CTRL_Q);
+}
+
+bool ldisc_takes(const struct ldisc *l, uint8_t byte)
+{
+	uint32_t mode = l->h->mode;
+
+	return ldisc_room(l) > 0 || (!l->h->literal && (signals(mode, byte) || flows(mode, byte) || erases(mode, byte)));
+}
+
 bool ldisc_stopped(const struct ldisc *l)
 {
 	return l->h->stopped;
@@ -242,9 +259,9 @@ enum ldisc_result ldisc_input(struct ldisc *l, uint8_t byte)
 	}
 	if (byte == '\r' && mode & TTY_CR_TO_NL)
 		byte = '\n';
-	if (mode & TTY_SIGNALS && (byte == CTRL_C || (byte == CTRL_Z && mode & TTY_SUSPEND)))
+	if (signals(mode, byte))
 		return signal_input(l, byte);
-	if (mode & TTY_FLOW && (byte == CTRL_S || byte == CTRL_Q)) {
+	if (flows(mode, byte)) {
 		l->h->stopped = byte == CTRL_S;
 		return LDISC_NOTHING;
 	}

@@ -1,6 +1,6 @@
 /*
- * outputd: terminals. `tty://serial` on COM1 (serial.c) and, where there is a screen, `tty://1` to `tty://6` (vt.c) as cells that
- * screen.c draws and keys.c types into; what they share is in terminal.c. Here: names, Sessions, and what outlives an instance. One
+ * outputd: terminals. `tty://serial` on COM1 (serial.c), `tty://pty` between programs (pty.c) and, where there is a screen, `tty://1` to `tty://6` (vt.c)
+ * as cells that screen.c draws and keys.c types into; what they share is in terminal.c. Here: names, Sessions, and what outlives an instance. One
  * thread, one loop.
  *
  * Whether there is a screen is known a moment after the start: until then an OPEN of one of its terminals waits.
@@ -14,26 +14,29 @@
 #include <stdlib.h>
 #include <string.h>
 #include "keys.h"
+#include "pty.h"
 #include "screen.h"
 #include "serial.h"
 #include "terminal.h"
 #include "vt.h"
 
-/* Terminal i of the screen has the badge BADGE_VT + i, its cells as text BADGE_CELLS + i. */
-enum { BADGE_ROOT = 0, BADGE_SERIAL = 0x100, BADGE_VT = 0x200, BADGE_CELLS = 0x300, BADGE_DEVICE = 1, BADGE_SCREEN = 2, BADGE_KEYS = 3 };
+/* Terminal i of the screen has the badge BADGE_VT + i, its cells as text BADGE_CELLS + i. BADGE_PTY is a name only; pty.c has the badges of Sessions. */
+enum { BADGE_ROOT = 0, BADGE_SERIAL = 0x100, BADGE_VT = 0x200, BADGE_CELLS = 0x300, BADGE_PTY = 0x400, BADGE_DEVICE = 1, BADGE_SCREEN = 2, BADGE_KEYS = 3 };
 enum { BIT_WORK = 2 };                          /* of the Notify of serial.h */
 enum { BIT_RETRY = 0 };                         /* of the other two */
 enum { TOKEN_SCREEN = 1, TOKEN_KEYS = 2, SUBMITS = 2 };
 enum { SESSION_RIGHTS = RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER };
 
-/* The state Frame. A page for the head of each terminal, then the cells of those of the screen. */
+/* The state Frame. A page for the head of each terminal, then the cells of those of the screen, then pseudo-terminals. */
 struct kept {
 	union { struct tty_state tty; uint8_t page[PAGE_SIZE]; } terminal[1 + VTS];
 	struct screen_kept screen;
 	struct keys_kept keys;
+	uint64_t pty[PTYS];
 };
 #define KEPT_SIZE  ALIGN_UP(sizeof(struct kept), PAGE_SIZE)
-#define STATE_SIZE (KEPT_SIZE + (uint64_t)VTS * VT_MEMORY)
+#define PTY_OFFSET (KEPT_SIZE + (uint64_t)VTS * VT_MEMORY)
+#define STATE_SIZE (PTY_OFFSET + PTYS * sizeof(struct pty_kept))
 
 static struct svc svc;
 static handle_t notify, retry_screen, retry_keys;
@@ -63,10 +66,21 @@ static status_t find(uint64_t badge, const char *path, uint64_t *found)
 		*found = badge;
 		return OK;
 	}
+	/* Its OPEN makes a badge of the slave's out of it. */
+	if (pty_is_master(badge) && strcmp(name, "slave") == 0) {
+		*found = badge;
+		return OK;
+	}
 	if (badge != BADGE_ROOT)
 		return ERR_NOT_DIRECTORY;
 	if (strcmp(name, "serial") == 0) {
 		*found = BADGE_SERIAL;
+		return OK;
+	}
+	if (strncmp(name, "pty/", 4) == 0)
+		return pty_find(name + 4, found);
+	if (strcmp(name, "pty") == 0 && ptys_there()) {
+		*found = BADGE_PTY;
 		return OK;
 	}
 	if (*name < '1' || *name >= '1' + VTS || screen_presence() == SCREEN_ABSENT || (name[1] && strcmp(name + 1, "/cells") != 0))
@@ -82,6 +96,8 @@ static status_t terminal_of(uint64_t badge, struct terminal **t)
 		*t = &serial;
 		return OK;
 	}
+	if (pty_is_slave(badge))
+		return pty_slave(badge, t);
 	return is_vt(badge) ? vts_open((uint32_t)(badge - BADGE_VT), t) : is_cells(badge) ? ERR_NOT_SUPPORTED : ERR_IS_DIRECTORY;
 }
 
@@ -93,6 +109,19 @@ static status_t make_there(uint64_t badge)
 }
 
 /* ---- commands ---- */
+
+/* A name becomes a Session's badge: pseudo-terminals have one for each Session, so that each end is known by itself. */
+static status_t session_badge(uint64_t *badge, const char *path)
+{
+	if (*badge == BADGE_PTY) {
+		*badge = pty_master_badge();
+		return OK;
+	}
+	/* A second Session like the master's own would hang up when it is closed. */
+	if (pty_is_master(*badge) && (!path || !*path))
+		return ERR_NOT_SUPPORTED;
+	return pty_is_master(*badge) || pty_is_slave(*badge) ? pty_open_slave(*badge, badge) : OK;
+}
 
 static status_t on_open(void *self unused, struct svc_cmd *c, const struct file_open_req *q, struct file_open_rep *p)
 {
@@ -115,6 +144,8 @@ static status_t on_open(void *self unused, struct svc_cmd *c, const struct file_
 		return st < 0 ? st : SVC_LATER;
 	}
 	st = make_there(badge);
+	if (st == OK)
+		st = session_badge(&badge, c->path);
 	if (st < 0)
 		return st;
 	c->mint = true;
@@ -135,7 +166,7 @@ static status_t read_cells(const struct svc_cmd *c, uint64_t offset, uint64_t *d
 	status_t st = vts_open(i, &t);
 	if (st == OK)
 		st = vts_text(i, &text, &size);
-	if (st < 0)
+	if (st != OK)
 		return st;
 	st = svc_read_from(c, offset, text, size, done);
 	free(text);
@@ -148,24 +179,34 @@ static status_t on_read(void *self unused, struct svc_cmd *c, const struct file_
 
 	if (is_cells(c->badge))
 		return read_cells(c, q->offset, &p->done);
+	if (pty_is_master(c->badge))
+		return pty_read(c, &p->done);
 	status_t st = terminal_of(c->badge, &t);
+	if (st == ERR_GONE) {
+		p->done = 0;                    /* hung up: the end */
+		return OK;
+	}
 	return st < 0 ? st : terminal_read(t, c, q->offset, &p->done);
 }
 
 static status_t on_write(void *self unused, struct svc_cmd *c, const struct file_write_req *q unused, struct file_write_rep *p)
 {
 	struct terminal *t;
-	status_t st = terminal_of(c->badge, &t);
 
+	if (pty_is_master(c->badge))
+		return pty_write(c, &p->done);
+	status_t st = terminal_of(c->badge, &t);
 	return st < 0 ? st : terminal_write(t, c, &p->done);
 }
 
 static status_t on_sync(void *self unused, struct svc_cmd *c, const struct file_sync_req *q unused, struct file_sync_rep *p unused)
 {
 	struct terminal *t;
-	status_t st = terminal_of(c->badge, &t);
 
-	return st < 0 ? OK : terminal_sync(t, c);
+	if (pty_is_master(c->badge))
+		return pty_sync(c);
+	status_t st = terminal_of(c->badge, &t);
+	return st == ERR_GONE ? st : st < 0 ? OK : terminal_sync(t, c);
 }
 
 static status_t on_stat(void *self unused, struct svc_cmd *c, const struct file_stat_req *q unused, struct file_stat_rep *p)
@@ -195,6 +236,8 @@ static status_t on_readdir(void *self unused, struct svc_cmd *c, const struct fi
 	if (q->cookie > 0)
 		return OK;
 	p->done = dirent_put(buf, sizeof(buf), BADGE_SERIAL, 0, FILE_STREAM, "serial");
+	if (ptys_there())
+		p->done += dirent_put(buf + p->done, sizeof(buf) - p->done, BADGE_PTY, 0, FILE_STREAM, "pty");
 	for (uint32_t i = 0; i < VTS && screen_presence() == SCREEN_THERE; i++, name[0]++)
 		p->done += dirent_put(buf + p->done, sizeof(buf) - p->done, BADGE_VT + i, 0, FILE_STREAM, name);
 	return svc_write_out(c->cmd, 0, buf, p->done);
@@ -203,15 +246,17 @@ static status_t on_readdir(void *self unused, struct svc_cmd *c, const struct fi
 static status_t on_ctl(void *self unused, struct svc_cmd *c, const struct file_ctl_req *q, struct file_ctl_rep *p)
 {
 	struct terminal *t;
-	status_t st = terminal_of(c->badge, &t);
 
+	if (pty_is_master(c->badge))
+		return pty_ctl(c, q, p);
+	status_t st = terminal_of(c->badge, &t);
 	return st == ERR_IS_DIRECTORY ? ERR_NOT_SUPPORTED : st < 0 ? st : terminal_ctl(t, c, q, p);
 }
 
 static void on_cancel(void *self unused, cmd_id_t cmd)
 {
 	struct parked **link = queue_find(&openers, cmd);
-	bool found = terminal_cancel(&serial, cmd);
+	bool found = terminal_cancel(&serial, cmd) || ptys_cancel(cmd);
 
 	for (uint32_t i = 0; i < VTS && !found; i++)
 		found = vts_opened(i) && terminal_cancel(vts_opened(i), cmd);
@@ -219,6 +264,17 @@ static void on_cancel(void *self unused, cmd_id_t cmd)
 		return;
 	svc_reply(cmd, &(struct reply){ .status = ERR_CANCELLED });
 	queue_drop(&openers, link);
+}
+
+static void on_close(void *self unused, uint64_t badge)
+{
+	if (pty_is_master(badge) || pty_is_slave(badge))
+		pty_close(badge);
+}
+
+static void on_unminted(void *self unused, uint64_t badge)
+{
+	pty_unopened(badge);
 }
 
 /* ---- events ---- */
@@ -259,8 +315,10 @@ static void on_notify(void *self unused, uint64_t badge, uint64_t bits)
 {
 	if (badge == BADGE_DEVICE) {
 		serial_notified(bits);
-		if (bits & 1ull << BIT_WORK)
+		if (bits & 1ull << BIT_WORK) {
 			vts_work();
+			ptys_work();
+		}
 	} else if (badge == BADGE_SCREEN) {
 		screen_go();
 	} else {
@@ -310,7 +368,7 @@ static void screen_begin(void)
 	struct tty_state *states[VTS] = { 0 };
 	struct screen_start start = {
 		.kept = kept ? &kept->screen : &own, .shelf = start_handle("shelf"), .port = svc.port, .retry = retry_screen, .token = TOKEN_SCREEN, .bit = BIT_RETRY,
-		.memory = VT_MEMORY, .history = VT_HISTORY, .known = screen_known,
+		.memory = VT_MEMORY, .history = VT_HISTORY, .known = screen_known, .resized = vts_resized,
 	};
 
 	screen_init(&start);
@@ -340,6 +398,8 @@ int main(int argc unused, char **argv unused)
 	MUST(svc_init(&svc, &file_proto, &ops, NULL));
 	svc.on_notify = on_notify;
 	svc.on_cancel = on_cancel;
+	svc.on_close = on_close;
+	svc.on_unminted = on_unminted;
 	svc.on_completion = on_completion;
 	svc.on_idle = on_idle;
 	MUST(svc_notify(&svc, BADGE_DEVICE, &notify));
@@ -347,6 +407,8 @@ int main(int argc unused, char **argv unused)
 	MUST(svc_notify(&svc, BADGE_KEYS, &retry_keys));
 	MUST(port_reserve(svc.port, SUBMITS));
 	serial_open(kept ? &kept->terminal[0].tty : &own_state, notify);
+	if (kept)
+		ptys_init(kept->pty, (struct pty_kept *)((uint8_t *)kept + PTY_OFFSET), start_handle("state"), PTY_OFFSET, notify, BIT_WORK);
 	screen_begin();
 	return (int)svc_run(&svc);
 }

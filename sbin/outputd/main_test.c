@@ -137,8 +137,25 @@ status_t vts_open(uint32_t i unused, struct terminal **t unused) { return ERR_NO
 struct terminal *vts_opened(uint32_t i unused) { return NULL; }
 struct term *vts_term(uint32_t i unused) { return NULL; }
 void vts_work(void) {}
+void vts_resized(void) {}
 status_t vts_text(uint32_t i unused, char **t unused, size_t *n unused) { return ERR_NOT_FOUND; }
 status_t handle_close(handle_t h unused) { return OK; }
+void ptys_init(uint64_t *i unused, struct pty_kept *k unused, handle_t f unused, uint64_t o unused, handle_t n unused, uint32_t b unused) {}
+void ptys_work(void) {}
+bool ptys_there(void) { return false; }
+uint64_t pty_master_badge(void) { return 0; }
+bool pty_is_master(uint64_t b unused) { return false; }
+bool pty_is_slave(uint64_t b unused) { return false; }
+status_t pty_open_slave(uint64_t b unused, uint64_t *s unused) { return ERR_GONE; }
+status_t pty_find(const char *n unused, uint64_t *m unused) { return ERR_NOT_FOUND; }
+status_t pty_slave(uint64_t b unused, struct terminal **t unused) { return ERR_GONE; }
+status_t pty_read(const struct svc_cmd *c unused, uint64_t *d unused) { return ERR_INVALID; }
+status_t pty_write(const struct svc_cmd *c unused, uint64_t *d unused) { return ERR_INVALID; }
+status_t pty_sync(const struct svc_cmd *c unused) { return ERR_INVALID; }
+status_t pty_ctl(struct svc_cmd *c unused, const struct file_ctl_req *q unused, struct file_ctl_rep *p unused) { return ERR_INVALID; }
+void pty_close(uint64_t b unused) {}
+void pty_unopened(uint64_t b unused) {}
+bool ptys_cancel(cmd_id_t c unused) { return false; }
 status_t svc_init(struct svc *s unused, const struct svc_proto *p unused, const void *o unused, void *self unused) { return OK; }
 status_t svc_run(struct svc *s unused) { return OK; }
 status_t svc_notify(struct svc *s unused, uint64_t badge unused, handle_t *n) { *n = 8; return OK; }

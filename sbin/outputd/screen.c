@@ -2,7 +2,7 @@
  * screen: see screen.h.
  *
  * From nothing: fb://, CTL_FB_INFO, CTL_FB_SURFACE, MAP, the first picture, CTL_FB_SHOW. The Session lies on the shelf: the next
- * instance goes on at MAP. fbd answers ERR_INVALID when it has lost its state: then the surface is made anew, once. Any other error,
+ * instance goes on at MAP. fbd answers ERR_INVALID when it has lost its state: then the surface is made anew, once, as large as the screen is then. Any other error,
  * and what does not go on by itself, begins at fb:// again a second later.
  *
  * The surface's pages are made as far down as there is text: a fresh one is black, as the terminals' ground is.
@@ -11,6 +11,7 @@
 #include <abi/fb.h>
 #include <abi/file.h>
 #include <gen/file.h>
+#include <rt/clock.h>
 #include <rt/file.h>
 #include <rt/io.h>
 #include <rt/start.h>
@@ -22,12 +23,17 @@
 enum step { STEP_OPEN, STEP_INFO, STEP_SURFACE, STEP_MAP, STEP_DRAW, STEP_NONE };
 enum { SLOT = 0, SIDE_MAX = 16384 };
 #define RETRY_NS (1000 * NS_PER_MS)
+#define FRAME_NS (NS_PER_SEC / 60)      /* as often as screens show another picture */
+#define PAUSE_MAX_NS (250 * NS_PER_MS)
+enum { PAUSE_PARTS = 4 };               /* drawing has one part of the time, what is drawn has so many, at least */
 
 static struct screen_start with;
 static enum screen_presence presence;
 static enum step step;
 static bool asked, showing;             /* a COMPLETION will come; it is that of CTL_FB_SHOW */
 static bool waiting;                    /* for the timer */
+static uint64_t due;                    /* when there may be another picture */
+static struct { uint32_t width, height; } wanted;       /* what the screen has become while something was asked; 0: nothing */
 static bool remade;                     /* the surface; nothing has been drawn on it yet */
 static handle_t session;
 static uint64_t mapped, made;           /* bytes at surface.pixels; of these have pages */
@@ -81,9 +87,23 @@ static bool fit(uint32_t width, uint32_t height, struct term_shape *shape, unsig
 
 bool screen_shape(struct term_shape *s)
 {
+	struct screen_kept *k = with.kept;
 	unsigned scale;
 
-	return presence == SCREEN_THERE && fit(with.kept->width, with.kept->height, s, &scale);
+	if (presence != SCREEN_THERE || !fit(k->width, k->height, s, &scale))
+		return false;
+	if (!k->rows_max) {
+		k->check = 0;
+		k->rows_max = s->rows;
+		k->cols_max = s->cols;
+		k->history = s->history;
+		__asm__ volatile("" ::: "memory");
+		k->check = kept_sum();
+	}
+	*s = (struct term_shape){
+		(uint16_t)MIN(s->rows, k->rows_max), (uint16_t)MIN(s->cols, k->cols_max), (uint16_t)k->rows_max, (uint16_t)k->cols_max, (uint16_t)k->history,
+	};
+	return true;
 }
 
 enum screen_presence screen_presence(void)
@@ -259,6 +279,7 @@ static status_t submit_map(void)
 static status_t submit_draw(void)
 {
 	struct term_rect r[FB_RECTS_MAX];
+	uint64_t begin = clock_value();
 
 	if (front && make_pages() < 0) {
 		waiting = true;
@@ -272,6 +293,8 @@ static status_t submit_draw(void)
 		status_t st = submit_ctl(&(struct file_ctl_req){ .code = CTL_FB_DAMAGE }, rects, n * sizeof(rects[0]));
 		if (st < 0)
 			drawn.begun = false;    /* nobody was told */
+		uint64_t now = clock_value();
+		due = now + MAX(FRAME_NS, MIN(PAUSE_PARTS * (now - begin), PAUSE_MAX_NS));
 		return st;
 	}
 	if (!front || with.kept->shown)
@@ -313,9 +336,21 @@ static void no_fb(status_t st)
 	begin_again();
 }
 
+/* Output that streams is drawn only so often, however slow drawing is here; what comes after a pause is drawn at once. */
+static bool too_soon(void)
+{
+	static uint64_t armed;
+
+	if (!with.kept->shown || clock_value() >= due)
+		return false;
+	if (armed != due && notify_timer(with.retry, with.bit, due, 0) == OK)
+		armed = due;
+	return armed == due;
+}
+
 void screen_go(void)
 {
-	if (asked || step == STEP_NONE)
+	if (asked || step == STEP_NONE || (step == STEP_DRAW && too_soon()))
 		return;
 	showing = waiting = false;
 	status_t st = submit();
@@ -347,6 +382,38 @@ void screen_show(struct term *t)
 
 /* ---- answers ---- */
 
+static bool size_good(uint64_t width, uint64_t height)
+{
+	struct term_shape shape;
+	unsigned scale;
+
+	return width && height && width <= SIDE_MAX && height <= SIDE_MAX && fit((uint32_t)width, (uint32_t)height, &shape, &scale);
+}
+
+static void take_size(uint32_t width, uint32_t height)
+{
+	unmap();
+	keep(width, height, false, 0);
+	remade = false;
+	step = STEP_SURFACE;
+	with.resized();
+}
+
+void screen_resized(uint64_t width, uint64_t height)
+{
+	if (presence != SCREEN_THERE || step < STEP_SURFACE || step == STEP_NONE || !size_good(width, height))
+		return;         /* else it will be asked, or of no use */
+	if (asked) {
+		wanted.width = (uint32_t)width;
+		wanted.height = (uint32_t)height;
+		return;
+	}
+	if (width == with.kept->width && height == with.kept->height)
+		return;
+	take_size((uint32_t)width, (uint32_t)height);
+	screen_go();
+}
+
 static void opened(handle_t *h)
 {
 	session = *h;
@@ -360,16 +427,15 @@ static void opened(handle_t *h)
 static void informed(const struct event *e)
 {
 	uint64_t width = e->w[0], height = e->w[1];
-	struct term_shape shape;
-	unsigned scale;
 
-	if (!width || !height || width > SIDE_MAX || height > SIDE_MAX || !fit((uint32_t)width, (uint32_t)height, &shape, &scale)) {
+	if (!size_good(width, height)) {
 		give_up("its size is none for them", ERR_BAD_FORMAT);
 		return;
 	}
-	/* Terminals that are open are laid out for the size that was kept. */
 	if (presence == SCREEN_UNKNOWN)
 		keep((uint32_t)width, (uint32_t)height, false, 0);
+	else if (width != with.kept->width || height != with.kept->height)
+		take_size((uint32_t)width, (uint32_t)height);
 	step = STEP_SURFACE;
 }
 
@@ -379,7 +445,7 @@ static void failed(status_t st)
 	if (st == ERR_INVALID && (step == STEP_MAP || step == STEP_DRAW) && !remade) {
 		unmap();
 		keep(with.kept->width, with.kept->height, false, with.kept->lines);
-		step = STEP_SURFACE;
+		step = STEP_INFO;       /* what made fbd forget it may have changed the mode, too */
 		return;
 	}
 	if (presence == SCREEN_UNKNOWN && st != ERR_AGAIN && st != ERR_CANCELLED)
@@ -435,6 +501,9 @@ void screen_done(struct event *e)
 	for (uint32_t i = 0; i < e->n_handles; i++)
 		if (e->handles[i])
 			handle_close(e->handles[i]);
+	if (wanted.width && step >= STEP_SURFACE && step != STEP_NONE && (wanted.width != with.kept->width || wanted.height != with.kept->height))
+		take_size(wanted.width, wanted.height);
+	wanted.width = 0;
 	if (!waiting)
 		screen_go();
 }

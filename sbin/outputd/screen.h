@@ -12,15 +12,18 @@ struct screen_kept {
 	uint32_t width, height;         /* 0: nobody has said yet */
 	uint32_t shown;                 /* CTL_FB_SHOW was answered, as far as we know */
 	uint32_t lines;                 /* of pixels, from the top, that may have been drawn on */
+	uint32_t rows_max, cols_max, history;   /* for which terminals were laid out in memory; 0: not yet */
+	uint32_t reserved;
 };
 
 enum screen_presence { SCREEN_UNKNOWN, SCREEN_THERE, SCREEN_ABSENT };
 
 /*
  * kept: borrowed for good. shelf: slot 0 is ours; 0: none. port: where COMPLETIONs with `token` go, one command of its reserve.
- * retry: a Notify whose timer of bit `bit` is ours: then call screen_go. known: is called once, when screen_presence is no longer UNKNOWN.
+ * retry: a Notify whose timer of bit `bit` is ours: then call screen_go. known: is called once, when screen_presence is no longer UNKNOWN;
+ * resized: whenever screen_shape says something else than before.
  */
-struct screen_start { struct screen_kept *kept; handle_t shelf, port, retry; uint64_t token; uint32_t bit; size_t memory; unsigned history; void (*known)(void); };
+struct screen_start { struct screen_kept *kept; handle_t shelf, port, retry; uint64_t token; uint32_t bit; size_t memory; unsigned history; void (*known)(void), (*resized)(void); };
 void screen_init(const struct screen_start *start);
 /* There is none, whatever fbd says. */
 void screen_leave(void);
@@ -28,8 +31,10 @@ void screen_go(void);
 void screen_done(struct event *e);      /* takes its handles */
 
 enum screen_presence screen_presence(void);
-/* What fits onto the screen and into the memory of a terminal; false: there is no screen. */
+/* What fits onto the screen and into the memory of a terminal: never more than the first time, since memory was laid out then. False: there is no screen. */
 must_use bool screen_shape(struct term_shape *s);
+/* The screen has another size: the surface gets it, and terminals as far as they can. One that is of no use, or the same, changes nothing. */
+void screen_resized(uint64_t width, uint64_t height);
 /* Another terminal is shown from now on (borrowed). */
 void screen_show(struct term *t);
 /* Draws what changed since, unless the last picture is still under way. */

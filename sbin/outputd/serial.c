@@ -34,54 +34,9 @@ static void timer_set(uint64_t period)
 
 /* ---- output ---- */
 
-/* Sends one FIFO load of w (the first writer); returns its bytes. *st < 0: w cannot be read any more. */
-static size_t send_load(struct terminal *t, struct parked *w, uint8_t *fifo, size_t room, status_t *st)
+static void serial_put(struct terminal *t, const uint8_t *bytes, size_t n)
 {
-	size_t used, n;
-
-	if (t->stage.at == t->stage.len) {
-		*st = terminal_fetch(t, w);
-		if (*st < 0)
-			return 0;
-	}
-	/* A FIFO of one byte cannot take CR and NL at once; two in a row into an empty one lose nothing but time. */
-	n = ldisc_output(t->head.mode, t->stage.bytes + t->stage.at, t->stage.len - t->stage.at, fifo, MAX(room, (size_t)2), &used);
-	t->head.load = (uint32_t)used;
-	terminal_save(t);
-	uart_write(&uart, fifo, n, &t->state->sent);
-	t->head.load = 0;                       /* to be saved with whatever is next: until then `sent` says so */
-	t->stage.at += (uint32_t)used;
-	w->done += (uint32_t)used;
-	t->head.write_done = w->done;
-	return n;
-}
-
-static size_t send_echo(struct terminal *t, uint8_t *fifo, size_t room)
-{
-	size_t n = ldisc_echo(&t->ldisc, fifo, room);
-
-	t->head.echo_load = (uint32_t)n;
-	terminal_save(t);
-	uart_write(&uart, fifo, n, &t->state->sent);
-	t->head.echo_load = 0;                  /* as above */
-	t->head.echo_taken += (uint32_t)n;
-	return n;
-}
-
-static void serial_begin(struct terminal *t, const struct parked *w)
-{
-	t->head.write_op = terminal_identity(w->cmd);
-	t->head.write_len = w->len;
-	t->head.write_done = w->done;
-	t->head.load = 0;
-}
-
-/* Continues where a dead instance had come to, if this is the WRITE it was at. */
-static uint32_t serial_resume(const struct terminal *t, const struct svc_cmd *c)
-{
-	bool same = t->head.write_op && c->in_len == t->head.write_len && terminal_identity(c->cmd) == t->head.write_op;
-
-	return same ? t->head.write_done : 0;
+	uart_write(&uart, bytes, n, &t->state->sent);
 }
 
 /* Echo first, then writers in order, until the FIFO stays full or a piece is through. */
@@ -106,11 +61,7 @@ static void pump(struct terminal *t)
 		size_t room = uart_room(&uart);
 		if (room == 0)
 			break;
-		if (echo) {
-			sent += send_echo(t, fifo, room);
-			continue;
-		}
-		sent += send_load(t, w, fifo, room, &st);
+		sent += terminal_send(t, fifo, room, &st);
 		if (st < 0)
 			terminal_written(t, st);
 	}
@@ -169,7 +120,9 @@ static bool serial_absent(const struct terminal *t unused)
 	return !uart.present;
 }
 
-static const struct device device = { .run = serial_run, .begin = serial_begin, .resume = serial_resume, .absent = serial_absent };
+static const struct device device = {
+	.run = serial_run, .begin = terminal_send_begin, .resume = terminal_send_resume, .absent = serial_absent, .put = serial_put,
+};
 
 void serial_open(struct tty_state *state, handle_t on)
 {

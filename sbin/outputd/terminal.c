@@ -127,6 +127,65 @@ status_t terminal_sync(struct terminal *t, const struct svc_cmd *c)
 	return t->writers.first ? park_write(t, c) : OK;
 }
 
+/* ---- sending ---- */
+
+static size_t send_load(struct terminal *t, struct parked *w, uint8_t *buf, size_t room, status_t *st)
+{
+	size_t used, n;
+
+	if (t->stage.at == t->stage.len) {
+		*st = terminal_fetch(t, w);
+		if (*st < 0)
+			return 0;
+	}
+	/* A FIFO of one byte cannot take CR and NL at once; two in a row into an empty one lose nothing but time. */
+	n = ldisc_output(t->head.mode, t->stage.bytes + t->stage.at, t->stage.len - t->stage.at, buf, MAX(room, (size_t)2), &used);
+	t->head.load = (uint32_t)used;
+	terminal_save(t);
+	t->device->put(t, buf, n);
+	t->head.load = 0;                       /* to be saved with whatever is next: until then `sent` says so */
+	t->stage.at += (uint32_t)used;
+	w->done += (uint32_t)used;
+	t->head.write_done = w->done;
+	return n;
+}
+
+static size_t send_echo(struct terminal *t, uint8_t *buf, size_t room)
+{
+	size_t n = ldisc_echo(&t->ldisc, buf, room);
+
+	t->head.echo_load = (uint32_t)n;
+	terminal_save(t);
+	t->device->put(t, buf, n);
+	t->head.echo_load = 0;                  /* as above */
+	t->head.echo_taken += (uint32_t)n;
+	return n;
+}
+
+size_t terminal_send(struct terminal *t, uint8_t *buf, size_t room, status_t *st)
+{
+	*st = OK;
+	if (terminal_echoes(t))
+		return send_echo(t, buf, room);
+	return send_load(t, t->writers.first, buf, room, st);
+}
+
+void terminal_send_begin(struct terminal *t, const struct parked *w)
+{
+	t->head.write_op = terminal_identity(w->cmd);
+	t->head.write_len = w->len;
+	t->head.write_done = w->done;
+	t->head.load = 0;
+}
+
+/* Continues where a dead instance had come to, if this is the WRITE it was at. */
+uint32_t terminal_send_resume(const struct terminal *t, const struct svc_cmd *c)
+{
+	bool same = t->head.write_op && c->in_len == t->head.write_len && terminal_identity(c->cmd) == t->head.write_op;
+
+	return same ? t->head.write_done : 0;
+}
+
 /* ---- input ---- */
 
 static void interrupt(struct terminal *t)
@@ -259,7 +318,7 @@ static uint64_t bits_of(uint64_t number)
 
 static status_t set_signal(struct terminal *t, struct svc_cmd *c, const struct file_ctl_req *q)
 {
-	if (q->arg0 > 63 || q->arg1 > 64 || q->arg2 > 64 || (c->n_handles && !is_notify(c->handles[0])))
+	if (q->arg0 > 63 || q->arg1 > 64 || q->arg2 > 64 || q->arg3 > 64 || (c->n_handles && !is_notify(c->handles[0])))
 		return ERR_INVALID;
 	if (t->signal_notify)
 		handle_close(t->signal_notify);
@@ -267,6 +326,7 @@ static status_t set_signal(struct terminal *t, struct svc_cmd *c, const struct f
 	t->interrupt_bits = 1ull << q->arg0;
 	t->suspend_bits = bits_of(q->arg1);
 	t->size_bits = bits_of(q->arg2);
+	t->hangup_bits = bits_of(q->arg3);
 	if (c->n_handles)
 		c->handles[0] = 0;      /* ours now */
 	t->head.had_signal = t->signal_notify != 0;
@@ -277,20 +337,41 @@ static status_t set_signal(struct terminal *t, struct svc_cmd *c, const struct f
 	return OK;
 }
 
-/* A resize that is delivered again changes nothing, and says nothing. */
+void terminal_sized(struct terminal *t, uint16_t columns, uint16_t rows)
+{
+	if (t->head.columns == columns && t->head.rows == rows)
+		return;
+	t->head.columns = columns;
+	t->head.rows = rows;
+	terminal_save(t);
+	signal_bits(t, t->size_bits);
+}
+
 static status_t set_size(struct terminal *t, uint64_t columns, uint64_t rows)
 {
 	if (t->device->fixed_size)
 		return ERR_NOT_SUPPORTED;
 	if (columns < 1 || columns > TTY_SIZE_MAX || rows < 1 || rows > TTY_SIZE_MAX)
 		return ERR_INVALID;
-	bool other = t->head.columns != columns || t->head.rows != rows;
-	t->head.columns = (uint16_t)columns;
-	t->head.rows = (uint16_t)rows;
-	terminal_save(t);
-	if (other)
-		signal_bits(t, t->size_bits);
+	terminal_sized(t, (uint16_t)columns, (uint16_t)rows);
 	return OK;
+}
+
+void terminal_hang_up(struct terminal *t)
+{
+	while (t->readers.first) {
+		answer(t->readers.first->cmd, OK, 0);
+		queue_drop(&t->readers, &t->readers.first);
+	}
+	while (t->writers.first) {
+		struct parked *w = t->writers.first;
+		answer(w->cmd, w->done ? OK : ERR_GONE, w->done);
+		queue_drop(&t->writers, &t->writers.first);
+	}
+	signal_bits(t, t->hangup_bits);
+	if (t->signal_notify)
+		handle_close(t->signal_notify);
+	t->signal_notify = 0;
 }
 
 status_t terminal_ctl(struct terminal *t, struct svc_cmd *c, const struct file_ctl_req *q, struct file_ctl_rep *p)

@@ -1,6 +1,6 @@
 /*
  * terminal: what all terminals share: READs and WRITEs that wait, the line discipline, modes and signals. What bytes go to and
- * come from is a device: the serial line (serial.c), or cells on the screen (vt.c).
+ * come from is a device: the serial line (serial.c), cells on the screen (vt.c), or a program (pty.c).
  *
  * READ waits in order of arrival and gets at most one line. WRITE is answered when its last byte is with the device. SYNC: when
  * everything before it is.
@@ -33,6 +33,8 @@ struct device {
 	uint32_t (*resume)(const struct terminal *t, const struct svc_cmd *c);
 	/* Writes vanish: there is nobody to show them to. */
 	bool (*absent)(const struct terminal *t);
+	/* Of one that takes bytes (terminal_send): takes n, and adds n to state->sent in the same instant. */
+	void (*put)(struct terminal *t, const uint8_t *bytes, size_t n);
 	bool fixed_size;                /* CTL_TTY_SET_SIZE is refused */
 };
 
@@ -42,8 +44,8 @@ struct terminal {
 	struct tty_head head;
 	struct ldisc ldisc;
 	struct queue readers, writers;
-	handle_t signal_notify;         /* who wants to know of ^C, ^Z and a new size; 0: nobody */
-	uint64_t interrupt_bits, suspend_bits, size_bits;       /* of that Notify; 0: not this */
+	handle_t signal_notify;         /* who wants to know of ^C, ^Z, a new size and the end; 0: nobody */
+	uint64_t interrupt_bits, suspend_bits, size_bits, hangup_bits;  /* of that Notify; 0: not this */
 	struct { uint8_t bytes[PIECE_MAX]; uint32_t at, len; } stage;   /* what comes next of the first writer */
 };
 
@@ -74,3 +76,15 @@ bool terminal_echoes(const struct terminal *t);
 must_use status_t terminal_fetch(struct terminal *t, const struct parked *w);
 /* The first writer is answered: with what it has done, else with st. */
 void terminal_written(struct terminal *t, status_t st);
+/* A new size, from the device; a resize that is delivered again changes nothing, and says nothing. */
+void terminal_sized(struct terminal *t, uint16_t columns, uint16_t rows);
+/* Nobody is behind it any more: READs end, WRITEs fail with ERR_GONE, and who asked is told. */
+void terminal_hang_up(struct terminal *t);
+
+/*
+ * For devices with `put`: exactly once, whenever an instance ends. Echo goes first, then the first writer's bytes, at most about `room` (>= 1; a
+ * device that takes one byte at once may be given CR and NL). Returns how many were put; *st < 0: the writer cannot be read any more.
+ */
+must_use size_t terminal_send(struct terminal *t, uint8_t *buf, size_t room, status_t *st);
+void terminal_send_begin(struct terminal *t, const struct parked *w);           /* is their device.begin */
+uint32_t terminal_send_resume(const struct terminal *t, const struct svc_cmd *c);       /* and device.resume */

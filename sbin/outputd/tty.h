@@ -41,9 +41,12 @@ struct tty_head {
 	uint8_t  interrupted;           /* ^C came while that Notify was lost */
 	uint8_t  stopped;               /* ^S came: nothing is sent */
 	uint16_t columns, rows;         /* 0: nobody said */
-	/* Of a terminal of the screen: the last event of input:// that was typed here, and bytes of answers (term_reply) ever typed. */
-	uint64_t event;
-	uint32_t replies, reserved;
+	union {
+		/* Of a terminal of the screen: the last event of input:// that was typed here, and bytes of answers (term_reply) ever typed. */
+		struct { uint64_t event; uint32_t replies, reserved; };
+		/* Of a pseudo-terminal: identity of its master's WRITE that was typed last, and how much of it. */
+		struct { uint64_t typed_op; uint32_t typed_done, reserved1; };
+	};
 	uint64_t check;                 /* over everything above */
 };
 

@@ -286,6 +286,25 @@ static void settle(struct vt *v)
 	term_commit(v->term, &v->mark);
 }
 
+/* Cells first: the size in the terminal's head follows them, whenever that ends (settle). */
+static void reshape(struct vt *v)
+{
+	struct term_shape s;
+
+	if (!screen_shape(&s) || (term_rows(v->term) == s.rows && term_cols(v->term) == s.cols))
+		return;
+	commit(v);
+	if (term_resize(v->term, s.rows, s.cols) == OK)
+		terminal_sized(&v->tty, s.cols, s.rows);
+}
+
+void vts_resized(void)
+{
+	for (uint32_t i = 0; i < VTS; i++)
+		if (vts[i].term)
+			reshape(&vts[i]);
+}
+
 status_t vts_open(uint32_t i, struct terminal **out)
 {
 	struct vt *v = &vts[i];
@@ -308,6 +327,7 @@ status_t vts_open(uint32_t i, struct terminal **out)
 	term_grows(v->term, more_memory, v);
 	terminal_init(&v->tty, &device, states[i]);
 	settle(v);
+	reshape(v);
 	if (i == 0 && (v->mark.op == 0 || v->mark.op == OP_LOG))
 		begin_log(v);
 	/* What an earlier instance had not come to. */

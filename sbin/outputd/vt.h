@@ -22,6 +22,8 @@ must_use status_t vts_open(uint32_t i, struct terminal **t);
 /* Terminal i as far as it is open; NULL: it is not. */
 struct terminal *vts_opened(uint32_t i);
 struct term *vts_term(uint32_t i);
+/* screen_shape has changed. */
+void vts_resized(void);
 /* What was left for later, so that others get their turn. */
 void vts_work(void);
 /* Bytes from the keyboard, once: event: the number of the event of input:// that they come from. What there is no room for is lost, but for ^C, ^Z and the like. */

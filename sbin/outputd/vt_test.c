@@ -74,7 +74,18 @@ void svc_reply(cmd_id_t cmd, const struct reply *r) { DYING(reply(cmd, r)); }
 status_t svc_read_in(cmd_id_t cmd, uint64_t offset, void *buf, size_t len) { memcpy(buf, call[cmd].window + offset, len); return OK; }
 status_t svc_write_out(cmd_id_t cmd, uint64_t offset, const void *buf, size_t len) { memcpy(call[cmd].window + offset, buf, len); return OK; }
 status_t cmd_info(cmd_id_t cmd, struct cmd_info *info) { *info = (struct cmd_info){ .op_id = cmd + 100 }; return OK; }
-status_t notify_signal(handle_t h, uint64_t bits) { assert_int_equal(h, 8); assert_int_equal(bits, 4); works++; return OK; }
+static uint64_t signalled;
+status_t notify_signal(handle_t h, uint64_t bits)
+{
+	if (h == 9) {
+		signalled |= bits;
+		return OK;
+	}
+	assert_int_equal(h, 8);
+	assert_int_equal(bits, 4);
+	works++;
+	return OK;
+}
 status_t log_read(handle_t r unused, uint64_t seq, void *buf, uint64_t len, uint64_t *done, uint64_t *next)
 {
 	uint64_t all = strlen(log_text);
@@ -84,12 +95,13 @@ status_t log_read(handle_t r unused, uint64_t seq, void *buf, uint64_t len, uint
 	return OK;
 }
 enum screen_presence screen_presence(void) { return SCREEN_THERE; }
-bool screen_shape(struct term_shape *s) { *s = (struct term_shape){ 10, 40, 10, 40, 50 }; return true; }
+static unsigned shape_rows, shape_cols;
+bool screen_shape(struct term_shape *s) { *s = (struct term_shape){ (uint16_t)shape_rows, (uint16_t)shape_cols, 10, 40, 50 }; return true; }
 void screen_show(struct term *t) { shown = t; shown_at++; }
 
 /* ---- what is not in question here ---- */
 
-status_t handle_info(handle_t h unused, struct handle_info *i unused) { return ERR_BAD_HANDLE; }
+status_t handle_info(handle_t h, struct handle_info *i) { *i = (struct handle_info){ .type = OBJ_NOTIFY, .rights = RIGHT_ALL }; return h == 9 ? OK : ERR_BAD_HANDLE; }
 status_t handle_close(handle_t h unused) { return OK; }
 status_t vmem_commit(handle_t v unused, uint64_t va unused, uint64_t size unused) { return OK; }
 status_t notify_timer(handle_t n unused, uint32_t b unused, uint64_t d unused, uint64_t p unused) { return OK; }
@@ -129,6 +141,9 @@ static int fresh(void **state unused)
 	memory = calloc(VTS, VT_MEMORY);
 	memset(call, 0, sizeof(call));
 	log_text = "";
+	shape_rows = 10;
+	shape_cols = 40;
+	signalled = 0;
 	restart();
 	return 0;
 }
@@ -235,6 +250,34 @@ static void sizes(void **state unused)
 	assert_int_equal(p.value0, 40);
 	assert_int_equal(p.value1, 10);
 	assert_int_equal(terminal_ctl(terminal(2), &c, &(struct file_ctl_req){ .code = CTL_TTY_SET_SIZE, .arg0 = 80, .arg1 = 24 }, &p), ERR_NOT_SUPPORTED);
+}
+
+/* The screen becomes smaller and what it was, also while nobody served: text stays, who asked is told, and programs that ask get the size. */
+static void resized(void **state unused)
+{
+	struct file_ctl_rep p;
+	struct svc_cmd c = { .rights = RIGHT_READ, .n_handles = 1, .handles = { 9 } };
+	assert_int_equal(terminal_ctl(terminal(2), &c, &(struct file_ctl_req){ .code = CTL_TTY_SIGNAL, .arg2 = 6 }, &p), OK);
+	write_cmd(2, 1, "one\ntwo\n", false);
+	shape_rows = 7;
+	shape_cols = 30;
+	vts_resized();
+	assert_int_equal(signalled, 1 << 5);
+	assert_int_equal(terminal_ctl(terminal(2), &c, &(struct file_ctl_req){ .code = CTL_TTY_GET_SIZE }, &p), OK);
+	assert_int_equal(p.value0, 30);
+	assert_int_equal(p.value1, 7);
+	assert_int_equal(term_rows(vts[2].term), 7);
+	signalled = 0;
+	vts_resized();
+	assert_int_equal(signalled, 0);
+	restart();
+	shape_rows = 10;
+	shape_cols = 40;
+	terminal(2);
+	write_cmd(2, 3, "three", false);
+	shows(2, "one|two|three|");
+	assert_int_equal(terminal_ctl(terminal(2), &c, &(struct file_ctl_req){ .code = CTL_TTY_GET_SIZE }, &p), OK);
+	assert_int_equal(p.value0, 40);
 }
 
 static void stopped(void **state unused)
@@ -387,7 +430,7 @@ int main(int argc unused, char **argv unused)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fresh, done)
 	const struct CMUnitTest tests[] = {
-		TEST(written_and_typed), TEST(questions), TEST(sizes), TEST(stopped), TEST(terminals_are_chosen), TEST(events_counted_anew),
+		TEST(written_and_typed), TEST(questions), TEST(sizes), TEST(resized), TEST(stopped), TEST(terminals_are_chosen), TEST(events_counted_anew),
 		TEST(the_log_comes_first), TEST(the_log_goes_on), TEST(a_flood), TEST(killed_anywhere),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

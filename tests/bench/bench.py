@@ -40,6 +40,7 @@ SEVERAL = (("bench cross", 2), ("bench pairs", 8))      # cases for several CPUs
 WAITING = ("idle_loop",)                                 # what a CPU runs that has nothing to do
 KERNEL_BASE = 0xffffffff80000000    # efiloader/image.c, with nokaslr
 WALL_RUNS = 3
+PRINTED_PIECES = 160        # of 64 KiB: 10 MiB
 LEAST_FROM_MIB, LEAST_TO_MIB, LEAST_STEP_MIB = 64, 28, 4
 LEAST_TIMEOUT_S = 40
 
@@ -124,13 +125,13 @@ def print_profiles(done):
                 print(f"  {count:9.1f}  {name}")
 
 
-def run_cases(machine, command, profile, without=()):
-    """Runs the bench program; {case: instructions of one round}, those of some functions of the kernel left out."""
+def run_cases(machine, command, profile, without=(), skip=0):
+    """Runs the bench program; {case: instructions of one round}, those of some functions of the kernel left out. skip: regions counted before."""
     text = machine.run(command, 300)
     print(text, file=sys.stderr) if "bench: done" not in text else None
     done = re.findall(r"^bench: (\S+) (\d+)$", text, re.M)
-    regions = counts("R")
-    longest = [o for o, in counts("O")]
+    regions = counts("R")[skip:]
+    longest = [o for o, in counts("O")][skip:]
     figures, runs = {}, {}
     if "bench: done" not in text or len(done) != len(regions):
         print(f"bench: the program inside ended early: {len(done)} cases, {len(regions)} counts", file=sys.stderr)
@@ -182,6 +183,8 @@ def inside(profile):
         machine.boot(300)
         time.sleep(1)
         figures.update(run_cases(machine, "bench", profile))
+        for case, piece in run_cases(machine, "bench print", profile, skip=len(counts("R"))).items():
+            figures[case] = piece * PRINTED_PIECES / 1e6
     return figures
 
 

@@ -17,7 +17,7 @@ ATTACKS = [
     ("submits", MEMORY | COUNT), ("sockets", MEMORY), ("connects", MEMORY | COUNT), ("log", COUNT),
     ("hardware", {"ERR_WRONG_TYPE"}),
 ]
-FLOODS = ["tmp://file", "initfs:///bin/sh", "proc://kstat", "rng://"]
+FLOODS = ["tmp://file", "initfs:///bin/sh", "proc://kstat", "rng://", "tty://pty"]
 LOOK = "echo alive; ls initfs:///bin/ls; cat tmp://file; cat proc://kstat | head -n 1; hexdump -n 2 rng://"
 SEEN = re.compile(r"alive\ninitfs:///bin/ls\nhello\nobjects\.process \d+\n00000000  .*\n00000002\n")
 
@@ -34,7 +34,7 @@ def ready(test_image, tmp_path_factory):
             path = tmp_path_factory.mktemp("attack") / "state"
             with first:
                 first.boot()
-                first.run("put tmp://file hello")
+                first.run("put tmp://file hello; cat tty://pty")
                 for _ in range(2):
                     first.run(LOOK + "; svc")
                 at_rest(first)
@@ -118,6 +118,15 @@ def test_one_service_asked_for_much(ready, uri):
     """Hundreds of reads of a MiB under way at any time."""
     with ready(128) as m:
         attack(m, f"reads {uri}", {"OK", "ERR_AGAIN", "ERR_LIMIT"})
+
+
+@pytest.mark.parametrize("option", ["", "-b "])
+def test_ptys(ready, option):
+    with ready(128) as m:
+        pid, _, _ = start(m, "ptys")    # outputd's heap keeps what that takes
+        m.run(f"kill {pid}")
+        m.run("wait")
+        attack(m, f"{option}ptys", COUNT)
 
 
 def test_touch(ready):

@@ -85,7 +85,7 @@ def test_log_then_prompt(m):
     assert re.search(r"^\[\d+\.\d{3}\] ", text, re.M) and PROMPT.rstrip() in text, text
     assert re.search(r"^\[\d+\.\d{3}\] pcid: \d+ functions", text, re.M), "what came up after outputd stands there as well"
     wait_picture(m)
-    assert m.run("ls tty://").split() == ["1", "2", "3", "4", "5", "6", "serial"]
+    assert m.run("ls tty://").split() == ["1", "2", "3", "4", "5", "6", "pty", "serial"]
 
 
 def test_a_command(m):
@@ -103,6 +103,49 @@ def test_other_terminals(m):
     assert wait_picture(m).pixels != shown.pixels
     text, status = m.status_of("cat tty://7")
     assert status != 0, text
+
+
+# What is sent to a terminal of 50 rows and 160 columns, its rows then (up to the last that shows something), and its cursor.
+SEQUENCES = [
+    (r"one\r\ntwo\e[1;3HX", ["onX", "two"], (0, 3)),
+    (r"keep\e[?1049h\e[Hother", ["other"], None),                                     # alternate screen
+    (r"keep\e[?1049h\e[Hother\e[?1049l", ["keep"], (0, 4)),
+    (r"a\r\nb\r\nc\r\nd\e[2;3r\e[3;1H\nx", ["a", "c", "x", "d"], (2, 1)),           # scroll region
+    (r"a\r\nb\r\nc\e[2;3r\e[2;1H\eM", ["a", "", "b"], (1, 0)),                      # reverse index in it
+    (r"a\r\nb\r\nc\e[2;1H\e[L", ["a", "", "b", "c"], (1, 0)),                        # insert and delete lines, characters
+    (r"a\r\nb\r\nc\e[2;1H\e[M", ["a", "c"], (1, 0)),
+    (r"abcdef\e[1;3H\e[2P\e[1@", ["ab ef"], (0, 2)),
+    (r"abcdef\e[1;3H\e[K\e[3;1Hx\e[1J", ["", ""], (2, 1)),                           # erase
+    (r"\xe6\x97\xa5x\e[1;2Hy", [" yx"], (0, 2)),                                     # half a wide character is none
+    (r"\xe6\x97\xa5\xe6\x9c\xac|", ["\u65e5\u672c|"], (0, 5)),
+    (r"e\xcc\x81\xe2\x82\xac", ["e\u0301\u20ac"], (0, 2)),                           # a combining character
+    (r"\e[1;159Habc", [" " * 158 + "ab", "c"], (1, 1)),                              # the margin: wraps late, or not at all
+    (r"\e[?7l\e[1;159Habc", [" " * 158 + "ac"], (0, 159)),
+    (r"\e(0lqk\e(B", ["\u250c\u2500\u2510"], (0, 3)),                                 # line drawing
+    (r"a\x09b\e[3g\r\x09c", ["a       b" + " " * 150 + "c"], None),                       # tab stops
+    (r"x\e[3b\e7\e[5;5H\e8y", ["xxxxy"], (0, 5)),                                    # repeat, save and restore
+    (r"\e[31;1mred\e]0;title\x07\e[48;2;1;2;3m!\e[m", ["red!"], (0, 4)),             # colours and a title are no text
+    (r"\e[99999999999999999999A\e[?9999h\ePx\e\\ok", ["ok"], (0, 2)),               # nonsense
+]
+
+
+@pytest.mark.parametrize("text, rows, cursor", SEQUENCES)
+def test_sequences(m, text, rows, cursor):
+    m.run(f"screenful -w tty://2 '\\ec{text}'")
+    now, at = cells(m, 2)
+    while now and not now[-1]:
+        now.pop()
+    while rows and not rows[-1]:
+        rows = rows[:-1]
+    assert now == rows and cursor in (None, at)
+
+
+@pytest.mark.parametrize("text, answer", [
+    (r"\e[18t", r"\e[8;50;160t"), (r"\e[3;4H\e[6n", r"\e[3;4R"), (r"\e[5n", r"\e[0n"), (r"\e[?2004h\e[?2004$p", r"\e[?2004;1$y"),
+    (r"\e[?2004l\e[?2004$p", r"\e[?2004;2$y"),
+])
+def test_questions(m, text, answer):
+    assert m.run(f"screenful -a tty://2 '\\ec{text}'") == answer + "\n"
 
 
 def test_history(m):

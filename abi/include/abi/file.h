@@ -27,8 +27,9 @@ enum ctl_code {
 	CTL_TTY_GET_MODE = 1,       /* -> value0: enum tty_mode bits */
 	CTL_TTY_SET_MODE = 2,       /* arg0: bits */
 	CTL_TTY_GET_SIZE = 3,       /* -> columns, rows */
-	CTL_TTY_SIGNAL = 4,         /* handle[0]: Notify (RIGHT_SIGNAL); arg0: bit set on Ctrl-C, arg1: 0 or 1 + bit set on Ctrl-Z, arg2: 0 or 1 + bit set on a new size; no handle: no more */
+	CTL_TTY_SIGNAL = 4,         /* handle[0]: Notify (RIGHT_SIGNAL); arg0: bit set on Ctrl-C, arg1: 0 or 1 + bit set on Ctrl-Z, arg2: the same for a new size, arg3: for the end (a pseudo-terminal has hung up); no handle: no more */
 	CTL_TTY_SET_SIZE = 5,       /* arg0, arg1: columns, rows, 1..TTY_SIZE_MAX; needs RIGHT_READ */
+	CTL_TTY_PTY = 6,            /* a Session of tty://pty gets a place (ERR_LIMIT: none is left). arg0: enum tty_pty -> value0: N of tty://pty/N */
 	CTL_SVC_STOP = 16, CTL_SVC_START = 17, CTL_SVC_RESTART = 18, CTL_SVC_KILL = 19,   /* svc://NAME */
 	CTL_SVC_POWEROFF = 20, CTL_SVC_REBOOT = 21,                                      /* svc:// */
 	/*
@@ -56,3 +57,5 @@ enum tty_mode {
 	TTY_DEFAULT = 63, TTY_MODES = 127,
 };
 enum { TTY_SIZE_MAX = 9999 };
+/* Who may open a pseudo-terminal's other side: whoever has the master's Session, by its path "slave"; with NAMED also by URI whoever has tty://. */
+enum tty_pty { TTY_PTY_PRIVATE, TTY_PTY_NAMED };

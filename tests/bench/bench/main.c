@@ -11,6 +11,7 @@
 #include <rt/file.h>
 #include <rt/io.h>
 #include <rt/start.h>
+#include <stdio.h>
 #include <string.h>
 #include "mark.h"
 
@@ -874,6 +875,40 @@ static void drawing(void)
 	handle_close(c.session);
 }
 
+/* Text such as programs print: words, numbers, lines of several lengths, now and then a colour. */
+static void make_text(char *to, size_t size)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; n + 128 < size; i++)
+		n += (size_t)snprintf(to + n, size - n, "%s%6u  drwxr-xr-x  %.*s\n", i % 16 ? "" : "\33[1;32mnext\33[m ", i * 7919 % 100000, (int)(i * 13 % 60),
+			"the quick brown fox jumps over the lazy dog, and then again.");
+	memset(to + n, '.', size - n);
+	to[size - 1] = '\n';
+}
+
+static void run_print(struct ctx *c, uint64_t n)
+{
+	while (n--)
+		MUST(file_append_all(c->file, buffer, sizeof(buffer)));
+	MUST(thread_sleep(clock_value() + 100 * NS_PER_MS));    /* until it is on the screen */
+}
+
+static void printing(void)
+{
+	static const struct { const char *name, *uri; uint64_t rounds; } to[] = {
+		{ "print-hidden", "tty://2", 16 }, { "print-screen", "tty://1", 16 }, { "print-serial", "tty://serial", 4 },
+	};
+	struct ctx c = { 0 };
+
+	make_text(buffer, sizeof(buffer));
+	for (size_t i = 0; i < ARRAY_LEN(to); i++) {
+		MUST(file_open(to[i].uri, OPEN_WRITE, &c.file));
+		measure_rounds(to[i].name, run_print, &c, to[i].rounds);
+		file_close(c.file);
+	}
+}
+
 /* The last of all: whoever used a vector register once has vector state for ever. */
 static void vector_calls(void)
 {
@@ -998,8 +1033,8 @@ static void one_cpu(void)
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
-	bool cross = !strcmp(what, "cross"), pairs = !strcmp(what, "pairs");
-	if (argc > 1 && !cross && !pairs)
+	bool cross = !strcmp(what, "cross"), pairs = !strcmp(what, "pairs"), prints = !strcmp(what, "print");
+	if (argc > 1 && !cross && !pairs && !prints)
 		return role(what);
 	handle_t file;
 	MUST(file_open(OWN_URI, OPEN_READ, &file));
@@ -1009,6 +1044,8 @@ int main(int argc, char **argv)
 		cross_cpu();
 	else if (pairs)
 		independent_pairs();
+	else if (prints)
+		printing();
 	else
 		one_cpu();
 	print("bench: done\n");

@@ -6,6 +6,7 @@
  *
  * "bomb: MODE: COUNT, then ERROR" is its one line.
  */
+#include <abi/file.h>
 #include <gen/file.h>
 #include <rt/file.h>
 #include <rt/io.h>
@@ -421,6 +422,34 @@ static status_t opens(void)
 	return st;
 }
 
+/* All pseudo-terminals, each full, and with more to be written and typed than it takes. */
+static status_t ptys(void)
+{
+	static char text[16 * KiB];
+	status_t st;
+
+	memset(text, '\n', sizeof(text));
+	for (;; count++) {
+		handle_t h[2];
+		uint64_t now;
+		st = file_open("tty://pty", OPEN_READ | OPEN_WRITE, &h[0]);
+		if (st == OK)
+			st = file_ctl(h[0], CTL_TTY_PTY, (uint64_t[4]){ TTY_PTY_NAMED }, 0, NULL);
+		if (st == OK)
+			st = file_open_at(h[0], "slave", OPEN_READ | OPEN_WRITE, &h[1]);
+		for (int i = 0; st == OK && i < 2; i++) {
+			struct msg m = { .op = FILE_WRITE, .in = text, .in_len = sizeof(text) };
+			MUST(clock_now(&now));
+			m.deadline = now + AGAIN_NS;
+			status_t full = ipc_call(h[i], &m);
+			if (full != ERR_TIMED_OUT)
+				return full < 0 ? full : ERR_BAD_FORMAT;
+		}
+		if (st < 0)
+			return st;
+	}
+}
+
 static void run_open_close(uint64_t arg unused)
 {
 	handle_t file;
@@ -497,7 +526,7 @@ static const struct { const char *name; status_t (*run)(void); } modes[] = {
 	{ "spawn", processes }, { "fork", forks }, { "brood", forks }, { "threads", threads }, { "spin", spin }, { "handles", handles },
 	{ "objects", objects }, { "shelves", shelves }, { "namespaces", namespaces }, { "timers", timers }, { "calls", calls },
 	{ "submits", submits }, { "reads", reads }, { "sockets", sockets }, { "connects", connects }, { "opens", opens },
-	{ "open-close", open_close }, { "files", files }, { "log", logs }, { "hardware", hardware }, { "sleep", asleep },
+	{ "open-close", open_close }, { "files", files }, { "log", logs }, { "hardware", hardware }, { "ptys", ptys }, { "sleep", asleep },
 };
 
 /* In what a careful parent would give: the other of us is in it. */

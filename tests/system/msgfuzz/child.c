@@ -278,7 +278,7 @@ static bool harmless(struct random *r, struct message *m)
 			q->r13 = quiet;
 			q->r15 = IPC_META(op, MIN(IPC_META_IN(q->r15), (uint32_t)TTY_BYTES), IPC_META_OUT(q->r15), IPC_META_FLAGS(q->r15));
 		}
-		waits = op == FILE_READ;                /* for somebody to type */
+		waits = op == FILE_READ || op == FILE_WRITE || op == FILE_SYNC;         /* for somebody to type, or to read what is behind a pseudo-terminal */
 	}
 	/* counterd dies of this one, for other tests. */
 	if (is(m->scheme, "count") && op == FILE_CTL && code == COUNT_DIE)

@@ -26,7 +26,7 @@
 
 #define OWN "msgfuzz"                   /* the children's directory in tmp:// */
 
-enum { POLL_MS = 20, PROCESSES = 64, WARM_FILES = 600, WARM_TEXTS = 20 };
+enum { POLL_MS = 20, PROCESSES = 64, WARM_FILES = 600, WARM_TEXTS = 20, WARM_PTYS = 17 };
 /* How long a request may take that need not wait for anybody, on a slow machine that others use too. */
 enum { HANG_MS = 15000, HANG_WANTED_MS = 2000 };
 
@@ -303,11 +303,20 @@ static void warm(void)
 		for (unsigned i = 0; i < WARM_TEXTS; i++)
 			file_close(h[i]);
 	}
-	/* All surfaces that there are, and the screen, which is mapped when one is first shown; a machine may have none. */
-	for (n = 0; n < FB_SURFACES_MAX && file_open("fb://", OPEN_READ | OPEN_WRITE, &h[n]) == OK; n++) {
-		MUST(file_ctl(h[n], CTL_FB_SURFACE, (uint64_t[4]){ 1, 1 }, 0, NULL));
-		MUST(file_ctl(h[n], CTL_FB_SHOW, NULL, 0, NULL));
+	/* All surfaces that are left, and the screen, which is mapped when one is first shown; a machine may have none. */
+	for (n = 0; n < FB_SURFACES_MAX && file_open("fb://", OPEN_READ | OPEN_WRITE, &h[n]) == OK;) {
+		status_t st = file_ctl(h[n++], CTL_FB_SURFACE, (uint64_t[4]){ 1, 1 }, 0, NULL);
+		if (st == ERR_LIMIT)
+			break;
+		MUST(st);
+		MUST(file_ctl(h[n - 1], CTL_FB_SHOW, NULL, 0, NULL));
 	}
+	while (n > 0)
+		file_close(h[--n]);
+	/* All pseudo-terminals. */
+	do
+		MUST(file_open("tty://pty", OPEN_READ | OPEN_WRITE, &h[n++]));
+	while (n < WARM_PTYS && file_ctl(h[n - 1], CTL_TTY_PTY, NULL, 0, NULL) == OK);
 	while (n > 0)
 		file_close(h[--n]);
 }

@@ -3,7 +3,10 @@
  *
  *	screenful TEXT      what the screen shows of TEXT (with \e \r \n \xHH), row by row up to the last that shows something, and then
  *	                    "drawn: P lit, cursor ROW,COLUMN, N bytes kept"; the terminal was closed and taken up again before it was drawn
+ *	screenful -w URI TEXT   writes it to a terminal of outputd's
+ *	screenful -a URI TEXT   and prints what that answers, up to its last letter, with \e for ESC
  */
+#include <abi/file.h>
 #include <font/font.h>
 #include <rt/file.h>
 #include <rt/io.h>
@@ -69,16 +72,45 @@ static void draw(struct term *t)
 	print("drawn: %zu lit, cursor %u,%u, %zu bytes kept\n", lit, c.row, c.col, term_size(&shape));
 }
 
+/* What a terminal answers comes as if typed: raw, it is read at once. */
+static void to_terminal(const char *uri, char *text, bool answers)
+{
+	char got[64];
+	size_t n, done = 0;
+	uint64_t mode[3];
+	handle_t h;
+
+	MUST(file_open(uri, OPEN_READ | OPEN_WRITE, &h));
+	MUST(file_ctl(h, CTL_TTY_GET_MODE, NULL, 0, mode));
+	if (answers)
+		MUST(file_ctl(h, CTL_TTY_SET_MODE, (uint64_t[4]){ 0 }, 0, NULL));
+	n = unescape(text);
+	MUST(file_append_all(h, text, n));
+	while (answers && (done == 0 || got[done - 1] < '@' || got[done - 1] == '[')) {
+		MUST(file_read(h, done, got + done, 1, &n));
+		print(got[done] == 27 ? "\\e" : "%c", got[done]);
+		done = MIN(done + n, sizeof(got) - 1);
+	}
+	if (answers) {
+		MUST(file_ctl(h, CTL_TTY_SET_MODE, mode, 0, NULL));
+		print("\n");
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static char row[4096];
+	if (argc == 4 && (strcmp(argv[1], "-w") == 0 || strcmp(argv[1], "-a") == 0)) {
+		to_terminal(argv[2], strdup(argv[3]), argv[1][1] == 'a');
+		return 0;
+	}
 	struct term *t;
 	void *memory = calloc(1, term_size(&shape));
 	char *text = argc == 2 ? strdup(argv[1]) : NULL;        /* arguments may not be written */
 	unsigned last = 0;
 
 	if (!text || !memory) {
-		print("usage: screenful TEXT\n");
+		print("usage: screenful [-w URI | -a URI] TEXT\n");
 		return 2;
 	}
 	MUST(term_open(&t, memory, term_size(&shape), &shape));

@@ -1,0 +1,469 @@
+/*
+ * Pseudo-terminals against fake callers. Expected: what programs write the master reads, what it writes is typed, once and in order, whichever
+ * store an instance was killed before or after; neither side runs the other over; each end of a Session is seen by who is left.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <utf8/utf8.c>
+#include "ldisc.c"
+#include "tty.c"
+
+/* Every store that counts is a place to die at: the n-th from now on. */
+static struct { unsigned at, seen; bool after; jmp_buf to; } death;
+
+static bool dies_now(void)
+{
+	return ++death.seen == death.at;
+}
+
+#define DYING(call) do { bool now = dies_now(); if (now && !death.after) longjmp(death.to, 1); call; if (now) longjmp(death.to, 1); } while (0)
+
+static void dying_save(struct tty_state *s, struct tty_head *h) { DYING(tty_save(s, h)); }
+#define tty_save dying_save
+#include "terminal.c"
+#define PTY_STORED() do { if (dies_now()) longjmp(death.to, 1); } while (0)
+#include "pty.c"
+#undef tty_save
+
+/* ---- the callers: command n has window[n] ---- */
+
+enum { COMMANDS = 32, WINDOW = 1 << 16 };
+static struct { char window[WINDOW]; bool answered, gone; status_t status; uint64_t done; } call[COMMANDS];
+static uint64_t signalled;
+static unsigned works, decommitted;
+
+static void reply(cmd_id_t cmd, const struct reply *r)
+{
+	assert_false(call[cmd].answered);
+	call[cmd].answered = true;
+	call[cmd].status = r->status;
+	call[cmd].done = r->w[0];
+}
+void svc_reply(cmd_id_t cmd, const struct reply *r) { DYING(reply(cmd, r)); }
+status_t svc_read_in(cmd_id_t cmd, uint64_t offset, void *buf, size_t len)
+{
+	if (call[cmd].gone)
+		return ERR_GONE;
+	memcpy(buf, call[cmd].window + offset, len);
+	return OK;
+}
+status_t svc_write_out(cmd_id_t cmd, uint64_t offset, const void *buf, size_t len)
+{
+	if (call[cmd].gone)
+		return ERR_GONE;
+	assert_true(offset + len <= WINDOW);
+	memcpy(call[cmd].window + offset, buf, len);
+	return OK;
+}
+status_t cmd_info(cmd_id_t cmd, struct cmd_info *info) { *info = (struct cmd_info){ .op_id = cmd + 100 }; return OK; }
+status_t notify_signal(handle_t h, uint64_t bits)
+{
+	if (h == 8)
+		works++;
+	else
+		signalled |= bits;
+	return OK;
+}
+static bool no_memory;
+status_t vmem_commit(handle_t v unused, uint64_t va unused, uint64_t size unused) { return no_memory ? ERR_NO_MEMORY : OK; }
+status_t handle_info(handle_t h, struct handle_info *i) { *i = (struct handle_info){ .handle = h, .type = OBJ_NOTIFY, .rights = RIGHT_ALL }; return OK; }
+status_t handle_close(handle_t h unused) { return OK; }
+uint64_t clock_value(void) { return 1 << 20; }
+
+/* ---- a machine ---- */
+
+static struct { uint64_t ids[PTYS]; struct pty_kept kept[PTYS]; } *state;
+
+status_t frame_decommit(handle_t f, uint64_t offset, uint64_t size)
+{
+	assert_int_equal(f, 5);
+	memset((char *)state + offset, 0, size);
+	decommitted++;
+	return OK;
+}
+
+/* The next instance, with the state that the one before left; commands that wait come again. */
+static void restart(void)
+{
+	death.at = 0;
+	for (uint32_t i = 0; i < PTYS; i++) {
+		if (!ptys[i])
+			continue;
+		struct queue *q[] = { &ptys[i]->takers, &ptys[i]->typers, &ptys[i]->tty.readers, &ptys[i]->tty.writers };
+		for (size_t k = 0; k < ARRAY_LEN(q); k++)
+			while (q[k]->first)
+				queue_drop(q[k], &q[k]->first);
+		free(ptys[i]);
+		ptys[i] = NULL;
+	}
+	ptys_init(state->ids, state->kept, 5, offsetof(typeof(*state), kept), 8, 2);
+}
+
+static int fresh(void **s unused)
+{
+	state = calloc(1, sizeof(*state));
+	memset(call, 0, sizeof(call));
+	signalled = works = decommitted = 0;
+	no_memory = false;
+	death.at = 0;
+	restart();
+	return 0;
+}
+
+static int done(void **s unused)
+{
+	restart();
+	free(state);
+	return 0;
+}
+
+static status_t ctl(uint64_t badge, uint32_t code, uint64_t a, uint64_t b, uint64_t *value)
+{
+	struct file_ctl_rep p = { 0 };
+	status_t st = pty_ctl(&(struct svc_cmd){ .badge = badge, .rights = RIGHT_READ }, &(struct file_ctl_req){ .code = code, .arg0 = a, .arg1 = b }, &p);
+	*value = p.value0;
+	return st;
+}
+
+static uint64_t master(void)
+{
+	uint64_t badge = pty_master_badge(), n;
+	assert_int_equal(ctl(badge, CTL_TTY_PTY, TTY_PTY_NAMED, 0, &n), OK);
+	return badge;
+}
+
+static uint64_t slave(uint64_t of)
+{
+	uint64_t badge;
+	assert_int_equal(pty_open_slave(of, &badge), OK);
+	assert_true(pty_is_slave(badge) && !pty_is_master(badge));
+	return badge;
+}
+
+static struct terminal *side(uint64_t badge)
+{
+	struct terminal *t;
+	assert_int_equal(pty_slave(badge, &t), OK);
+	return t;
+}
+
+static struct svc_cmd command(uint64_t badge, cmd_id_t cmd, const char *in, uint32_t out, bool again)
+{
+	if (in)
+		strcpy(call[cmd].window, in);
+	return (struct svc_cmd){ .cmd = cmd, .badge = badge, .in_len = in ? (uint32_t)strlen(in) : 0, .out_len = out, .redelivered = again };
+}
+
+static void settle(void)
+{
+	for (unsigned before = works + 1; before != works;) {
+		before = works;
+		ptys_work();
+	}
+}
+
+static void master_writes(uint64_t m, cmd_id_t cmd, const char *text, bool again)
+{
+	struct svc_cmd c = command(m, cmd, text, 0, again);
+	uint64_t n;
+	assert_int_equal(pty_write(&c, &n), SVC_LATER);
+	settle();
+}
+
+static void master_reads(uint64_t m, cmd_id_t cmd, uint32_t len, bool again)
+{
+	struct svc_cmd c = command(m, cmd, NULL, len, again);
+	uint64_t n;
+	assert_int_equal(pty_read(&c, &n), SVC_LATER);
+	settle();
+}
+
+static void slave_writes(uint64_t s, cmd_id_t cmd, const char *text, bool again)
+{
+	struct svc_cmd c = command(s, cmd, text, 0, again);
+	uint64_t n;
+	assert_int_equal(terminal_write(side(s), &c, &n), SVC_LATER);
+	settle();
+}
+
+static void slave_reads(uint64_t s, cmd_id_t cmd, uint32_t len, bool again)
+{
+	struct svc_cmd c = command(s, cmd, NULL, len, again);
+	uint64_t n;
+	assert_int_equal(terminal_read(side(s), &c, 0, &n), SVC_LATER);
+	settle();
+}
+
+static void got(cmd_id_t cmd, const char *text)
+{
+	assert_true(call[cmd].answered);
+	assert_int_equal(call[cmd].status, OK);
+	assert_int_equal(call[cmd].done, strlen(text));
+	assert_memory_equal(call[cmd].window, text, strlen(text));
+	memset(&call[cmd], 0, sizeof(call[cmd]));
+}
+
+/* ---- tests ---- */
+
+static void both_ways(void **s unused)
+{
+	uint64_t m = master(), p = slave(m);
+	slave_reads(p, 1, 100, false);
+	master_writes(m, 2, "hellp\177o\r", false);
+	assert_int_equal(call[2].done, 8);
+	got(1, "hello\n");
+	master_reads(m, 3, 100, false);
+	got(3, "hellp\b \bo\r\n");
+	master_reads(m, 4, 3, false);
+	assert_false(call[4].answered);
+	slave_writes(p, 5, "a\nb", false);
+	assert_int_equal(call[5].done, 3);
+	got(4, "a\r\n");
+	master_reads(m, 6, 100, false);
+	got(6, "b");
+}
+
+static void names(void **s unused)
+{
+	uint64_t m = pty_master_badge(), found, n, v;
+	struct terminal *t;
+	assert_int_equal(ctl(m, CTL_TTY_GET_SIZE, 0, 0, &v), ERR_INVALID);
+	assert_int_equal(ctl(m, CTL_TTY_PTY, 2, 0, &n), ERR_INVALID);
+	assert_int_equal(pty_open_slave(m, &found), ERR_GONE);
+	assert_int_equal(ctl(m, CTL_TTY_PTY, TTY_PTY_PRIVATE, 0, &n), OK);
+	assert_int_equal(n, 0);
+	assert_int_equal(pty_find("0", &found), ERR_NOT_FOUND);
+	assert_int_equal(ctl(m, CTL_TTY_PTY, TTY_PTY_NAMED, 0, &n), OK);
+	assert_int_equal(pty_find("0", &found), OK);
+	assert_int_equal(found, m);
+	for (const char **bad = (const char *[]){ "", "1", "16", "-1", "+0", "0x", " 0", "99999999999999999999", NULL }; *bad; bad++)
+		assert_int_equal(pty_find(*bad, &found), ERR_NOT_FOUND);
+	uint64_t p = slave(m);
+	pty_close(m);
+	assert_int_equal(decommitted, 1);
+	assert_int_equal(pty_slave(p, &t), ERR_GONE);
+	/* The place is another's. */
+	uint64_t other = master();
+	assert_true(other != m);
+	assert_int_equal(pty_slave(p, &t), ERR_GONE);
+	pty_close(p);
+	assert_int_equal(pty_find("0", &found), OK);
+}
+
+static void limits(void **s unused)
+{
+	uint64_t m[PTYS], v, p[PTY_SLAVES];
+	no_memory = true;
+	assert_int_equal(ctl(pty_master_badge(), CTL_TTY_PTY, 0, 0, &v), ERR_NO_MEMORY);
+	no_memory = false;
+	for (int i = 0; i < PTYS; i++)
+		m[i] = master();
+	uint64_t more = pty_master_badge();
+	assert_int_equal(ctl(more, CTL_TTY_PTY, 0, 0, &v), ERR_LIMIT);
+	pty_close(m[7]);
+	assert_int_equal(ctl(more, CTL_TTY_PTY, 0, 0, &v), OK);
+	assert_int_equal(v, 7);
+	for (int i = 0; i < PTY_SLAVES; i++)
+		p[i] = slave(m[3]);
+	assert_int_equal(pty_open_slave(m[3], &v), ERR_LIMIT);
+	pty_unopened(p[5]);
+	side(slave(m[3]));
+	/* Signals and modes are the programs'. */
+	assert_int_equal(ctl(m[3], CTL_TTY_SIGNAL, 0, 0, &v), ERR_NOT_SUPPORTED);
+	assert_int_equal(ctl(m[3], CTL_TTY_SET_MODE, 0, 0, &v), ERR_NOT_SUPPORTED);
+}
+
+/* Neither side is lost to the other's slowness. */
+static void back_pressure(void **s unused)
+{
+	static char text[30001];
+	uint64_t m = master(), p = slave(m);
+	for (int i = 0; i < 30000; i++)
+		text[i] = (char)('a' + i % 23);
+	slave_writes(p, 1, text, false);
+	assert_false(call[1].answered);
+	size_t at = 0;
+	while (at < 30000) {
+		master_reads(m, 2, 777, false);
+		assert_true(call[2].answered && call[2].done > 0);
+		assert_memory_equal(call[2].window, text + at, call[2].done);
+		at += call[2].done;
+		memset(&call[2], 0, sizeof(call[2]));
+	}
+	assert_int_equal(call[1].done, 30000);
+	memset(&call[1], 0, sizeof(call[1]));
+
+	/* Typed raw, more than there is room for; then ^C where it is a signal and nothing is read. */
+	struct file_ctl_rep rep;
+	struct svc_cmd c = { .rights = RIGHT_READ, .n_handles = 1, .handles = { 9 } };
+	assert_int_equal(terminal_ctl(side(p), &c, &(struct file_ctl_req){ .code = CTL_TTY_SET_MODE, .arg0 = 0 }, &rep), OK);
+	text[5000] = 0;
+	master_writes(m, 3, text, false);
+	assert_false(call[3].answered);
+	for (at = 0; at < 5000;) {
+		slave_reads(p, 4, 100, false);
+		assert_memory_equal(call[4].window, text + at, call[4].done);
+		at += call[4].done;
+		memset(&call[4], 0, sizeof(call[4]));
+	}
+	assert_int_equal(call[3].done, 5000);
+	memset(&call[3], 0, sizeof(call[3]));
+	assert_int_equal(terminal_ctl(side(p), &c, &(struct file_ctl_req){ .code = CTL_TTY_SET_MODE, .arg0 = TTY_SIGNALS }, &rep), OK);
+	assert_int_equal(terminal_ctl(side(p), &c, &(struct file_ctl_req){ .code = CTL_TTY_SIGNAL, .arg0 = 4 }, &rep), OK);
+	text[TTY_RING - 1] = 0;
+	master_writes(m, 3, text, false);
+	assert_true(call[3].answered);
+	master_writes(m, 5, "\3", false);
+	assert_true(call[5].answered);
+	assert_int_equal(signalled, 1 << 4);
+	master_writes(m, 6, "x", false);
+	assert_false(call[6].answered);
+	assert_true(ptys_cancel(6));
+	assert_int_equal(call[6].status, ERR_CANCELLED);
+}
+
+static void size_is_told(void **s unused)
+{
+	uint64_t m = master(), p = slave(m), v;
+	struct file_ctl_rep rep;
+	struct svc_cmd c = { .rights = RIGHT_READ, .n_handles = 1, .handles = { 9 } };
+	assert_int_equal(terminal_ctl(side(p), &c, &(struct file_ctl_req){ .code = CTL_TTY_SIGNAL, .arg0 = 0, .arg2 = 3, .arg3 = 4 }, &rep), OK);
+	assert_int_equal(ctl(m, CTL_TTY_SET_SIZE, 100, 30, &v), OK);
+	assert_int_equal(signalled, 1 << 2);
+	assert_int_equal(ctl(m, CTL_TTY_SET_SIZE, 0, 30, &v), ERR_INVALID);
+	restart();
+	assert_int_equal(terminal_ctl(side(p), &c, &(struct file_ctl_req){ .code = CTL_TTY_GET_SIZE }, &rep), OK);
+	assert_int_equal(rep.value0, 100);
+	assert_int_equal(rep.value1, 30);
+}
+
+static void the_master_leaves(void **s unused)
+{
+	uint64_t m = master(), p = slave(m);
+	struct file_ctl_rep rep;
+	struct svc_cmd c = { .rights = RIGHT_READ, .n_handles = 1, .handles = { 9 } };
+	static char text[PTY_RING + 100];
+	memset(text, 'x', sizeof(text) - 1);
+	assert_int_equal(terminal_ctl(side(p), &c, &(struct file_ctl_req){ .code = CTL_TTY_SIGNAL, .arg0 = 0, .arg3 = 4 }, &rep), OK);
+	slave_reads(p, 1, 100, false);
+	slave_writes(p, 2, text, false);
+	slave_writes(p, 3, "never seen", false);
+	assert_false(call[1].answered || call[2].answered);
+	pty_close(m);
+	got(1, "");
+	assert_int_equal(call[2].done, PTY_RING);       /* it was taken so far */
+	assert_int_equal(call[3].status, ERR_GONE);
+	assert_int_equal(signalled, 1 << 3);
+}
+
+static void the_slaves_leave(void **s unused)
+{
+	uint64_t m = master();
+	master_reads(m, 1, 100, false);
+	assert_false(call[1].answered);                 /* nobody came yet */
+	uint64_t a = slave(m), b = slave(m);
+	slave_writes(a, 2, "last words", false);
+	got(1, "last words");
+	pty_close(a);
+	master_reads(m, 1, 100, false);
+	assert_false(call[1].answered);                 /* there is another one */
+	pty_close(b);
+	got(1, "");
+	restart();
+	master_reads(m, 1, 100, false);
+	got(1, "");
+	uint64_t again = slave(m);
+	master_reads(m, 1, 100, false);
+	assert_false(call[1].answered);
+	memset(&call[2], 0, sizeof(call[2]));
+	slave_writes(again, 2, "back", false);
+	got(1, "back");
+	slave_writes(again, 3, "rest", false);
+	pty_close(again);
+	master_reads(m, 1, 100, false);
+	got(1, "rest");
+	master_reads(m, 1, 100, false);
+	got(1, "");
+}
+
+/* Whatever lies there after a crash. */
+static void scribbled(void **s unused)
+{
+	uint64_t m = master(), p = slave(m), v;
+	struct terminal *t;
+	side(p);
+	restart();
+	state->kept[0].taken = 5;
+	assert_int_equal(pty_slave(p, &t), ERR_GONE);
+	assert_int_equal(ctl(m, CTL_TTY_GET_SIZE, 0, 0, &v), ERR_INVALID);
+	assert_int_equal(ctl(m, CTL_TTY_PTY, 0, 0, &v), OK);
+}
+
+/* Killed before or after any store of a story: all of it happens once. */
+static void killed_anywhere(void **s unused)
+{
+	done(NULL);
+	for (int after = 0; after < 2; after++)
+		for (volatile unsigned at = 1, end = 0; !end; at++) {
+			static char seen[200];
+			static size_t n;
+			volatile bool again = false;
+			volatile uint64_t m, p;
+			fresh(NULL);
+			m = master();
+			p = slave(m);
+			side(p);
+			n = 0;
+			death = (typeof(death)){ .at = at, .after = after };
+			if (setjmp(death.to)) {
+				restart();
+				again = true;
+			}
+			/* Commands that wait are delivered again, in their order; those that were answered are not. */
+			for (cmd_id_t cmd = 1; cmd <= 7; cmd++) {
+				if (call[cmd].answered)
+					continue;
+				if (cmd == 1)
+					slave_reads(p, 1, 100, again);
+				else if (cmd == 2)
+					master_writes(m, 2, "\303\251\177ab\r\3", again);
+				else if (cmd == 3 || cmd == 6)
+					slave_writes(p, cmd, cmd == 3 ? "x\ny" : "z", again);
+				else
+					master_reads(m, cmd, cmd == 4 ? 5 : 50, again);
+			}
+			for (cmd_id_t cmd = 4; cmd <= 7; cmd++) {
+				if (cmd == 6)
+					continue;
+				memcpy(seen + n, call[cmd].window, call[cmd].done);
+				n += call[cmd].done;
+			}
+			assert_int_equal(call[6].done, 1);
+			assert_int_equal(call[3].done, 3);
+			assert_int_equal(call[2].done, 7);
+			assert_int_equal(call[1].done, 3);
+			assert_memory_equal(call[1].window, "ab\n", 3);
+			static const char all_of_it[] = "\303\251\b \bab\r\n^C\r\nx\r\nyz";
+			assert_int_equal(n, strlen(all_of_it));
+			assert_memory_equal(seen, all_of_it, n);
+			end = !again;
+			assert_true(!end || at > 20);
+			done(NULL);
+		}
+	fresh(NULL);
+}
+
+int main(int argc unused, char **argv unused)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, fresh, done)
+	const struct CMUnitTest tests[] = {
+		TEST(both_ways), TEST(names), TEST(limits), TEST(back_pressure), TEST(size_is_told), TEST(the_master_leaves), TEST(the_slaves_leave),
+		TEST(scribbled), TEST(killed_anywhere),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
