@@ -190,12 +190,17 @@ status_t virtio_open(struct virtio *v, handle_t device)
 	return st;
 }
 
-void virtio_close(struct virtio *v)
+void virtio_stop(const struct virtio *v)
 {
 	if (v->part[VIRTIO_COMMON].at)
 		(void)!reset(v);
 	if (v->device)
 		(void)!ask(v->device, CTL_PCI_MASTER, 0, 0, NULL, NULL);
+}
+
+void virtio_close(struct virtio *v)
+{
+	virtio_stop(v);
 	for (uint32_t i = 0; i < VIRTIO_QUEUES; i++)
 		virtio_memory_drop(v, &v->queue_memory[i]);
 	for (uint32_t i = 0; i < VIRTIO_VECTORS; i++)

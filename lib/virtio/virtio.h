@@ -43,6 +43,8 @@ struct virtio {
  * ERR_IO: it does not answer, or cannot be reset. Else what pcid or the kernel says.
  */
 must_use status_t virtio_open(struct virtio *v, handle_t device);
+/* Stops the device: it reaches no memory any more, and what was pinned for it may be given back. */
+void virtio_stop(const struct virtio *v);
 /* Stops the device and gives everything back. Also after a device has left, or for a v that is all zero. */
 void virtio_close(struct virtio *v);
 /* Agrees on those of `wanted` that it offers, and the two that are always needed. ERR_NOT_SUPPORTED: it wants others, or is no version 1. */
