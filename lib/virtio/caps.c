@@ -18,6 +18,8 @@ static const struct { uint8_t size, align; } rules[VIRTIO_PARTS] = {
 
 static void look(struct virtio_caps *caps, virtio_read_config *read, void *ctx, uint32_t reg)
 {
+	if (reg > END - CAP_SIZE)
+		return;
 	uint32_t len = read(ctx, reg + CAP_LEN, 1), type = read(ctx, reg + CAP_TYPE, 1), bar = read(ctx, reg + CAP_BAR, 1);
 	uint32_t wanted = type == VIRTIO_NOTIFY ? CAP_NOTIFY_SIZE : CAP_SIZE;
 

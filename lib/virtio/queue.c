@@ -43,10 +43,9 @@ status_t virtq_add(struct virtq *q, const struct virtq_buffer *buffers, uint16_t
 		at = next;
 	}
 	q->n_free = (uint16_t)(q->n_free - n);
-	q->chain[head].out = true;
 	q->chain[head].count = (uint16_t)n;
 	q->chain[head].token = token;
-	q->chain[head].index = q->added;
+	q->order[q->added & (q->size - 1)] = head;
 	q->avail[RING + (q->added & (q->size - 1))] = head;
 	q->added++;
 	return OK;
@@ -56,18 +55,13 @@ bool virtq_publish(struct virtq *q)
 {
 	if (q->broken || q->published == q->added)
 		return false;
-	q->published = q->added;
+	for (; q->published != q->added; q->published++)
+		q->chain[q->order[q->published & (q->size - 1)]].out = true;
 	/* Descriptors before the index, the index before its question (section 2.7.13). */
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	q->avail[INDEX] = q->added;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	return !(q->used[FLAGS] & USED_NO_NOTIFY);
-}
-
-/* The device was given the chain that begins at `id`, and has not given it back. */
-static bool is_out(const struct virtq *q, uint32_t id)
-{
-	return id < q->size && q->chain[id].out && (uint16_t)(q->published - q->chain[id].index - 1) < q->size;
 }
 
 /* The chain's descriptors are free again: ours still say which they are. */
@@ -97,7 +91,7 @@ status_t virtq_next(struct virtq *q, uint64_t *token, uint32_t *len)
 		return ERR_IO;
 	volatile struct virtq_used *u = (volatile struct virtq_used *)(q->used + RING) + (q->seen & (q->size - 1));
 	uint32_t id = u->id, length = u->length;        /* read once: it may write on */
-	if (!is_out(q, id) || length > q->chain[id].writable) {
+	if (id >= q->size || !q->chain[id].out || length > q->chain[id].writable) {
 		q->broken = true;
 		return ERR_IO;
 	}

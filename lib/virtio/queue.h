@@ -38,10 +38,10 @@ struct virtq {
 	uint16_t seen;                  /* how much of the used ring was read */
 	uint16_t free, n_free;          /* descriptors in a list by `next` */
 	uint16_t next[VIRTQ_SIZE_MAX];
+	uint16_t order[VIRTQ_SIZE_MAX]; /* what the available ring holds */
 	struct {
-		bool     out;           /* a chain begins here that was added and has not come back */
+		bool     out;           /* a chain begins here that the device was shown and has not given back */
 		uint16_t count;         /* descriptors */
-		uint16_t index;         /* where in the sequence of all that was added */
 		uint64_t writable;      /* bytes of it that it may write */
 		uint64_t token;
 	} chain[VIRTQ_SIZE_MAX];

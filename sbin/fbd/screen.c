@@ -7,7 +7,7 @@
 #include <rt/start.h>
 #include <string.h>
 
-static void put(struct display *d, uint32_t x, uint32_t y, const uint32_t *from, size_t n)
+static void put_line(struct display *d, uint32_t x, uint32_t y, const uint32_t *from, size_t n)
 {
 	static uint8_t piece[1024 * 4];         /* put together here, so that the bus sees long writes only */
 	const struct screen *s = (const struct screen *)d;
@@ -33,7 +33,7 @@ static status_t present(struct display *d unused, const struct damage *rects unu
 bool screen_init(struct screen *s, const struct boot_framebuffer *fb)
 {
 	*s = (struct screen){ .base = fb->base, .size = fb->size, .stride = fb->stride };
-	s->display = (struct display){ .width = fb->width, .height = fb->height, .bits = fb->bytes_per_pixel * 8, .put = put, .present = present };
+	s->display = (struct display){ .width = fb->width, .height = fb->height, .bits = fb->bytes_per_pixel * 8, .put = put_line, .present = present };
 	return fb->base && pixel_format(&s->format, fb->bytes_per_pixel, fb->red_mask, fb->green_mask, fb->blue_mask) && fb->width > 0
 	       && fb->height > 0 && fb->width <= SCENE_BAND && fb->height <= SCENE_BAND && (uint64_t)fb->width * fb->bytes_per_pixel <= fb->stride
 	       && (uint64_t)fb->height * fb->stride <= fb->size && fb->size <= 1ull << 40 && fb->base < 1ull << 51;
