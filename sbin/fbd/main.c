@@ -800,7 +800,7 @@ static void recover(void)
 		change_begins();
 }
 
-/* The last `fb.mode=` of the kernel's command line. */
+/* The last `fb.mode=` of the kernel's command line; `video=`, which is the loader's, counts where the firmware had no framebuffer. */
 static bool option(struct mode *m)
 {
 	static char line[CMDLINE_MAX + 1];
@@ -811,9 +811,10 @@ static bool option(struct mode *m)
 		return false;
 	line[MIN(len, sizeof(line) - 1)] = 0;
 	for (char *rest, *word = strtok_r(line, " \t", &rest); word; word = strtok_r(NULL, " \t", &rest)) {
-		if (strncmp(word, "fb.mode=", 8))
+		const char *value = strchr(word, '=');
+		if (strncmp(word, "fb.mode=", 8) && (has_screen || strncmp(word, "video=", 6)))
 			continue;
-		found = mode_parse(word + 8, strlen(word + 8), SCENE_BAND, m);
+		found = mode_parse(value + 1, strlen(value + 1), SCENE_BAND, m);
 		if (!found && state.fresh)
 			log_print("%s is no mode", word);
 	}
