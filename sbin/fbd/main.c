@@ -63,6 +63,7 @@ static struct kept {
 	uint64_t order;                 /* the last one given */
 	uint64_t taken;                 /* the screen is ours, and shows what we drew */
 	uint64_t mode;                  /* stored as a whole */
+	uint64_t begun;                 /* what the command line says has been done */
 	uint64_t changes;               /* a number that grows when the mode, or what it could be, changes; before the mode does */
 	struct place place[FB_SURFACES_MAX];
 } *kept;                                /* in the state Frame */
@@ -765,7 +766,7 @@ static void on_begin(void *self unused)
 
 static bool place_good(const struct place *p, uint32_t i)
 {
-	return p->width <= SCENE_BAND && p->height <= SCENE_BAND && p->order <= kept->order && p->blank <= 1
+	return p->badge >= FILES_END && p->width <= SCENE_BAND && p->height <= SCENE_BAND && p->order <= kept->order && p->blank <= 1
 	       && p->cursor_width <= FB_CURSOR_MAX && p->cursor_height <= FB_CURSOR_MAX && p->hot_x < FB_CURSOR_MAX && p->hot_y < FB_CURSOR_MAX
 	       && (!p->width || (p->height && frame_of(i) == OK));
 }
@@ -815,7 +816,7 @@ static bool option(struct mode *m)
 		if (strncmp(word, "fb.mode=", 8) && (has_screen || strncmp(word, "video=", 6)))
 			continue;
 		found = mode_parse(value + 1, strlen(value + 1), SCENE_BAND, m);
-		if (!found && state.fresh)
+		if (!found)
 			log_print("%s is no mode", word);
 	}
 	return found;
@@ -830,7 +831,7 @@ static bool light_up(void)
 	bool driven = kept->mode & MODE_DRIVEN && m.width && m.height && m.width <= SCENE_BAND && m.height <= SCENE_BAND, wanted = false;
 	status_t st = OK;
 
-	if (!driven && (state.fresh || !has_screen)) {
+	if (!driven && (!kept->begun || !has_screen)) {
 		m = (struct mode){ 0, 0 };
 		wanted = option(&m);
 		follows = wanted && !m.width ? MODE_FOLLOWS : 0;
@@ -883,6 +884,7 @@ int main(int argc unused, char **argv unused)
 	recover();
 	if (!light_up())
 		return 0;
+	kept->begun = 1;
 	status_t st = svc_run(&svc);
 	if (st < 0)
 		rt_panic("the Port failed: %s", error_text(st));
