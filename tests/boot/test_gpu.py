@@ -3,6 +3,8 @@ fb:// on a virtio-gpu: the mode changes, and what surfaces show is right before 
 as well, and one that is nothing else; both fail.
 """
 import re
+import socket
+import struct
 import time
 
 import pytest
@@ -22,10 +24,12 @@ def virtio_vga(test_image):
 @pytest.fixture(scope="module", name="card")
 def only_a_card(build, tmp_path_factory):
     """No VGA: the firmware has no framebuffer."""
-    image = esp_with(tmp_path_factory.mktemp("gpu") / "esp.img", build / "test", cmdline="fb.mode=800x600")
-    extra = ["-device", "pcie-root-port,id=link,chassis=1,slot=1", "-device", "virtio-gpu-pci,id=gpu,bus=link,xres=1000,yres=700"]
+    folder = tmp_path_factory.mktemp("gpu")
+    image = esp_with(folder / "esp.img", build / "test", cmdline="fb.mode=800x600")
+    extra = ["-vnc", f"unix:{folder}/vnc", "-device", "pcie-root-port,id=link,chassis=1,slot=1", "-device", "virtio-gpu-pci,id=gpu,bus=link,xres=1000,yres=700"]
     with Machine(image, vga="none", extra=extra) as m:
         m.boot()
+        m.vnc = folder / "vnc"
         yield m
 
 
@@ -170,6 +174,53 @@ def test_vga_fails(vga, tmp_path):
     assert m.run("cat log://").count("back to the firmware's framebuffer") == 1
     told = "".join(f"fbdraw: {size}\n" for size in ("1024x768", "1280x800", "1024x768"))
     until(lambda: m.run("cat tmp://changes") == told, lambda: m.run("cat tmp://changes"))
+    m.run(f"kill {re.findall(r'^ *([0-9]+) fbdraw ', m.run('ps'), re.M)[-1]}")
+    end(m, pid)
+
+
+def resize_window(path, width, height):
+    """As who looks at the screen over VNC does: SetDesktopSize (RFB 3.8, with QEMU's and TigerVNC's ExtendedDesktopSize)."""
+    def take(n):
+        data = b""
+        while len(data) < n:
+            more = vnc.recv(n - len(data))
+            assert more, "QEMU has ended the connection"
+            data += more
+        return data
+
+    with socket.socket(socket.AF_UNIX) as vnc:
+        vnc.connect(str(path))
+        vnc.sendall(take(12))                           # the version
+        assert 1 in take(take(1)[0])
+        vnc.sendall(b"\1")                              # no password
+        assert take(4) == bytes(4)
+        vnc.sendall(b"\1")
+        take(struct.unpack(">20xI", take(24))[0])       # the machine's name
+        vnc.sendall(struct.pack(">BxHii", 2, 2, 0, -308))
+        vnc.sendall(struct.pack(">BBHHHH", 3, 0, 0, 0, 1, 1))
+        take(4)                                         # the first update: it knows of us
+        vnc.sendall(struct.pack(">BxHHBx IHHHHI", 251, width, height, 1, 0, 0, 0, width, height, 0))
+        yield
+
+
+def test_window(card):
+    """The window on the host is resized: whoever waits is told, the mode follows if it is to."""
+    m = card
+    pid = draw(m, "500 400 60 70 5")
+    set_mode(m, "640x480")
+    told = "fbdraw: 640x480\n"
+    m.run("fbdraw changes >tmp://changes &")
+    until(lambda: m.run("cat tmp://changes") == told, lambda: m.run("cat tmp://changes"))
+    for _ in resize_window(m.vnc, 1200, 900):
+        until(lambda: "1200x900 preferred" in m.run("cat fb://modes"), lambda: m.run("cat fb://modes"))
+        assert m.run("cat fb://mode") == "640x480\n", "a size that was asked for stays"
+        set_mode(m, "auto")
+        told += "fbdraw: 640x480\nfbdraw: 1200x900\n"
+        until(lambda: m.run("cat tmp://changes") == told, lambda: m.run("cat tmp://changes"))
+        assert not differs(m, Picture(1200, 900).put(500, 400, 60, 70, 5))
+    for _ in resize_window(m.vnc, 1100, 720):
+        until(lambda: m.run("cat fb://mode") == "1100x720\n", lambda: m.run("cat fb://modes"))
+        assert not differs(m, Picture(1100, 720).put(500, 400, 60, 70, 5))
     m.run(f"kill {re.findall(r'^ *([0-9]+) fbdraw ', m.run('ps'), re.M)[-1]}")
     end(m, pid)
 
