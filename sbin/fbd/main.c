@@ -7,8 +7,8 @@
  * erasing it, first. What is read back is checked: what does not fit the screen is dropped.
  *
  * A client may shrink its Frame or write there at any time: pixels are read with frame_read, and what is not there is black. The Frame is
- * charged to us: its pages are made at once, so that no client faults for want of them, and taken back with the surface, whoever still
- * has it mapped.
+ * charged to us: its pages are made at once, so that no client faults for want of them, unless it will see to them itself (FB_SPARSE), and
+ * taken back with the surface, whoever still has it mapped.
  *
  * What is drawn on is the firmware's framebuffer, or a virtio-gpu: where there is no such framebuffer, or it is the virtio-gpu's and
  * somebody wants another size. Which of them, and what size, is one word in the state Frame; the next instance makes it so again. A device that
@@ -112,12 +112,12 @@ static void drop_frame(uint32_t i)
 	MUST(shelf_clear(state.shelf, i));
 }
 
-static status_t make_frame(uint64_t size, handle_t *frame)
+static status_t make_frame(uint64_t size, bool sparse, handle_t *frame)
 {
 	uint64_t va;
 	status_t st = frame_create(size, 0, frame);
 
-	if (st < 0)
+	if (st < 0 || sparse)
 		return st;
 	st = vmem_map(0, *frame, 0, 0, size, PROT_READ | PROT_WRITE, &va);
 	if (st == OK) {
@@ -244,20 +244,20 @@ static status_t place_for(uint64_t badge, uint32_t *i)
 	return ERR_LIMIT;
 }
 
-static status_t make_surface(const struct svc_cmd *c, uint64_t width, uint64_t height)
+static status_t make_surface(const struct svc_cmd *c, uint64_t width, uint64_t height, uint64_t flags)
 {
 	handle_t frame;
 	uint32_t i;
 
 	if (!(c->rights & RIGHT_WRITE))
 		return ERR_DENIED;
-	if (c->badge < FILES_END || !width || !height || width > display->width || height > display->height)
+	if (c->badge < FILES_END || !width || !height || width > display->width || height > display->height || flags & ~(uint64_t)FB_SPARSE)
 		return ERR_INVALID;
 	status_t st = place_for(c->badge, &i);
 	struct place *p = &kept->place[i];
 	if (st < 0 || (p->badge && p->width == width && p->height == height))
 		return st;
-	st = make_frame(ALIGN_UP(width * height * sizeof(uint32_t), PAGE_SIZE), &frame);
+	st = make_frame(ALIGN_UP(width * height * sizeof(uint32_t), PAGE_SIZE), flags & FB_SPARSE, &frame);
 	if (st < 0)
 		return st;
 	/* Between the old size and the new one it has none, so that no size is believed of another's Frame. */
@@ -659,7 +659,7 @@ static status_t on_ctl(void *self unused, struct svc_cmd *c, const struct file_c
 		return set_mode((struct mode){ (uint32_t)q->arg0, (uint32_t)q->arg1 });
 	}
 	if (q->code == CTL_FB_SURFACE)
-		return make_surface(c, q->arg0, q->arg1);
+		return make_surface(c, q->arg0, q->arg1, q->arg2);
 	status_t st = surface_of(c, &i);
 	if (st < 0)
 		return st;

@@ -7,12 +7,14 @@ import socket
 
 import pytest
 from account import at_rest, back_to
+from image import esp_with
 from vm import Machine
 
 
 @pytest.fixture(scope="module", name="m")
-def machine(test_image):
-    with Machine(test_image) as m:
+def machine(build, tmp_path_factory):
+    """Without terminals on the screen: it is for surfaces of the tests."""
+    with Machine(esp_with(tmp_path_factory.mktemp("fb") / "esp.img", build / "test", cmdline="outputd.screen=log")) as m:
         m.boot()
         yield m
 

@@ -15,8 +15,9 @@ from vm import Machine
 
 
 @pytest.fixture(scope="module", name="vga")
-def virtio_vga(test_image):
-    with Machine(test_image, vga="virtio") as m:
+def virtio_vga(build, tmp_path_factory):
+    """Without terminals on the screen: it is for surfaces of the tests."""
+    with Machine(esp_with(tmp_path_factory.mktemp("gpu") / "esp.img", build / "test", cmdline="outputd.screen=log"), vga="virtio") as m:
         m.boot()
         yield m
 
@@ -25,7 +26,7 @@ def virtio_vga(test_image):
 def only_a_card(build, tmp_path_factory):
     """No VGA: the firmware has no framebuffer."""
     folder = tmp_path_factory.mktemp("gpu")
-    image = esp_with(folder / "esp.img", build / "test", cmdline="fb.mode=800x600")
+    image = esp_with(folder / "esp.img", build / "test", cmdline="fb.mode=800x600 outputd.screen=log")
     extra = ["-vnc", f"unix:{folder}/vnc", "-device", "pcie-root-port,id=link,chassis=1,slot=1", "-device", "virtio-gpu-pci,id=gpu,bus=link,xres=1000,yres=700"]
     with Machine(image, vga="none", extra=extra) as m:
         m.boot()
