@@ -67,11 +67,15 @@ def account(m):
 
 
 def draw(m, arguments, said="shown"):
-    """Starts fbdraw in the background; its pid, once it has said so."""
-    m.sendline(f"fbdraw {arguments} &")
-    m.expect(f"fbdraw: {said}\r\n")
-    m.sendline()
-    m.prompt()
+    """Starts fbdraw in the background; its pid, once it has said so. In a file: on the terminal it may come before the prompt or after it."""
+    m.run(f"fbdraw {arguments} >tmp://drawn &")
+    for _ in range(600):
+        if f"fbdraw: {said}\n" in m.run("cat tmp://drawn"):
+            break
+        m.run("sleep 0.02")
+    else:
+        raise AssertionError(m.run("ps; log"))
+    m.run("rm tmp://drawn")
     return re.findall(r"^ *(\d+) fbdraw ", m.run("ps"), re.M)[-1]
 
 
