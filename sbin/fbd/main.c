@@ -846,7 +846,11 @@ static bool light_up(void)
 	}
 	if (st == OK && kept->mode & MODE_DRIVEN && display != &screen.display)
 		return true;
-	if (driven || (wanted && !follows))
+	if (wanted && follows && st == ERR_NOT_FOUND)
+		st = OK;                /* what has one size has the one that it would like best */
+	else if (wanted && st == ERR_NOT_FOUND && has_screen)
+		log_print("fb.mode: this screen has one size");
+	else if (driven || wanted)
 		log_print("the virtio-gpu cannot be had%s: %s", driven ? " again" : "", error_text(st));
 	if (kept->mode)
 		change_begins();
