@@ -846,11 +846,10 @@ static bool light_up(void)
 	}
 	if (st == OK && kept->mode & MODE_DRIVEN && display != &screen.display)
 		return true;
-	if (wanted && follows && st == ERR_NOT_FOUND)
-		st = OK;                /* what has one size has the one that it would like best */
-	else if (wanted && st == ERR_NOT_FOUND && has_screen)
+	/* What has one size has the one that it would like best. */
+	if (!driven && wanted && st == ERR_NOT_FOUND && !follows)
 		log_print("fb.mode: this screen has one size");
-	else if (driven || wanted)
+	if (driven || (wanted && st != ERR_NOT_FOUND))
 		log_print("the virtio-gpu cannot be had%s: %s", driven ? " again" : "", error_text(st));
 	if (kept->mode)
 		change_begins();
