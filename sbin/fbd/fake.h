@@ -1,5 +1,5 @@
 /*
- * fake: kernel, screen and clients around main.c on the host, for main_test.c and surfaces_fuzz.c. Clients ask for all that there is to ask for,
+ * fake: kernel, screen, virtio-gpu and clients around main.c on the host, for main_test.c and surfaces_fuzz.c. Clients ask for all that there is to ask for,
  * well and badly; fbd dies at any system call and at any step of what it keeps, begins again, and is asked again; or the client has
  * died meanwhile, too. A model of our own says what each is answered, and what is on the screen then, pixel by pixel.
  */
@@ -23,6 +23,7 @@ static void live(void)
 #define main fbd_main
 #include "main.c"
 #undef main
+#include "modes.c"
 #include "pixel.c"
 #include "rect.c"
 #define add_cursor scene_add_cursor     /* main.c has one, too */
@@ -234,6 +235,9 @@ status_t svc_run(struct svc *s unused) { served++; return OK; }
 uint64_t clock_value(void) { return now; }      /* it may stand still */
 const char *error_name(status_t st unused) { return ""; }
 const char *error_text(status_t st unused) { return ""; }
+status_t cmdline(void *buf unused, uint64_t len unused, uint64_t *size) { *size = 0; return OK; }
+static unsigned told;                   /* of a change of the mode */
+void svc_reply(cmd_id_t cmd unused, const struct reply *r) { live(); MUST_HOLD(r->status == OK && r->w[0] > 0); told++; }
 noreturn void rt_panic(const char *format unused, ...) { abort(); }
 void log_print(const char *format, ...)
 {
@@ -244,6 +248,114 @@ void log_print(const char *format, ...)
 	va_end(args);
 }
 const struct svc_proto file_proto;
+
+/* ---- the virtio-gpu, which ends with whoever has it (gpu.h) ---- */
+
+enum { GPU_AT = 0x123, GPU_MAX = 70, GPU_BEST_WIDTH = 50, GPU_BEST_HEIGHT = 22 };
+
+static struct gpu_fake {
+	bool there, open, drawing;      /* drawing: between begin and commit */
+	struct display display;
+	struct picture_fake { uint32_t width, height, memory[GPU_MAX * GPU_MAX]; } now, next;
+	uint32_t shown[GPU_MAX * GPU_MAX];      /* what was presented of `now` */
+} fake_gpu;
+
+static void fake_put(struct display *d unused, uint32_t x, uint32_t y, const uint32_t *from, size_t n)
+{
+	struct picture_fake *p = fake_gpu.drawing ? &fake_gpu.next : &fake_gpu.now;
+
+	MUST_HOLD(y < p->height && x < p->width && n <= p->width - x);
+	memcpy(&p->memory[y * p->width + x], from, n * 4);
+}
+
+static status_t fake_present(struct display *d unused, const struct damage *rects)
+{
+	const struct picture_fake *p = &fake_gpu.now;
+
+	live();
+	if (!fake_gpu.there)
+		return ERR_GONE;
+	MUST_HOLD(!fake_gpu.drawing);
+	for (uint32_t i = 0; i < rects->n; i++) {
+		struct rect r = rects->list[i];
+		MUST_HOLD(rect_empty(r) || rect_inside(r, (struct rect){ 0, 0, p->width, p->height }));
+		for (int64_t y = r.y0; y < r.y1; y++)
+			for (int64_t x = r.x0; x < r.x1; x++)
+				fake_gpu.shown[y * p->width + x] = p->memory[y * p->width + x];
+	}
+	live();
+	return OK;
+}
+
+status_t gpu_find(uint64_t screen_ unused, uint16_t *at)
+{
+	live();
+	*at = GPU_AT;
+	return fake_gpu.there ? OK : ERR_NOT_FOUND;
+}
+
+status_t gpu_open(uint16_t at, struct svc *s unused, uint64_t badge unused)
+{
+	live();
+	if (!fake_gpu.there || at != GPU_AT)
+		return ERR_NOT_FOUND;
+	MUST_HOLD(!fake_gpu.open);
+	fake_gpu = (struct gpu_fake){ .there = true, .open = true, .display = { .bits = 32, .put = fake_put, .present = fake_present } };
+	return OK;
+}
+
+void gpu_close(void)
+{
+	live();
+	fake_gpu.open = false;
+}
+
+struct display *gpu_display(void) { return &fake_gpu.display; }
+struct mode gpu_preferred(void) { return (struct mode){ GPU_BEST_WIDTH, GPU_BEST_HEIGHT }; }
+void gpu_modes(struct modes *list) { modes_add_usual(list); }
+
+status_t gpu_begin(uint32_t width, uint32_t height)
+{
+	live();
+	MUST_HOLD(fake_gpu.open && width && height && !fake_gpu.drawing);
+	if (!fake_gpu.there)
+		return ERR_GONE;
+	if (width > GPU_MAX || height > GPU_MAX)
+		return ERR_INVALID;
+	memset(&fake_gpu.next, 0, sizeof(fake_gpu.next));
+	fake_gpu.next.width = fake_gpu.display.width = width;
+	fake_gpu.next.height = fake_gpu.display.height = height;
+	fake_gpu.drawing = true;
+	return OK;
+}
+
+status_t gpu_commit(void)
+{
+	live();
+	MUST_HOLD(fake_gpu.drawing);
+	if (!fake_gpu.there)
+		return ERR_GONE;
+	fake_gpu.now = fake_gpu.next;
+	memcpy(fake_gpu.shown, fake_gpu.now.memory, sizeof(fake_gpu.shown));
+	fake_gpu.drawing = false;
+	fake_gpu.display.seen = true;
+	live();
+	return OK;
+}
+
+void gpu_abort(void)
+{
+	fake_gpu.drawing = false;
+	fake_gpu.display.width = fake_gpu.now.width;
+	fake_gpu.display.height = fake_gpu.now.height;
+}
+
+status_t gpu_event(bool *changed_)
+{
+	live();
+	*changed_ = true;
+	return fake_gpu.there ? OK : ERR_GONE;
+}
 
 /* ---- what decides: bytes, and zeros when there are none left ---- */
 
@@ -271,6 +383,7 @@ static struct client {
 	uint32_t cursor_width, cursor_height, hot_x, hot_y, cursor[FB_CURSOR_MAX * FB_CURSOR_MAX];
 } clients[CLIENTS];
 static uint64_t orders;
+static struct { bool driven; uint32_t width, height; } mode;    /* of the screen; driven: it is the virtio-gpu's */
 
 struct request { uint64_t code, arg[4]; uint8_t in[FB_CURSOR_MAX * FB_CURSOR_MAX * 4 + 16]; size_t len; };
 static struct request q;
@@ -280,6 +393,22 @@ static bool position(uint64_t v)
 	return v <= INT32_MAX || v >= (uint64_t)INT32_MIN;
 }
 
+static status_t model_mode(uint64_t width, uint64_t height)
+{
+	if (width > SCENE_BAND || height > SCENE_BAND || (width == 0) != (height == 0))
+		return ERR_INVALID;
+	if (width == mode.width && height == mode.height)
+		return OK;
+	if (!fake_gpu.there)
+		return width ? ERR_NOT_SUPPORTED : OK;
+	if (width > GPU_MAX || height > GPU_MAX)
+		return ERR_INVALID;
+	mode.driven = true;
+	mode.width = width ? (uint32_t)width : GPU_BEST_WIDTH;
+	mode.height = width ? (uint32_t)height : GPU_BEST_HEIGHT;
+	return OK;
+}
+
 /* What c is to be answered; if that is OK, it is done. */
 static status_t model(struct client *c)
 {
@@ -287,16 +416,20 @@ static status_t model(struct client *c)
 
 	for (size_t i = 0; i < CLIENTS; i++)
 		surfaces += clients[i].width > 0;
-	if (q.code < 64 || q.code > 70)
+	if ((q.code < 64 || q.code > 70) && q.code != CTL_FB_MODE && q.code != CTL_FB_WAIT)
 		return ERR_NOT_SUPPORTED;
 	if (q.len && q.code != CTL_FB_DAMAGE && q.code != CTL_FB_CURSOR)
 		return ERR_INVALID;
 	if (q.code == CTL_FB_INFO)
 		return OK;
+	if (q.code == CTL_FB_WAIT)
+		return q.arg[0] == kept->changes ? SVC_LATER : OK;
 	if (!c->writes)
 		return ERR_DENIED;
+	if (q.code == CTL_FB_MODE)
+		return model_mode(q.arg[0], q.arg[1]);
 	if (q.code == CTL_FB_SURFACE) {
-		if (!q.arg[0] || !q.arg[1] || q.arg[0] > WIDTH || q.arg[1] > HEIGHT || q.arg[2] > 1)
+		if (!q.arg[0] || !q.arg[1] || q.arg[0] > mode.width || q.arg[1] > mode.height || q.arg[2] > 1)
 			return ERR_INVALID;
 		if (!c->width && surfaces == FB_SURFACES_MAX)
 			return ERR_LIMIT;
@@ -411,10 +544,9 @@ static void check_place(const struct client *c)
 	MUST_HOLD(!memcmp(p->cursor, c->cursor, (size_t)c->cursor_width * c->cursor_height * 4));
 }
 
-/* The screen is what it should be, and nothing beside it was written; nobody keeps what he should not. */
-static void check(void)
+static void check_boot_screen(void)
 {
-	uint32_t bytes = boot.fb.bytes_per_pixel, handles = 0, own = 0;
+	uint32_t bytes = boot.fb.bytes_per_pixel;
 
 	for (uint32_t y = 0; y < HEIGHT; y++) {
 		const uint8_t *row = glass + y * boot.fb.stride;
@@ -430,6 +562,26 @@ static void check(void)
 		for (uint32_t i = WIDTH * bytes; i < boot.fb.stride; i++)
 			MUST_HOLD(row[i] == UNTOUCHED);
 	}
+}
+
+static void check_gpu(void)
+{
+	MUST_HOLD(fake_gpu.open && fake_gpu.now.width == mode.width && fake_gpu.now.height == mode.height && MODE_AT(kept->mode) == GPU_AT);
+	for (uint32_t y = 0; y < mode.height; y++)
+		for (uint32_t x = 0; x < mode.width; x++)
+			MUST_HOLD((fake_gpu.shown[y * mode.width + x] & 0xffffff) == seen(x, y));
+}
+
+/* The screen is what it should be, and nothing beside it was written; nobody keeps what he should not. */
+static void check(void)
+{
+	uint32_t handles = 0, own = 0;
+
+	MUST_HOLD(mode.driven == ((kept->mode & MODE_DRIVEN) != 0) && display->width == mode.width && display->height == mode.height);
+	if (mode.driven)
+		check_gpu();
+	else
+		check_boot_screen();
 	for (size_t i = 0; i < CLIENTS; i++)
 		if (clients[i].width)
 			check_place(&clients[i]);
@@ -456,6 +608,9 @@ static void begin_again(void)
 	memset(&scene, 0, sizeof(scene));
 	resource = 0;
 	kept = NULL;
+	display = NULL;
+	n_waiting = 0;
+	fake_gpu.open = fake_gpu.drawing = false;
 	now += 1 << 20;         /* later instances are later: as on a machine */
 }
 
@@ -480,6 +635,10 @@ static void setup(uint32_t bytes, uint32_t red, uint32_t green, uint32_t blue)
 {
 	memset(&memory, 0, sizeof(memory));
 	memset(clients, 0, sizeof(clients));
+	memset(&fake_gpu, 0, sizeof(fake_gpu));
+	mode.driven = false;
+	mode.width = WIDTH;
+	mode.height = HEIGHT;
 	boot = (struct boot_info){ .magic = BOOT_MAGIC, .fb = { .base = BASE + OFFSET, .width = WIDTH, .height = HEIGHT, .stride = WIDTH * bytes + 12,
 		.bytes_per_pixel = bytes, .red_mask = red, .green_mask = green, .blue_mask = blue } };
 	boot.fb.size = (uint64_t)boot.fb.stride * HEIGHT;
@@ -560,6 +719,7 @@ static void arrive(struct client *c)
 	MUST_HOLD(command_status == OK && command.mint);
 	for (size_t i = 0; i < CLIENTS; i++)
 		MUST_HOLD(clients[i].badge != command.mint_badge);
+	MUST_HOLD(command.mint_badge >= FILES_END);
 	*c = (struct client){ .badge = command.mint_badge, .writes = command.mint_rights & RIGHT_WRITE };
 	MUST_HOLD(c->writes == ((open_flags & OPEN_WRITE) != 0));
 }
@@ -581,10 +741,19 @@ static void serve_map(void)
 	command_status = on_map(NULL, &command, &(struct file_map_req){ .prot = PROT_READ | PROT_WRITE }, &mapped);
 }
 
+/* Whose message set the mode has died: it is the one before or the one after. */
+static void see_mode(void)
+{
+	mode.driven = kept->mode & MODE_DRIVEN;
+	mode.width = mode.driven ? MODE_WIDTH(kept->mode) : WIDTH;
+	mode.height = mode.driven ? MODE_HEIGHT(kept->mode) : HEIGHT;
+}
+
 /* Asks q; false: c is gone. */
 static bool ask(struct client *c)
 {
 	struct client before = *c;
+	uint32_t width = mode.width, height = mode.height;
 	status_t expected = model(c);
 
 	asker = &before;
@@ -595,10 +764,15 @@ static bool ask(struct client *c)
 	bool there = deliver(serve_ctl, true);
 	free(exact);
 	if (!there) {
+		uint32_t wanted_width = mode.width, wanted_height = mode.height;
+		see_mode();
+		MUST_HOLD((mode.width == width && mode.height == height) || (mode.width == wanted_width && mode.height == wanted_height));
 		leave(c);
 		return false;
 	}
 	MUST_HOLD(command_status == expected);
+	if (mode.width != width || mode.height != height)
+		MUST_HOLD(n_waiting == 0);
 	MUST_HOLD(!front() || memory.taken);
 	if (c->width == before.width && c->height == before.height)
 		return true;
@@ -645,6 +819,44 @@ static void paint(struct client *c)
 	q.code = CTL_FB_DAMAGE;
 }
 
+static void serve_event(void)
+{
+	on_notify(NULL, BADGE_GPU, 1);
+}
+
+/* By a client, or because the device comes or fails; somebody waits for it. */
+static void change_mode(struct client *c)
+{
+	uint32_t what = take() % 8;
+
+	if (what == 0 && mode.driven) {
+		fake_gpu.there = false;
+		mode.driven = false;
+		mode.width = WIDTH;
+		mode.height = HEIGHT;
+		deliver(serve_event, false);
+		MUST_HOLD(memory.taken && n_waiting == 0);
+		return;
+	}
+	if (what == 1 && mode.driven) {
+		if (kept->mode & MODE_FOLLOWS) {
+			mode.width = GPU_BEST_WIDTH;
+			mode.height = GPU_BEST_HEIGHT;
+		}
+		deliver(serve_event, false);
+		return;
+	}
+	fake_gpu.there |= what > 3;
+	q.code = CTL_FB_WAIT;
+	q.arg[0] = what & 1 ? kept->changes : 0;
+	if (n_waiting == WAITING_MAX || !ask(c))
+		return;
+	q.code = CTL_FB_MODE;
+	q.arg[0] = take() % 8 ? 1 + take_below(GPU_MAX) : 0;
+	q.arg[1] = q.arg[0] ? 1 + take_below(GPU_MAX + 2) : 0;
+	ask(c);
+}
+
 static void step(void)
 {
 	struct client *c = &clients[take() % CLIENTS];
@@ -661,7 +873,7 @@ static void step(void)
 		break;
 	case 1:
 		/* Any message at all. */
-		q.code = take() % 4 ? 64 + take() % 8 : take() << 8 | take();
+		q.code = take() % 4 ? 64 + take() % 8 : take() % 2 ? CTL_FB_MODE + take() % 2 : take() << 8 | take();
 		for (unsigned i = 0; i < 4; i++)
 			q.arg[i] = take() % 2 ? take() % 4 : some_position(WIDTH);
 		q.len = take() % 2 ? take_below(200) : 0;
@@ -682,8 +894,8 @@ static void step(void)
 	case 3:
 	case 4:
 		q.code = CTL_FB_SURFACE;
-		q.arg[0] = take_below(WIDTH + 2);
-		q.arg[1] = take_below(HEIGHT + 2);
+		q.arg[0] = take_below(mode.width + 2);
+		q.arg[1] = take_below(mode.height + 2);
 		q.arg[2] = take() % 4 == 0;
 		short_of_memory = take() % 8 == 0;
 		ask(c);
@@ -725,6 +937,9 @@ static void step(void)
 		break;
 	case 12:
 		restart();
+		break;
+	case 13:
+		change_mode(c);
 		break;
 	default:
 		if (c->width) {

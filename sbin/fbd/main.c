@@ -10,8 +10,13 @@
  * charged to us: its pages are made at once, so that no client faults for want of them, unless it will see to them itself (FB_SPARSE), and
  * taken back with the surface, whoever still has it mapped.
  *
- * Files: rect.c damage, scene.c composition, pixel.c conversion, screen.c the framebuffer; here is the protocol.
+ * What is drawn on is the firmware's framebuffer, or a virtio-gpu: where there is no such framebuffer, or it is the virtio-gpu's and
+ * somebody wants another size. Which of them, and what size, is one word in the state Frame; the next instance makes it so again. A device that
+ * fails is let go: back to the framebuffer, or, without one, to an orderly end.
+ *
+ * Files: rect.c damage, scene.c composition, pixel.c conversion, screen.c the framebuffer, gpu.c the virtio-gpu; here is the protocol.
  */
+#include "gpu.h"
 #include "scene.h"
 #include "screen.h"
 #include <abi/file.h>
@@ -22,13 +27,26 @@
 #include <rt/state.h>
 #include <rt/svc.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define VERSION        1
+#define VERSION        2
 #define SESSION_RIGHTS (RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER)
 #ifndef KEPT_STORED
 #define KEPT_STORED()                   /* after each step of what is kept; the test dies there */
 #endif
+
+enum { FILE_MODE = 1, FILE_MODES, FILES_END };  /* badges of files; that of a Session to draw with is larger */
+enum { BADGE_GPU = 1, CMDLINE_MAX = 4096, WAITING_MAX = 64 };
+
+/* kept->mode: how a virtio-gpu is driven; 0: none is. */
+#define MODE_DRIVEN    (1ull << 63)
+#define MODE_FOLLOWS   (1ull << 62)             /* it gets the size that it would like best, whenever that changes */
+#define MODE_OF(at, width, height) (MODE_DRIVEN | (uint64_t)(at) << 32 | (uint64_t)(width) << 16 | (height))
+#define MODE_AT(mode)     ((uint16_t)((mode) >> 32))
+#define MODE_WIDTH(mode)  ((uint32_t)((mode) >> 16 & 0xffff))
+#define MODE_HEIGHT(mode) ((uint32_t)((mode) & 0xffff))
+_Static_assert(SCENE_BAND <= 0xffff, "a side has 16 bits");
 
 struct place {
 	uint64_t badge;                 /* 0: free */
@@ -44,14 +62,22 @@ struct place {
 static struct kept {
 	uint64_t order;                 /* the last one given */
 	uint64_t taken;                 /* the screen is ours, and shows what we drew */
+	uint64_t mode;                  /* stored as a whole */
+	uint64_t begun;                 /* what the command line says has been done */
+	uint64_t changes;               /* a number that grows when the mode, or what it could be, changes; before the mode does */
 	struct place place[FB_SURFACES_MAX];
 } *kept;                                /* in the state Frame */
 
 static struct state state;
-static struct screen screen;
+static struct svc svc;
+static struct screen screen;            /* the firmware's framebuffer, */
+static bool has_screen;                 /* if there is one */
+static struct display *display;         /* that, or the virtio-gpu */
 static struct scene scene;
 static handle_t resource;
 static handle_t frames[FB_SURFACES_MAX];        /* of the shelf's slots; 0: not fetched */
+static cmd_id_t waiting[WAITING_MAX];   /* for a change; oldest first */
+static uint32_t n_waiting;
 
 /* Stores before it are made before those after it, as a kill sees them. */
 static inline void in_order(void)
@@ -114,7 +140,7 @@ static void get(void *ctx unused, uint32_t i, uint64_t first, uint32_t *to, size
 
 static void put(void *ctx unused, uint32_t x, uint32_t y, const uint32_t *from, size_t n)
 {
-	screen_put(&screen, x, y, from, n);
+	display->put(display, x, y, from, n);
 }
 
 /* ---- what there is to draw ---- */
@@ -139,10 +165,27 @@ static bool in_front(uint32_t i)
 	return scene.surface[i].order > 0;
 }
 
+static void lost(status_t why);
+
+static void compose(const struct damage *d)
+{
+	for (uint32_t i = 0; i < d->n; i++)
+		scene_draw(&scene, d->list[i]);
+}
+
 static void draw(const struct damage *d)
 {
-	for (uint32_t i = 0; screen.pixels && i < d->n; i++)
-		scene_draw(&scene, d->list[i]);
+	if (!display->seen)
+		return;
+	compose(d);
+	status_t st = display->present(display, d);
+	if (st < 0)
+		lost(st);
+}
+
+static void draw_all(void)
+{
+	draw(&(struct damage){ .list = { scene.screen }, .n = 1 });
 }
 
 static void add_cursor(struct damage *d, uint32_t i)
@@ -208,7 +251,7 @@ static status_t make_surface(const struct svc_cmd *c, uint64_t width, uint64_t h
 
 	if (!(c->rights & RIGHT_WRITE))
 		return ERR_DENIED;
-	if (!c->badge || !width || !height || width > screen.width || height > screen.height || flags & ~(uint64_t)FB_SPARSE)
+	if (c->badge < FILES_END || !width || !height || width > display->width || height > display->height || flags & ~(uint64_t)FB_SPARSE)
 		return ERR_INVALID;
 	status_t st = place_for(c->badge, &i);
 	struct place *p = &kept->place[i];
@@ -259,6 +302,17 @@ static status_t damage(const struct svc_cmd *c, uint32_t i)
 	return OK;
 }
 
+/* What is drawn is on the screen from now on. */
+static status_t take_screen(void)
+{
+	if (display->seen)
+		return OK;
+	status_t st = screen_take(&screen, resource);
+	if (st == OK)
+		kept->taken = 1;
+	return st;
+}
+
 static bool is_position(uint64_t v)
 {
 	return (int64_t)v >= INT32_MIN && (int64_t)v <= INT32_MAX;
@@ -267,7 +321,7 @@ static bool is_position(uint64_t v)
 static status_t show(uint32_t i, const struct file_ctl_req *q)
 {
 	struct place *p = &kept->place[i];
-	bool first = !screen.pixels;
+	bool first = !display->seen;
 
 	if (!is_position(q->arg0) || !is_position(q->arg1) || q->arg2 > 1)
 		return ERR_INVALID;
@@ -276,10 +330,9 @@ static status_t show(uint32_t i, const struct file_ctl_req *q)
 		changed(i, p->blank);
 		return OK;
 	}
-	status_t st = screen_take(&screen, resource);
+	status_t st = take_screen();
 	if (st < 0)
 		return st;
-	kept->taken = 1;
 	p->x = (int32_t)q->arg0;
 	p->y = (int32_t)q->arg1;
 	kept->order++;
@@ -335,17 +388,218 @@ static status_t blank(uint32_t i, uint64_t on)
 	return OK;
 }
 
+/* ---- modes ---- */
+
+static void answer_change(cmd_id_t cmd)
+{
+	svc_reply(cmd, &(struct reply){ .w = { kept->changes, display->width, display->height } });
+}
+
+/* Before what changes; so whoever dies between has said too much, not too little. */
+static void change_begins(void)
+{
+	kept->changes = MAX(kept->changes + 1, clock_value());
+	in_order();
+}
+
+static void change_is_done(void)
+{
+	uint32_t n = n_waiting;
+
+	n_waiting = 0;
+	for (uint32_t i = 0; i < n; i++)
+		answer_change(waiting[i]);
+}
+
+static void use(struct display *d)
+{
+	display = d;
+	scene.screen = (struct rect){ 0, 0, d->width, d->height };
+}
+
+/* The virtio-gpu fails. */
+static void lost(status_t why)
+{
+	log_print("the virtio-gpu does not work any more (%s): %s", error_text(why), has_screen ? "back to the firmware's framebuffer" : "there is no screen");
+	change_begins();
+	kept->mode = 0;
+	gpu_close();
+	if (!has_screen)
+		exit(0);
+	use(&screen.display);
+	status_t st = screen_take(&screen, resource);
+	if (st < 0)
+		log_print("the screen cannot be had again: %s", error_text(st));
+	draw_all();
+	change_is_done();
+}
+
+/* The virtio-gpu, open, gets this size. On an error all is as before, unless it has failed: then it is `lost`, or not ours yet. */
+static status_t switch_to(uint16_t at, struct mode m, uint64_t follows)
+{
+	struct display *before = display;
+	status_t st = gpu_begin(m.width, m.height);
+
+	if (st == OK) {
+		use(gpu_display());
+		compose(&(struct damage){ .list = { scene.screen }, .n = 1 });
+		st = gpu_commit();
+		if (st < 0) {
+			gpu_abort();
+			if (before)
+				use(before);
+		}
+	}
+	if (st == OK) {
+		change_begins();
+		kept->taken = 1;
+		kept->mode = MODE_OF(at, m.width, m.height) | follows;
+		in_order();
+		change_is_done();
+	}
+	return st;
+}
+
+/* Takes a virtio-gpu that is not driven yet. ERR_NOT_FOUND: there is none. */
+static status_t bring_up(uint16_t at, struct mode m, uint64_t follows)
+{
+	status_t st = gpu_open(at, &svc, BADGE_GPU);
+
+	if (st < 0)
+		return st;
+	if (m.width == 0)
+		m = gpu_preferred();
+	if (m.width == 0)
+		m = display ? (struct mode){ display->width, display->height } : (struct mode){ 1024, 768 };
+	/* The kernel's log has no screen from here on, for it is not its framebuffer that is seen. */
+	st = has_screen ? screen_take(&screen, resource) : OK;
+	if (st == OK)
+		st = switch_to(at, m, follows);
+	if (st == OK)
+		return OK;
+	gpu_close();
+	if (screen.display.seen) {
+		kept->taken = 1;
+		draw_all();
+	}
+	return st;
+}
+
+/* 0x0: what the screen would like best, from now on. ERR_NOT_SUPPORTED: this screen has one size. */
+static status_t set_mode(struct mode m)
+{
+	uint64_t follows = m.width ? 0 : MODE_FOLLOWS;
+	bool same = m.width == display->width && m.height == display->height;
+	uint16_t at;
+
+	if (!(kept->mode & MODE_DRIVEN)) {
+		if (same)
+			return OK;
+		status_t st = gpu_find(screen.base, &at);
+		if (st == OK)
+			st = bring_up(at, m, follows);
+		else
+			st = follows ? OK : ERR_NOT_SUPPORTED;
+		return st;
+	}
+	at = MODE_AT(kept->mode);
+	if (follows)
+		m = gpu_preferred();
+	if (m.width == 0 || (m.width == display->width && m.height == display->height)) {
+		kept->mode = MODE_OF(at, display->width, display->height) | follows;
+		return OK;
+	}
+	status_t st = switch_to(at, m, follows);
+	if (st < 0 && st != ERR_NO_MEMORY && st != ERR_INVALID && st != ERR_LIMIT)
+		lost(st);
+	return st;
+}
+
+static void on_notify(void *self unused, uint64_t badge, uint64_t bits unused)
+{
+	bool changed;
+
+	if (badge != BADGE_GPU || !(kept->mode & MODE_DRIVEN))
+		return;
+	status_t st = gpu_event(&changed);
+	if (st < 0) {
+		lost(st);
+	} else if (changed) {
+		change_begins();
+		if (kept->mode & MODE_FOLLOWS && (st = set_mode((struct mode){ 0, 0 })) < 0)
+			log_print("the screen would like %ux%u: %s", gpu_preferred().width, gpu_preferred().height, error_text(st));
+		change_is_done();
+	}
+}
+
+/* Who knows of all changes waits. */
+static status_t wait_change(const struct svc_cmd *c, uint64_t known, struct file_ctl_rep *p)
+{
+	if (known != kept->changes) {
+		*p = (struct file_ctl_rep){ kept->changes, display->width, display->height };
+		return OK;
+	}
+	if (n_waiting == WAITING_MAX)
+		return ERR_LIMIT;
+	waiting[n_waiting++] = c->cmd;
+	return SVC_LATER;
+}
+
+static void on_cancel(void *self unused, cmd_id_t cmd)
+{
+	for (uint32_t i = 0; i < n_waiting; i++)
+		if (waiting[i] == cmd) {
+			memmove(&waiting[i], &waiting[i + 1], (--n_waiting - i) * sizeof(waiting[0]));
+			svc_reply(cmd, &(struct reply){ .status = ERR_CANCELLED });
+			return;
+		}
+}
+
+/* A line for each size, the largest first, with what is special about it. */
+static size_t modes_text(char *text, size_t size)
+{
+	struct mode now = { display->width, display->height }, best = { 0, 0 };
+	struct modes list = { .n = 0 };
+	uint16_t at;
+	size_t n = 0;
+
+	if (kept->mode & MODE_DRIVEN) {
+		best = gpu_preferred();
+		gpu_modes(&list);
+	} else if (gpu_find(screen.base, &at) == OK) {
+		gpu_modes(&list);
+	}
+	modes_add(&list, now);
+	if (best.width)
+		modes_add(&list, best);
+	for (uint32_t i = 0; i < list.n && n < size; i++) {
+		struct mode m = list.list[i];
+		n += (size_t)snprintf(text + n, size - n, "%ux%u%s%s\n", m.width, m.height, m.width == now.width && m.height == now.height ? " current" : "",
+		                      m.width == best.width && m.height == best.height ? " preferred" : "");
+	}
+	return MIN(n, size - 1);
+}
+
 /* ---- the protocol ---- */
 
-static bool is_root(const char *path)
+/* The badge of what the path names; 0: fb:// itself. */
+static status_t walk(const struct svc_cmd *c, uint64_t *file)
 {
-	return !path || path[strspn(path, "/.")] == 0;
+	static const struct { const char *name; uint64_t file; } files[] = { { "", 0 }, { "info", 0 }, { "mode", FILE_MODE }, { "modes", FILE_MODES } };
+	const char *path = c->path ? c->path + strspn(c->path, "/.") : "";
+
+	for (size_t i = 0; i < ARRAY_LEN(files); i++)
+		if (!strcmp(path, files[i].name)) {
+			*file = files[i].file;
+			return OK;
+		}
+	return ERR_NOT_FOUND;
 }
 
 /* For a Session: one that none had before, whoever served then. The kernel's clock goes on, and no two opens take a nanosecond. */
 static uint64_t fresh_number(void)
 {
-	static uint64_t last;
+	static uint64_t last = FILES_END;
 
 	last = MAX(last + 1, clock_value());
 	return last;
@@ -353,15 +607,18 @@ static uint64_t fresh_number(void)
 
 static status_t on_open(void *self unused, struct svc_cmd *c, const struct file_open_req *q, struct file_open_rep *p)
 {
-	if (!is_root(c->path))
-		return ERR_NOT_FOUND;
+	uint64_t file;
+	status_t st = walk(c, &file);
+
+	if (st < 0)
+		return st;
 	if (q->flags & OPEN_DIRECTORY)
 		return ERR_NOT_DIRECTORY;
 	if ((q->flags & OPEN_CREATE) && (q->flags & OPEN_EXCL))
 		return ERR_EXISTS;
-	p->type = FILE_DEVICE;
+	p->type = file ? FILE_REGULAR : FILE_DEVICE;
 	c->mint = true;
-	c->mint_badge = fresh_number();
+	c->mint_badge = file ? file : fresh_number();
 	c->mint_rights = SESSION_RIGHTS | (c->rights & (RIGHT_READ | RIGHT_WRITE));
 	if (!(q->flags & (OPEN_WRITE | OPEN_APPEND | OPEN_TRUNC | OPEN_CREATE)))
 		c->mint_rights &= ~(uint32_t)RIGHT_WRITE;
@@ -371,7 +628,7 @@ static status_t on_open(void *self unused, struct svc_cmd *c, const struct file_
 static void on_close(void *self unused, uint64_t badge)
 {
 	for (uint32_t i = 0; i < FB_SURFACES_MAX; i++) {
-		if (!badge || kept->place[i].badge != badge)
+		if (badge < FILES_END || kept->place[i].badge != badge)
 			continue;
 		kept->place[i].badge = 0;
 		in_order();
@@ -384,13 +641,22 @@ static status_t on_ctl(void *self unused, struct svc_cmd *c, const struct file_c
 {
 	uint32_t i;
 
-	if (q->code < CTL_FB_INFO || q->code > CTL_FB_BLANK)
+	if ((q->code < CTL_FB_INFO || q->code > CTL_FB_BLANK) && q->code != CTL_FB_MODE && q->code != CTL_FB_WAIT)
 		return ERR_NOT_SUPPORTED;
 	if (c->n_handles || c->out_len || (c->in_len && q->code != CTL_FB_DAMAGE && q->code != CTL_FB_CURSOR))
 		return ERR_INVALID;
 	if (q->code == CTL_FB_INFO) {
-		*p = (struct file_ctl_rep){ screen.width, screen.height, screen.format.bytes * 8 };
+		*p = (struct file_ctl_rep){ display->width, display->height, display->bits };
 		return OK;
+	}
+	if (q->code == CTL_FB_WAIT)
+		return wait_change(c, q->arg0, p);
+	if (q->code == CTL_FB_MODE) {
+		if (!(c->rights & RIGHT_WRITE))
+			return ERR_DENIED;
+		if (q->arg0 > SCENE_BAND || q->arg1 > SCENE_BAND || !q->arg0 != !q->arg1)
+			return ERR_INVALID;
+		return set_mode((struct mode){ (uint32_t)q->arg0, (uint32_t)q->arg1 });
 	}
 	if (q->code == CTL_FB_SURFACE)
 		return make_surface(c, q->arg0, q->arg1, q->arg2);
@@ -429,8 +695,20 @@ static status_t on_map(void *self unused, struct svc_cmd *c, const struct file_m
 static status_t on_read(void *self unused, struct svc_cmd *c, const struct file_read_req *q, struct file_read_rep *p)
 {
 	static char text[(FB_SURFACES_MAX + 1) * 80];
-	size_t n = (size_t)snprintf(text, sizeof(text), "screen %ux%u %u\n", screen.width, screen.height, screen.format.bytes * 8);
+	size_t n;
 
+	if (c->badge == FILE_MODES)
+		return svc_read_from(c, q->offset, text, modes_text(text, sizeof(text)), &p->done);
+	if (c->badge == FILE_MODE) {
+		n = (size_t)snprintf(text, sizeof(text), "%ux%u\n", display->width, display->height);
+		return svc_read_from(c, q->offset, text, n, &p->done);
+	}
+	n = (size_t)snprintf(text, sizeof(text), "screen %ux%u %u", display->width, display->height, display->bits);
+	if (kept->mode & MODE_DRIVEN) {
+		uint16_t at = MODE_AT(kept->mode);
+		n += (size_t)snprintf(text + n, sizeof(text) - n, " virtio-gpu %02x:%02x.%x%s", at >> 8, at >> 3 & 31, at & 7u, kept->mode & MODE_FOLLOWS ? " auto" : "");
+	}
+	n += (size_t)snprintf(text + n, sizeof(text) - n, "\n");
 	for (uint32_t i = 0; i < FB_SURFACES_MAX; i++) {
 		const struct scene_surface *s = &scene.surface[i];
 		if (kept->place[i].badge && n < sizeof(text))
@@ -440,16 +718,40 @@ static status_t on_read(void *self unused, struct svc_cmd *c, const struct file_
 	return svc_read_from(c, q->offset, text, MIN(n, sizeof(text) - 1), &p->done);
 }
 
+/* The mode, as text. */
+static status_t on_write(void *self unused, struct svc_cmd *c, const struct file_write_req *q unused, struct file_write_rep *p)
+{
+	char text[MODE_TEXT_MAX];
+	struct mode m;
+
+	if (c->badge != FILE_MODE)
+		return ERR_NOT_SUPPORTED;
+	if (c->in_len > sizeof(text))
+		return ERR_INVALID;
+	status_t st = svc_read_in(c->cmd, 0, text, c->in_len);
+	if (st < 0)
+		return st;
+	if (!mode_parse(text, c->in_len, SCENE_BAND, &m))
+		return ERR_INVALID;
+	st = set_mode(m);
+	if (st == OK)
+		p->done = c->in_len;
+	return st;
+}
+
 static status_t on_stat(void *self unused, struct svc_cmd *c, const struct file_stat_req *q unused, struct file_stat_rep *p)
 {
-	if (!is_root(c->path))
-		return ERR_NOT_FOUND;
-	p->type = FILE_DEVICE;
-	p->mode = 0666;
+	uint64_t file = c->badge < FILES_END ? c->badge : 0;
+	status_t st = c->path ? walk(c, &file) : OK;
+
+	if (st < 0)
+		return st;
+	p->type = file ? FILE_REGULAR : FILE_DEVICE;
+	p->mode = file == FILE_MODES ? 0444 : 0666;
 	return OK;
 }
 
-static const struct file_ops ops = { .open = on_open, .read = on_read, .stat = on_stat, .ctl = on_ctl, .map = on_map };
+static const struct file_ops ops = { .open = on_open, .read = on_read, .write = on_write, .stat = on_stat, .ctl = on_ctl, .map = on_map };
 
 static void on_begin(void *self unused)
 {
@@ -464,7 +766,7 @@ static void on_begin(void *self unused)
 
 static bool place_good(const struct place *p, uint32_t i)
 {
-	return p->width <= screen.width && p->height <= screen.height && p->order <= kept->order && p->blank <= 1
+	return p->badge >= FILES_END && p->width <= SCENE_BAND && p->height <= SCENE_BAND && p->order <= kept->order && p->blank <= 1
 	       && p->cursor_width <= FB_CURSOR_MAX && p->cursor_height <= FB_CURSOR_MAX && p->hot_x < FB_CURSOR_MAX && p->hot_y < FB_CURSOR_MAX
 	       && (!p->width || (p->height && frame_of(i) == OK));
 }
@@ -482,7 +784,9 @@ static void recover(void)
 	kept = state.memory;
 	/* So that a first use takes nothing more, and no store here fails for want of memory. */
 	MUST(vmem_commit(0, ALIGN_DOWN((uint64_t)kept, PAGE_SIZE), ALIGN_UP((uint64_t)(kept + 1), PAGE_SIZE) - ALIGN_DOWN((uint64_t)kept, PAGE_SIZE)));
-	scene = (struct scene){ .screen = { 0, 0, screen.width, screen.height }, .get = get, .put = put };
+	scene = (struct scene){ .get = get, .put = put };
+	if (has_screen)
+		use(&screen.display);
 	for (uint32_t i = 0; i < FB_SURFACES_MAX; i++) {
 		if (kept->place[i].badge && !place_good(&kept->place[i], i)) {
 			log_print("surface %u, as an earlier instance left it, cannot be: it is gone", i);
@@ -493,33 +797,97 @@ static void recover(void)
 		to_scene(i);
 	}
 	MUST(state_sweep(&state, recorded, NULL));
-	if (!kept->taken)
-		return;
-	status_t st = screen_take(&screen, resource);
-	if (st < 0)
+	if (!kept->changes)
+		change_begins();
+}
+
+/* The last `fb.mode=` of the kernel's command line; `video=`, which is the loader's, counts where the firmware had no framebuffer. */
+static bool option(struct mode *m)
+{
+	static char line[CMDLINE_MAX + 1];
+	uint64_t len;
+	bool found = false;
+
+	if (cmdline(line, sizeof(line) - 1, &len) < 0)
+		return false;
+	line[MIN(len, sizeof(line) - 1)] = 0;
+	for (char *rest, *word = strtok_r(line, " \t", &rest); word; word = strtok_r(NULL, " \t", &rest)) {
+		const char *value = strchr(word, '=');
+		if (strncmp(word, "fb.mode=", 8) && (has_screen || strncmp(word, "video=", 6)))
+			continue;
+		found = mode_parse(value + 1, strlen(value + 1), SCENE_BAND, m);
+		if (!found)
+			log_print("%s is no mode", word);
+	}
+	return found;
+}
+
+/* As it was, or as the command line wants it. False: there is nothing to draw on. */
+static bool light_up(void)
+{
+	struct mode m = { MODE_WIDTH(kept->mode), MODE_HEIGHT(kept->mode) };
+	uint64_t follows = kept->mode & MODE_FOLLOWS;
+	uint16_t at = MODE_AT(kept->mode);
+	bool driven = kept->mode & MODE_DRIVEN && m.width && m.height && m.width <= SCENE_BAND && m.height <= SCENE_BAND, wanted = false;
+	status_t st = OK;
+
+	if (!driven && (!kept->begun || !has_screen)) {
+		m = (struct mode){ 0, 0 };
+		wanted = option(&m);
+		follows = wanted && !m.width ? MODE_FOLLOWS : 0;
+		wanted &= !has_screen || m.width != screen.display.width || m.height != screen.display.height;
+		if (wanted || !has_screen)
+			st = gpu_find(has_screen ? screen.base : 0, &at);
+	}
+	if (st == OK && (driven || wanted || !has_screen)) {
+		st = bring_up(at, m, follows);
+		if (st < 0 && m.width)          /* better another size than none */
+			st = bring_up(at, (struct mode){ 0, 0 }, follows);
+	}
+	if (st == OK && kept->mode & MODE_DRIVEN && display != &screen.display)
+		return true;
+	/* What has one size has the one that it would like best. */
+	if (!driven && wanted && st == ERR_NOT_FOUND && !follows)
+		log_print("fb.mode: this screen has one size");
+	if (driven || (wanted && st != ERR_NOT_FOUND))
+		log_print("the virtio-gpu cannot be had%s: %s", driven ? " again" : "", error_text(st));
+	if (kept->mode)
+		change_begins();
+	kept->mode = 0;
+	if (!has_screen)
+		return false;
+	if (kept->taken && (st = screen_take(&screen, resource)) < 0)
 		log_print("the screen cannot be had again: %s", error_text(st));
-	struct damage all = { .list = { scene.screen }, .n = 1 };
-	draw(&all);
+	draw_all();
+	return true;
 }
 
 int main(int argc unused, char **argv unused)
 {
-	static struct svc svc;
 	struct boot_info info;
 	uint64_t done;
+	uint16_t at;
 	handle_t boot = start_handle("boot");
 
 	if (!boot || frame_read(boot, 0, &info, sizeof(info), &done) < 0 || done < sizeof(info) || info.magic != BOOT_MAGIC)
 		rt_panic("no boot information");
 	resource = start_handle("res:framebuffer");
-	if (!screen_init(&screen, &info.fb) || !resource) {
+	has_screen = screen_init(&screen, &info.fb) && resource;
+	if (!has_screen)
+		screen.base = 0;
+	if (!has_screen && gpu_find(0, &at) < 0) {
 		log_print(info.fb.base ? "the firmware's framebuffer is none that could be" : "no framebuffer");
 		return 0;
 	}
 	MUST(svc_init(&svc, &file_proto, &ops, NULL));
 	svc.on_close = on_close;
 	svc.on_begin = on_begin;
+	svc.on_notify = on_notify;
+	svc.on_cancel = on_cancel;
 	recover();
+	if (!light_up())
+		return 0;
+	kept->begun = 1;
 	status_t st = svc_run(&svc);
 	if (st < 0)
 		rt_panic("the Port failed: %s", error_text(st));

@@ -81,6 +81,7 @@ static void no_screen(void **cases unused)
 		{ .base = UINT64_MAX - 100, .width = 10, .height = 10, .stride = 40, .size = 400, .bytes_per_pixel = 4, .red_mask = 1, .green_mask = 2, .blue_mask = 4 },
 	};
 
+	fake_gpu.there = false;
 	for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
 		unsigned before = served;
 		begin_again();
@@ -92,8 +93,36 @@ static void no_screen(void **cases unused)
 	}
 }
 
+/* No framebuffer, but a virtio-gpu: that is the screen, at the size that it likes best, and later at the one that it was given. */
+static void only_gpu(void **cases unused)
+{
+	setup(4, 0xff0000, 0xff00, 0xff);
+	begin_again();
+	memset(&memory, 0, sizeof(memory));
+	boot.fb.base = 0;
+	fake_gpu.there = true;
+	first_life = true;
+	unsigned before = served;
+	assert_int_equal(fbd_main(0, NULL), 0);
+	assert_int_equal(served, before + 1);
+	assert_int_equal(display->width, GPU_BEST_WIDTH);
+	assert_int_equal(display->height, GPU_BEST_HEIGHT);
+	assert_int_equal(set_mode((struct mode){ 33, 44 }), OK);
+	begin_again();
+	assert_int_equal(fbd_main(0, NULL), 0);
+	assert_int_equal(served, before + 2);
+	assert_true(display->width == 33 && display->height == 44);
+	/* It has left while nobody looked. */
+	begin_again();
+	fake_gpu.there = false;
+	assert_int_equal(fbd_main(0, NULL), 0);
+	assert_int_equal(served, before + 2);
+	begin_again();
+	free(glass);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(lives_on), cmocka_unit_test(damaged), cmocka_unit_test(no_screen) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(lives_on), cmocka_unit_test(damaged), cmocka_unit_test(no_screen), cmocka_unit_test(only_gpu) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

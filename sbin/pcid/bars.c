@@ -177,6 +177,11 @@ static void judge(struct pci_bar *b, uint64_t size)
 
 /* ---- asking ---- */
 
+static bool has_size(const struct pci_bar *b)
+{
+	return b->kind == BAR_IO || b->kind == BAR_MEMORY || b->kind == BAR_MEMORY_64;
+}
+
 static void ask(const struct config *c, const struct pci_function *f, struct bar_journal *j, uint64_t sizes[PCI_BARS])
 {
 	bars_begin(c, f, j);
@@ -184,7 +189,7 @@ static void ask(const struct config *c, const struct pci_function *f, struct bar
 	for (uint32_t i = 0; i < j->n; i++) {
 		uint32_t reg = PCI_BAR0 + 4 * i, high = 0;
 		const struct pci_bar *b = &f->bars[i];
-		if (b->kind != BAR_IO && b->kind != BAR_MEMORY && b->kind != BAR_MEMORY_64)
+		if (!has_size(b))
 			continue;
 		set(c, f->at, reg, 4, UINT32_MAX);
 		if (b->kind == BAR_MEMORY_64) {
@@ -196,17 +201,24 @@ static void ask(const struct config *c, const struct pci_function *f, struct bar
 	bars_end(c, j);
 }
 
+/* What stands in its BARs now. */
+static void read_bars(const struct config *c, struct pci_function *f)
+{
+	uint32_t old[PCI_BARS] = { 0 };
+
+	for (uint32_t k = 0; k < bar_count(f); k++)
+		old[k] = get(c, f->at, PCI_BAR0 + 4 * k, 4);
+	decode(f, old);
+}
+
 /* The framebuffer lies in it, as far as can be told without its sizes: what is drawn while its BARs are asked would be lost. */
 static bool shows_screen(const struct config *c, const struct pci_function *f)
 {
 	struct pci_function copy = *f;
-	uint32_t old[PCI_BARS] = { 0 };
 
 	if (!c->screen || f->class >> 16 != PCI_BASE_CLASS_DISPLAY)
 		return false;
-	for (uint32_t k = 0; k < bar_count(f); k++)
-		old[k] = get(c, f->at, PCI_BAR0 + 4 * k, 4);
-	decode(&copy, old);
+	read_bars(c, &copy);
 	for (uint32_t k = 0; k < bar_count(f); k++) {
 		const struct pci_bar *b = &copy.bars[k];
 		if ((b->kind == BAR_MEMORY || b->kind == BAR_MEMORY_64) && b->base && c->screen >= b->base && c->screen - b->base < SCREEN_FAR)
@@ -268,15 +280,35 @@ static void memo_add(const struct pci_function *f, const uint64_t sizes[PCI_BARS
 	store(&m->sum, memo_sum(m));
 }
 
+static void judge_all(struct pci_function *f, const uint64_t sizes[PCI_BARS])
+{
+	for (uint32_t k = 0; k < bar_count(f); k++)
+		if (has_size(&f->bars[k]))
+			judge(&f->bars[k], sizes[k]);
+}
+
+bool bars_ask(const struct config *c, struct pci_function *f, struct bar_journal *j, struct bar_memo *memos, size_t n_memos)
+{
+	uint64_t sizes[PCI_BARS] = { 0 };
+	bool unsized = false;
+
+	for (uint32_t k = 0; k < bar_count(f); k++)
+		unsized |= has_size(&f->bars[k]) && f->bars[k].state == BAR_UNSIZED;
+	if (!unsized || f->header != PCI_HEADER_DEVICE)
+		return false;
+	read_bars(c, f);
+	ask(c, f, j, sizes);
+	memo_add(f, sizes, memos, n_memos);
+	judge_all(f, sizes);
+	return true;
+}
+
 void bars_find(const struct config *c, struct pci_function *list, size_t n, bool booted, struct bar_journal *j, struct bar_memo *memos, size_t n_memos)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct pci_function *f = &list[i];
 		uint64_t sizes[PCI_BARS] = { 0 };
-		uint32_t old[PCI_BARS] = { 0 };
-		for (uint32_t k = 0; k < bar_count(f); k++)
-			old[k] = get(c, f->at, PCI_BAR0 + 4 * k, 4);
-		decode(f, old);
+		read_bars(c, f);
 		const struct bar_memo *m = memo_find(f, memos, n_memos);
 		if (m) {
 			memcpy(sizes, m->sizes, sizeof(sizes));
@@ -289,9 +321,7 @@ void bars_find(const struct config *c, struct pci_function *list, size_t n, bool
 					f->bars[k] = (struct pci_bar){ .kind = BAR_NONE };
 			continue;
 		}
-		for (uint32_t k = 0; k < bar_count(f); k++)
-			if (f->bars[k].kind == BAR_IO || f->bars[k].kind == BAR_MEMORY || f->bars[k].kind == BAR_MEMORY_64)
-				judge(&f->bars[k], sizes[k]);
+		judge_all(f, sizes);
 	}
 }
 

@@ -48,5 +48,10 @@ bool bars_roll_back(const struct config *c, struct bar_journal *j);
  * firmware and the loader have left it (displays, what has no class): all are asked but the one that shows the screen. memos has room for n_memos.
  */
 void bars_find(const struct config *c, struct pci_function *list, size_t n, bool booted, struct bar_journal *j, struct bar_memo *memos, size_t n_memos);
+/*
+ * Asks what bars_find did not: of a function that a driver takes, which has been stopped and draws for nobody now. True: its BARs are known
+ * from now on, and to be checked. False: they were, or it is none that drivers take.
+ */
+bool bars_ask(const struct config *c, struct pci_function *f, struct bar_journal *j, struct bar_memo *memos, size_t n_memos);
 /* Marks BARs that overlap each other or one of the reserved ranges of memory. */
 void bars_check(struct pci_function *list, size_t n, const struct range *reserved, size_t n_reserved);

@@ -228,6 +228,16 @@ static void not_asked(void **s)
 	bars_find(&fake_config, list, 1, true, &journal, memos, FAKES_MAX);
 	expect(&list[0].bars[0], BAR_MEMORY, BAR_UNSIZED, 0xe0000000, 0);
 	assert_int_equal(writes, 0);
+	/* But when a driver takes it, which happens once. */
+	assert_true(bars_ask(&fake_config, &list[0], &journal, memos, FAKES_MAX));
+	expect(&list[0].bars[0], BAR_MEMORY, BAR_GOOD, 0xe0000000, 0x10000000);
+	assert_int_equal(fake_read(NULL, AT, PCI_BAR0, 4), 0xe0000008);
+	writes = 0;
+	assert_false(bars_ask(&fake_config, &list[0], &journal, memos, FAKES_MAX));
+	bars_find(&fake_config, list, 1, false, &journal, memos, FAKES_MAX);    /* the next instance knows it */
+	expect(&list[0].bars[0], BAR_MEMORY, BAR_GOOD, 0xe0000000, 0x10000000);
+	assert_int_equal(writes, 0);
+	memset(memos, 0, sizeof(memos));
 	fake_config.screen = 0xd0000000;
 	bars_find(&fake_config, list, 1, true, &journal, memos, FAKES_MAX);
 	expect(&list[0].bars[0], BAR_MEMORY, BAR_GOOD, 0xe0000000, 0x10000000);

@@ -46,7 +46,7 @@ static size_t n_functions;
 static uint64_t ecam, ecam_size;        /* where configuration space is; 0: nowhere in memory */
 static char text_memory[TEXT_MAX];
 
-static const struct pci_function *function_at(uint16_t at)
+static struct pci_function *function_at(uint16_t at)
 {
 	for (size_t i = 0; i < n_functions; i++)
 		if (functions[i].at == at)
@@ -92,11 +92,19 @@ static void stop(const struct pci_function *f)
 		log_print("pages held for a function that has been stopped stay held: %s", error_text(st));
 }
 
+static void check(void)
+{
+	/* The I/O APICs and local APICs of every PC are in the second; a BAR there would catch interrupts. */
+	const struct range reserved[] = { { ecam, ecam_size }, { 0xfec00000, 0x300000 } };
+
+	bars_check(functions, n_functions, reserved, ARRAY_LEN(reserved));
+}
+
 /*
  * Opens a function for one driver. The badge is recorded before the answer: delivered again, the same Session is minted. Of a driver
  * that initd starts there is one at a time: the one before has ended, though its CLOSE may come after this.
  */
-static status_t take(const struct svc_cmd *c, const struct pci_function *f, bool offered, uint64_t *badge)
+static status_t take(const struct svc_cmd *c, struct pci_function *f, bool offered, uint64_t *badge)
 {
 	struct owner *o = owner_of(f->at);
 	uint64_t op_id = svc_op_id(c);
@@ -116,6 +124,8 @@ static status_t take(const struct svc_cmd *c, const struct pci_function *f, bool
 		return ERR_NO_SPACE;
 	/* It may be running for a driver that a lost state has forgotten. */
 	stop(f);
+	if (bars_ask(&config, f, &kept->journal, kept->memos, ARRAY_LEN(kept->memos)))
+		check();
 	device_start(&config, f);
 	kept->serial = (uint32_t)(kept->serial + 1) ? (uint32_t)(kept->serial + 1) : 1;
 	o->op_id = op_id;
@@ -399,14 +409,6 @@ static void complain(const struct pci_function *f)
 	for (unsigned i = 0; i < PCI_BARS; i++)
 		if (f->bars[i].kind == BAR_ODD || f->bars[i].state >= BAR_UNASSIGNED)
 			log_print("%s: region %u is %s and left alone", name, i, f->bars[i].kind == BAR_ODD ? "unusable" : words[f->bars[i].state]);
-}
-
-static void check(void)
-{
-	/* The I/O APICs and local APICs of every PC are in the second; a BAR there would catch interrupts. */
-	const struct range reserved[] = { { ecam, ecam_size }, { 0xfec00000, 0x300000 } };
-
-	bars_check(functions, n_functions, reserved, ARRAY_LEN(reserved));
 }
 
 static void look_around(bool booted)

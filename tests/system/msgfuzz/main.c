@@ -303,6 +303,11 @@ static void warm(void)
 		for (unsigned i = 0; i < WARM_TEXTS; i++)
 			file_close(h[i]);
 	}
+	/* Which makes fbd look through pci://; a machine may have no screen. */
+	if (file_open("fb://modes", OPEN_READ, &h[0]) == OK) {
+		MUST(file_read(h[0], 0, big, sizeof(big), &done));
+		file_close(h[0]);
+	}
 	/* All surfaces that are left, and the screen, which is mapped when one is first shown; a machine may have none. */
 	for (n = 0; n < FB_SURFACES_MAX && file_open("fb://", OPEN_READ | OPEN_WRITE, &h[n]) == OK;) {
 		status_t st = file_ctl(h[n++], CTL_FB_SURFACE, (uint64_t[4]){ 1, 1 }, 0, NULL);
