@@ -68,17 +68,24 @@ static bool pending(const struct config *c, const struct pci_function *f, uint32
 	return (f->express && get(c, f, f->express + EXPRESS_STATUS, 2) & EXPRESS_PENDING) || (af && get(c, f, af + AF_STATUS, 1) & AF_PENDING);
 }
 
-void device_stop(const struct config *c, const struct pci_function *f, struct bar_journal *j)
+void device_messages_off(const struct config *c, const struct pci_function *f)
 {
-	uint32_t msi = pci_find(c, f, PCI_CAP_MSI), msix = pci_find(c, f, PCI_CAP_MSIX), af = pci_find(c, f, PCI_CAP_AF);
+	uint32_t msi = pci_find(c, f, PCI_CAP_MSI), msix = pci_find(c, f, PCI_CAP_MSIX);
 
-	if (get(c, f, PCI_VENDOR, 2) != f->vendor)
-		return;                         /* it has gone, and reaches nothing any more */
-	change(c, f, PCI_COMMAND, PCI_COMMAND_MASTER, 0);
 	if (msi)
 		change(c, f, msi + MSI_CONTROL, PCI_MSI_ON, 0);
 	if (msix)
 		change(c, f, msix + MSIX_CONTROL, PCI_MSIX_ON, 0);
+}
+
+void device_stop(const struct config *c, const struct pci_function *f, struct bar_journal *j)
+{
+	uint32_t af = pci_find(c, f, PCI_CAP_AF);
+
+	if (get(c, f, PCI_VENDOR, 2) != f->vendor)
+		return;                         /* it has gone, and reaches nothing any more */
+	change(c, f, PCI_COMMAND, PCI_COMMAND_MASTER, PCI_COMMAND_NO_INTX);
+	device_messages_off(c, f);
 	for (unsigned ms = 0; ms < WAIT_MS && pending(c, f, af); ms++)
 		sleep_ms(1);
 	bool express = f->express && get(c, f, f->express + EXPRESS_CAPS, 4) & EXPRESS_CAN_RESET;

@@ -13,8 +13,9 @@ struct device_resources { handle_t phys, ports, dma; };
 void device_master(const struct config *c, const struct pci_function *list, size_t n, const struct pci_function *f, bool on);
 /* BARs that have an address answer, interrupts by line do not come. */
 void device_start(const struct config *c, const struct pci_function *f);
+void device_messages_off(const struct config *c, const struct pci_function *f);
 /*
- * Bus mastering, MSI and MSI-X off; waits, at most a tenth of a second, until what the function has under way is done, and resets it
+ * Bus mastering, messages and the line off; waits, at most a tenth of a second, until what the function has under way is done, and resets it
  * if it can be reset by itself, which takes as long. From then on it reaches no memory.
  */
 void device_stop(const struct config *c, const struct pci_function *f, struct bar_journal *j);

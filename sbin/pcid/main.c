@@ -8,8 +8,10 @@
  */
 #include "announce.h"
 #include "device.h"
+#include "firmware.h"
 #include "hardware.h"
 #include "hotplug.h"
+#include "line.h"
 #include "node.h"
 #include "text.h"
 #include <abi/file.h>
@@ -21,9 +23,9 @@
 #include <rt/svc.h>
 #include <string.h>
 
-#define VERSION        2
+#define VERSION        3
 #define SESSION_RIGHTS (RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER)
-enum { TEXT_MAX = 128 * KiB, OWNERS_MAX = 64, BADGE_SLOTS = 1 };
+enum { TEXT_MAX = 128 * KiB, OWNERS_MAX = LINE_USERS_MAX, BADGE_SLOTS = 1, BADGE_LINES = BADGE_SLOTS + SLOTS_MAX };
 
 /* Who drives a function. `badge`, of its Session, is written last and erased last; 0: free. */
 struct owner { uint64_t badge, op_id, offered; };      /* offered: by us to initd, which started it */
@@ -33,6 +35,7 @@ struct kept {
 	struct bar_journal journal;
 	uint64_t serial;            /* of the last driver; never used again, so that the badge of one that has gone is nobody's */
 	struct owner owners[OWNERS_MAX];
+	struct line_user lines[OWNERS_MAX];     /* of the owner of the same number */
 	struct slot_record slots[SLOTS_MAX];
 	struct bar_memo memos[PCI_FUNCTIONS_MAX];
 };
@@ -77,6 +80,13 @@ static void store(uint64_t *word, uint64_t value)
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
+/* Nobody drives that function. */
+static void release(struct owner *o)
+{
+	line_drop((size_t)(o - kept->owners));
+	store(&o->badge, 0);
+}
+
 /* The function reaches no memory any more, and the pages that were held for it are free. */
 static void stop(const struct pci_function *f)
 {
@@ -108,7 +118,7 @@ static status_t take(const struct svc_cmd *c, const struct pci_function *f, bool
 	if (o && !(offered && o->offered))
 		return ERR_BUSY;
 	if (o)
-		store(&o->badge, 0);
+		release(o);
 	for (size_t i = 0; i < OWNERS_MAX && !o; i++)
 		if (!kept->owners[i].badge)
 			o = &kept->owners[i];
@@ -133,7 +143,7 @@ static void leave(const struct pci_function *f)
 	if (!o)
 		return;
 	stop(f);
-	store(&o->badge, 0);
+	release(o);
 }
 
 static void on_close(void *self unused, uint64_t badge)
@@ -149,7 +159,7 @@ static void on_close(void *self unused, uint64_t badge)
 	if (f)
 		stop(f);
 	if (o)
-		store(&o->badge, 0);
+		release(o);
 }
 
 static status_t give_dma(struct svc_cmd *c, const struct pci_function *f)
@@ -164,6 +174,36 @@ static status_t give_dma(struct svc_cmd *c, const struct pci_function *f)
 	return st;
 }
 
+/* A message; the function raises its line no more. */
+static status_t give_message(struct svc_cmd *c, const struct pci_function *f, const struct owner *o, uint64_t number, uint64_t *count)
+{
+	status_t st = device_irq(&resources, &config, f, number, &c->reply_handle, count);
+
+	if (st == OK)
+		line_drop((size_t)(o - kept->owners));
+	return st;
+}
+
+/* Where its pin leads acpid says, or an earlier request of the same driver: whoever asks again depends on nobody. */
+static status_t give_line(const struct svc_cmd *c, const struct pci_function *f, const struct owner *o, uint64_t bit)
+{
+	size_t i = (size_t)(o - kept->owners);
+	struct pin_line line;
+
+	if (bit > 63 || c->n_handles != 1 || !state.shelf)
+		return ERR_INVALID;
+	status_t st = line_of(i, &line) ? OK : pin_route(functions, n_functions, f, firmware_line, NULL, &line);
+	if (st < 0)
+		return st;
+	device_messages_off(&config, f);
+	return line_give(i, f, line, c->handles[0], (unsigned)bit);
+}
+
+static bool for_drivers(uint32_t code)
+{
+	return (code >= CTL_PCI_BAR && code <= CTL_PCI_WRITE) || code == CTL_PCI_LINE || code == CTL_PCI_LINE_SERVED;
+}
+
 static bool config_access(const struct pci_function *f, uint64_t reg, uint64_t width)
 {
 	return (width == 1 || width == 2 || width == 4) && reg % width == 0 && reg < space_of(f);
@@ -175,7 +215,7 @@ static status_t on_ctl(void *self unused, struct svc_cmd *c, const struct file_c
 
 	if (!node_from_badge(c->badge, &n))
 		return ERR_INVALID;
-	if (n.kind != NODE_DEVICE || q->code < CTL_PCI_BAR || q->code > CTL_PCI_WRITE)
+	if (n.kind != NODE_DEVICE || !for_drivers(q->code))
 		return ERR_NOT_SUPPORTED;
 	if (!(c->rights & RIGHT_WRITE))
 		return ERR_DENIED;
@@ -188,7 +228,11 @@ static status_t on_ctl(void *self unused, struct svc_cmd *c, const struct file_c
 	case CTL_PCI_BAR:
 		return device_bar(&resources, &config, functions, n_functions, f, q->arg0, q->arg1, &c->reply_handle, &p->value0, &p->value1);
 	case CTL_PCI_IRQ:
-		return device_irq(&resources, &config, f, q->arg0, &c->reply_handle, &p->value0);
+		return give_message(c, f, o, q->arg0, &p->value0);
+	case CTL_PCI_LINE:
+		return give_line(c, f, o, q->arg0);
+	case CTL_PCI_LINE_SERVED:
+		return line_served((size_t)(o - kept->owners));
 	case CTL_PCI_DMA:
 		return give_dma(c, f);
 	case CTL_PCI_MASTER:
@@ -380,7 +424,9 @@ static void on_completion(void *self unused, struct event *e)
 
 static void on_notify(void *self unused, uint64_t badge, uint64_t bits unused)
 {
-	if (badge >= BADGE_SLOTS)
+	if (badge >= BADGE_LINES)
+		line_happened(badge - BADGE_LINES);
+	else if (badge >= BADGE_SLOTS)
 		hotplug_happened(badge - BADGE_SLOTS);
 }
 
@@ -457,6 +503,9 @@ int main(int argc unused, char **argv unused)
 	kept = state.memory;
 	bool booted = state.fresh && instance && !strcmp(instance, "1");
 	look_around(booted);
+	static struct line_keeper lines;
+	lines = (struct line_keeper){ &config, &svc, BADGE_LINES, start_handle("res:irq"), &state, kept->lines, functions, &n_functions };
+	line_begin(&lines);
 	announce_begin(svc.port, start_handle("devices"));
 	static struct hotplug hotplug;
 	hotplug = (struct hotplug){

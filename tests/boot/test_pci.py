@@ -120,7 +120,10 @@ DRIVEN = ["-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off",
 @pytest.fixture(scope="module")
 def machine_with_edu(test_image):
     """Booted once: QEMU does not take the registers of an edu into a snapshot."""
-    with Machine(test_image, smp=CPUS, extra=DRIVEN + ["-device", "edu,bus=old,addr=3,dma_mask=0xffffffff"]) as m:
+    edu = ["-device", "pcie-root-port,id=far,chassis=9,slot=9,addr=9", "-device", "pcie-pci-bridge,id=further,bus=far"]
+    for where in ("bus=old,addr=3", "bus=old,addr=7", "bus=further,addr=2"):
+        edu += ["-device", f"edu,{where},dma_mask=0xffffffff"]
+    with Machine(test_image, smp=CPUS, extra=DRIVEN + edu) as m:
         m.boot()
         yield m
 
@@ -214,6 +217,51 @@ def test_pcid_dies(with_edu):
     assert "pcidrive: 20 rounds" in m.run("wait", 60)
     quiet(m, edu)
     assert running(m) == begin + 8
+
+
+def edus(m):
+    """Two on one line behind one bridge, for their numbers differ by 4, and one behind two bridges."""
+    return sorted(re.findall(r"^(\S+) .*\[1234:11e8\]", m.run("cat pci://"), re.M), key=lambda name: name[3:5] == "02")
+
+
+def test_lines(with_edu):
+    """By line, through bridges without a table of their own; two at once on one line; by message again; and at the end the line is off."""
+    m = with_edu
+    one, two, far = edus(m)
+    for edu in (one, two, far):
+        assert m.run(f"pcidrive pci://{edu}/device line 1") == "pcidrive: 1 rounds\n"
+        assert "INTx-" in flags(m, edu)
+    assert m.run(f"pcidrive pci://{one}/device 1") == "pcidrive: 1 rounds\n"
+    m.run("".join(f"pcidrive pci://{edu}/device line 8 & " for edu in (one, two, far)))
+    assert m.run("wait", 60).count("pcidrive: 8 rounds") == 3
+    for edu in (one, two, far):
+        quiet(m, edu)
+
+
+def test_lines_and_deaths(with_edu):
+    """
+    A driver that dies with its interrupt raised keeps the other one on its line waiting for nothing; pcid killed goes on where it was,
+    without asking acpid, who may be away.
+    """
+    m = with_edu
+    one, two, _ = edus(m)
+    m.run(f"pcidrive pci://{two}/device line 15 &")
+    for _ in range(3):
+        assert "pcidrive: dies\n" in m.run(f"pcidrive pci://{one}/device line die")
+    assert "pcidrive: 15 rounds" in m.run("wait", 60)
+    begin = running(m)
+    m.run(f"pcidrive pci://{one}/device line 12 & pcidrive pci://{two}/device line 12 &")
+    until(lambda: all("BusMaster+" in flags(m, edu) for edu in (one, two)), lambda: m.run("cat pci://; log"))
+    m.run("svc stop acpid")
+    m.run("put killer:// pcid 20 2000 60000")
+    assert m.run("wait", 60).count("pcidrive: 12 rounds") == 2
+    until(lambda: running(m) == begin + 20, lambda: m.run("svc"))
+    for edu in (one, two):
+        quiet(m, edu)
+    assert "its line cannot be had: ERR_GONE" in m.run(f"pcidrive pci://{one}/device line 1; log"), "nobody says where it leads"
+    m.run("svc start acpid")
+    m.run(f"pcidrive pci://{one}/device line 12 & svc kill" + " acpid" * 3)
+    assert "pcidrive: 12 rounds" in m.run("wait", 60)
 
 
 def test_deaths_at_any_instant(driven):
