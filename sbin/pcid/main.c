@@ -13,6 +13,7 @@
 #include "hotplug.h"
 #include "line.h"
 #include "node.h"
+#include "reset.h"
 #include "text.h"
 #include <abi/file.h>
 #include <abi/pci.h>
@@ -92,7 +93,7 @@ static void stop(const struct pci_function *f)
 {
 	handle_t dma;
 
-	device_stop(&config, f, &kept->journal);
+	device_stop(&config, functions, n_functions, f, &kept->journal);
 	status_t st = dma_create(resources.dma, f->at, &dma);
 	if (st == OK) {
 		st = dma_silent(dma);
@@ -457,12 +458,9 @@ static void check(void)
 
 static void look_around(bool booted)
 {
-	uint64_t now;
 	bool more;
 
-	/* It may have been a reset, after which a function need not answer for a tenth of a second. */
-	if (kept->journal.active && clock_now(&now) == OK)
-		(void)!thread_sleep(now + 100 * NS_PER_MS);
+	reset_roll_back(&config, &kept->journal);
 	if (bars_roll_back(&config, &kept->journal))
 		log_print("an instance was ended while it asked or reset a function: its addresses are put back");
 	n_functions = pci_scan(&config, functions, PCI_FUNCTIONS_MAX, &more);

@@ -120,7 +120,8 @@ DRIVEN = ["-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off",
 @pytest.fixture(scope="module")
 def machine_with_edu(test_image):
     """Booted once: QEMU does not take the registers of an edu into a snapshot."""
-    edu = ["-device", "pcie-root-port,id=far,chassis=9,slot=9,addr=9", "-device", "pcie-pci-bridge,id=further,bus=far"]
+    edu = ["-device", "pcie-root-port,id=far,chassis=9,slot=9,addr=9", "-device", "pcie-pci-bridge,id=further,bus=far",
+           "-device", "pcie-root-port,id=lonely,chassis=10,slot=10,addr=0xd", "-device", "qemu-xhci,bus=lonely"]
     for where in ("bus=old,addr=3", "bus=old,addr=7", "bus=further,addr=2"):
         edu += ["-device", f"edu,{where},dma_mask=0xffffffff"]
     with Machine(test_image, smp=CPUS, extra=DRIVEN + edu) as m:
@@ -306,6 +307,24 @@ def until_held(m, restarts):
             return
         time.sleep(0.1)
     raise AssertionError(m.run("svc; log"))
+
+
+def test_reset_with_its_bus(with_edu):
+    """What cannot be reset by itself forgets what its last driver told it, if it is alone behind its bridge; its addresses stay."""
+    m = with_edu
+    alone, among = (re.search(rf"^({bus}:\S+) .*\[1b36:000d\]", m.run("cat pci://"), re.M).group(1) for bus in ("06", "00"))
+    before = m.run(f"cat pci://{alone}")
+    assert [m.run(f"pcidrive pci://{alone}/device mark") for _ in range(2)] == ["mark 0\n"] * 2
+    assert [m.run(f"pcidrive pci://{among}/device mark") for _ in range(2)][1] == "mark 11\n", "among others"
+    begin = running(m)
+    m.run("put killer:// pcid 30 20000 60000")
+    for _ in range(3):
+        assert m.run(f"pcidrive pci://{alone}/device mark", 60) == "mark 0\n"
+    until(lambda: running(m) == begin + 30, lambda: m.run("svc"))
+    quiet(m, alone)
+    after = m.run(f"cat pci://{alone}")
+    assert re.findall("Region .*", after) == re.findall("Region .*", before) and "Mem+" in after
+    check(m)
 
 
 def test_drivers_by_manifest(driven):

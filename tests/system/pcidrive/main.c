@@ -5,6 +5,7 @@
  *	pcidrive URI line ROUNDS    the same, with the interrupt that comes by line; so the next, too: pcidrive URI line die
  *	pcidrive URI die            ends by a fault while a transfer is under way
  *	pcidrive URI take           opens any function, reads what it has, and gives it back
+ *	pcidrive URI mark           of an xHCI: shows a register of it that a reset clears, and writes to it
  *	pcidrive device hold        is the driver that initd started for a function: has it, and does nothing
  */
 #include <abi/pci.h>
@@ -151,6 +152,20 @@ static void take(void)
 	print("%u interrupts\n", n);
 }
 
+/* CONFIG (xHCI 1.2 §5.4.7), behind the capability registers, which say how many they are. */
+static void mark(void)
+{
+	uint64_t va, values[2];
+	handle_t frame;
+
+	MUST(ask(CTL_PCI_BAR, 0, 0, 0, &frame, values));
+	MUST(vmem_map(0, frame, 0, 0, PAGE_SIZE, PROT_READ | PROT_WRITE, &va));
+	regs = (volatile uint8_t *)va;
+	uint32_t config = (get(0) & 0xff) + 0x38;
+	print("mark %x\n", get(config));
+	set(config, 0x11);
+}
+
 /* What an instance before had is had again, at once: that one has ended, whatever pcid knows of it yet. */
 static int hold(void)
 {
@@ -212,6 +227,10 @@ int main(int argc, char **argv)
 	MUST(file_open(argv[1], OPEN_READ | OPEN_WRITE, &device));
 	if (!strcmp(argv[2], "take")) {
 		take();
+		return 0;
+	}
+	if (!strcmp(argv[2], "mark")) {
+		mark();
 		return 0;
 	}
 	bool die = !strcmp(argv[2], "die");
