@@ -3,6 +3,7 @@
  */
 #include "firmware.h"
 #include <abi/file.h>
+#include <gen/file.h>
 #include <rt/file.h>
 
 static handle_t acpi;
@@ -15,7 +16,7 @@ static status_t ask(uint32_t code, uint64_t arg0, uint64_t arg1, uint64_t values
 
 	for (unsigned tries = 0; tries < 2; tries++) {
 		if (!acpi)
-			st = file_open("acpi://", OPEN_READ | OPEN_DIRECTORY, &acpi);
+			st = file_open("acpi://", OPEN_READ | OPEN_WRITE | OPEN_DIRECTORY, &acpi);
 		if (st < 0)
 			return ERR_GONE;
 		st = file_ctl(acpi, code, args, 0, values);
@@ -35,4 +36,60 @@ status_t firmware_line(void *ctx unused, uint32_t bus, uint32_t device, uint32_t
 	if (st == OK)
 		*line = (struct pin_line){ (uint32_t)values[0], (uint32_t)values[1] };
 	return st;
+}
+
+status_t firmware_gives_slots(bool *ours)
+{
+	uint64_t values[3];
+	status_t st = ask(CTL_ACPI_SLOTS, 0, 0, values);
+
+	if (st == OK)
+		*ours = values[0] == 1;
+	return st;
+}
+
+status_t firmware_eject(uint16_t at)
+{
+	return ask(CTL_ACPI_EJECT, at, 0, NULL);
+}
+
+/* On a Session of its own, so that what is waited for is not in the way. */
+static handle_t events;
+static bool listening;
+
+bool firmware_listens(void)
+{
+	return listening;
+}
+
+status_t firmware_listen(handle_t port, uint64_t token, uint64_t seen)
+{
+	static struct msg m;
+
+	if (!events && file_open("acpi://", OPEN_READ | OPEN_WRITE | OPEN_DIRECTORY, &events) < 0)
+		return ERR_GONE;
+	m = (struct msg){ 0 };
+	file_ctl_ask(&m, &(struct file_ctl_req){ .code = CTL_ACPI_SLOT_NEXT, .arg0 = seen });
+	status_t st = ipc_submit(events, &m, port, token);
+	listening = st == OK;
+	if (st < 0 && st != ERR_AGAIN) {
+		handle_close(events);
+		events = 0;
+	}
+	return st;
+}
+
+status_t firmware_heard(const struct event *e, uint64_t *seen, uint16_t *at, uint32_t *kind)
+{
+	listening = false;
+	if (e->status < 0 && e->status != ERR_CANCELLED) {
+		handle_close(events);
+		events = 0;
+	}
+	if (e->status < 0)
+		return e->status;
+	*seen = e->w[0];
+	*at = (uint16_t)e->w[1];
+	*kind = (uint32_t)(e->w[1] >> 16);
+	return OK;
 }

@@ -75,8 +75,10 @@ must_use bool pci_look(const struct config *c, uint16_t at, struct pci_function 
  * *more: there were more than that. Each bus is looked at once, and a bridge leads only to greater bus numbers within its own.
  */
 size_t pci_scan(const struct config *c, struct pci_function *list, size_t max, bool *more);
-/* The same for the one device of a link, on that bus. Bridges there are `lost`: nobody has given them buses. */
-size_t pci_scan_link(const struct config *c, uint8_t bus, struct pci_function *list, size_t max);
+/* The same for one device. Bridges there are `lost`: nobody has given them buses. */
+size_t pci_scan_device(const struct config *c, uint16_t device, struct pci_function *list, size_t max);
+/* Whether behind a bridge is a link, which has one device, number 0. */
+bool pci_leads_to_link(const struct config *c, const struct pci_function *f);
 /*
  * The capabilities of a function, then the extended ones; returns how many. *broken: a list leads out of its room or back
  * into itself, or there are more than PCI_CAPS_MAX; what came before is given.

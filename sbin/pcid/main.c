@@ -18,6 +18,7 @@
 #include <abi/file.h>
 #include <abi/pci.h>
 #include <gen/file.h>
+#include <rt/clock.h>
 #include <rt/io.h>
 #include <rt/start.h>
 #include <rt/state.h>
@@ -26,7 +27,9 @@
 
 #define VERSION        3
 #define SESSION_RIGHTS (RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER)
-enum { TEXT_MAX = 128 * KiB, OWNERS_MAX = LINE_USERS_MAX, BADGE_SLOTS = 1, BADGE_LINES = BADGE_SLOTS + SLOTS_MAX };
+enum { TEXT_MAX = 128 * KiB, OWNERS_MAX = LINE_USERS_MAX, BADGE_SLOTS = 1, BADGE_LINES = BADGE_SLOTS + SLOTS_MAX, BADGE_RETRY = BADGE_LINES + LINES_MAX, FIRMWARE_TOKEN = 2 };
+#define RETRY_NS     (100 * NS_PER_MS)
+#define RETRY_MAX_NS (10 * NS_PER_SEC)  /* while there is no acpid */
 
 /* Who drives a function. `badge`, of its Session, is written last and erased last; 0: free. */
 struct owner { uint64_t badge, op_id, offered; };      /* offered: by us to initd, which started it */
@@ -38,6 +41,7 @@ struct kept {
 	struct owner owners[OWNERS_MAX];
 	struct line_user lines[OWNERS_MAX];     /* of the owner of the same number */
 	struct slot_record slots[SLOTS_MAX];
+	uint64_t slot_seen;         /* number of the last event of the firmware's slots that was acted on */
 	struct bar_memo memos[PCI_FUNCTIONS_MAX];
 };
 
@@ -410,21 +414,63 @@ static status_t on_readdir(void *self unused, struct svc_cmd *c, const struct fi
 	return svc_write_out(c->cmd, 0, buf, p->done);
 }
 
+static handle_t our_port, retry;
+static bool has_bridges;                /* so somebody may tell of what happens behind them */
+static uint64_t retry_after_ns, not_before_ns;
+
+/* acpid may have been stopped, and may come again; seldom, if it does not. */
+static void listen(void)
+{
+	uint64_t now;
+
+	if (!has_bridges || firmware_listens() || (now = clock_value()) < not_before_ns)
+		return;
+	if (firmware_listen(our_port, FIRMWARE_TOKEN, kept->slot_seen) == OK)
+		return;
+	retry_after_ns = retry_after_ns ? MIN(2 * retry_after_ns, RETRY_MAX_NS) : RETRY_NS;
+	not_before_ns = now + retry_after_ns;
+	(void)!notify_timer(retry, 1, not_before_ns, 0);
+}
+
+/* What could not be sent now is sent a little later. */
 static void on_idle(void *self unused)
 {
 	state_good(&state);
+	listen();
+	if (!announce_go_on())
+		(void)!notify_timer(retry, 0, clock_value() + RETRY_NS, 0);
+}
+
+static void on_firmware(const struct event *e)
+{
+	uint64_t seen = kept->slot_seen;
+	uint32_t kind;
+	uint16_t at;
+
+	if (firmware_heard(e, &seen, &at, &kind) < 0) {
+		not_before_ns = clock_value() + RETRY_NS;
+		(void)!notify_timer(retry, 1, not_before_ns, 0);
+		return;
+	}
+	retry_after_ns = 0;
+	hotplug_heard(at, kind);
+	store(&kept->slot_seen, seen);
 }
 
 static void on_completion(void *self unused, struct event *e)
 {
 	uint16_t at;
 
-	if (announce_answered(e, &at))
+	if (e->cmd == FIRMWARE_TOKEN)
+		on_firmware(e);
+	else if (announce_answered(e, &at))
 		hotplug_gone(at);
 }
 
 static void on_notify(void *self unused, uint64_t badge, uint64_t bits unused)
 {
+	if (badge >= BADGE_RETRY)
+		return;                 /* on_idle does it */
 	if (badge >= BADGE_LINES)
 		line_happened(badge - BADGE_LINES);
 	else if (badge >= BADGE_SLOTS)
@@ -504,6 +550,9 @@ int main(int argc unused, char **argv unused)
 	static struct line_keeper lines;
 	lines = (struct line_keeper){ &config, &svc, BADGE_LINES, start_handle("res:irq"), &state, kept->lines, functions, &n_functions };
 	line_begin(&lines);
+	our_port = svc.port;
+	MUST(svc_notify(&svc, BADGE_RETRY, &retry));
+	MUST(port_reserve(svc.port, ANNOUNCE_SUBMITS + FIRMWARE_SUBMITS));
 	announce_begin(svc.port, start_handle("devices"));
 	static struct hotplug hotplug;
 	hotplug = (struct hotplug){
@@ -513,6 +562,11 @@ int main(int argc unused, char **argv unused)
 	for (size_t i = 0; i < n_functions; i++)
 		if (!hotplug_arrival(functions[i].at))
 			announce_there(&functions[i], 0);
+	if (state.fresh)
+		kept->slot_seen = UINT64_MAX;
+	for (size_t i = 0; i < n_functions; i++)
+		has_bridges = has_bridges || (functions[i].header == PCI_HEADER_BRIDGE && !functions[i].lost);
+	on_idle(NULL);
 	st = svc_run(&svc);
 	if (st < 0)
 		rt_panic("the Port failed: %s", error_text(st));

@@ -6,7 +6,6 @@
 #include <gen/syscalls.h>
 
 enum {
-	EXPRESS_TYPE = 2, TYPE_ROOT_PORT = 4, TYPE_DOWNSTREAM = 6,
 	EXPRESS_CAPS = 4, EXPRESS_CONTROL = 8, EXPRESS_STATUS = 10, EXPRESS_CAN_RESET = 1 << 28, EXPRESS_RESET = 1 << 15, EXPRESS_PENDING = 1 << 5,
 	LINK_CAPS = 0x0c, LINK_TELLS = 1 << 20, LINK_STATUS = 0x12, LINK_UP = 1 << 13,
 	AF_CAPS = 3, AF_CONTROL = 4, AF_STATUS = 5, AF_CAN_RESET = 2, AF_RESET = 1, AF_PENDING = 1,
@@ -72,17 +71,21 @@ static bool pending(const struct config *c, const struct pci_function *f, uint32
 
 /* ---- the ways ---- */
 
-/* Nothing behind a link answers before it is up; a tenth of a second later everything does, or says that it is not ready yet. */
-static void wait_for_bus(const struct config *c, uint16_t bridge, uint16_t at)
+/* Whether the bridge says that the link behind it is up. */
+static bool link_up(const struct config *c, uint16_t bridge)
 {
 	struct pci_function b;
 
-	if (pci_look(c, bridge, &b) && b.express) {
-		uint32_t type = get(c, bridge, b.express + EXPRESS_TYPE, 2) >> 4 & 0xf;
-		bool tells = (type == TYPE_ROOT_PORT || type == TYPE_DOWNSTREAM) && get(c, bridge, b.express + LINK_CAPS, 4) & LINK_TELLS;
-		for (unsigned ms = 0; tells && ms < ANSWER_MS && !(get(c, bridge, b.express + LINK_STATUS, 2) & LINK_UP); ms++)
-			sleep_ms(1);
-	}
+	if (!pci_look(c, bridge, &b) || !pci_leads_to_link(c, &b) || !(get(c, bridge, b.express + LINK_CAPS, 4) & LINK_TELLS))
+		return false;
+	return get(c, bridge, b.express + LINK_STATUS, 2) & LINK_UP;
+}
+
+/* Nothing behind a link answers before it is up, if it ever was; a tenth of a second later everything does, or says that it is not ready yet. */
+static void wait_for_bus(const struct config *c, uint16_t bridge, uint16_t at, bool was_up)
+{
+	for (unsigned ms = 0; was_up && ms < ANSWER_MS && !link_up(c, bridge); ms++)
+		sleep_ms(1);
 	sleep_ms(WAIT_MS);
 	for (unsigned ms = 0; ms < ANSWER_MS; ms++) {
 		uint32_t vendor = get(c, at, PCI_VENDOR, 2);
@@ -121,12 +124,13 @@ static void reset_power(const struct config *c, const struct pci_function *f, st
 static void reset_bus(const struct config *c, uint16_t bridge, const struct pci_function *f, struct bar_journal *j)
 {
 	uint32_t id = get(c, f->at, PCI_VENDOR, 4);
+	bool was_up = link_up(c, bridge);
 
 	bars_begin_reset(c, f, j, 0, bridge);
 	change(c, bridge, BRIDGE_CONTROL, 0, BUS_RESET);
 	sleep_ms(HOLD_MS);
 	change(c, bridge, BRIDGE_CONTROL, BUS_RESET, 0);
-	wait_for_bus(c, bridge, f->at);
+	wait_for_bus(c, bridge, f->at, was_up);
 	forget_link(c, bridge, f->at, id);
 	bars_end(c, j);
 }
@@ -171,7 +175,7 @@ void reset_roll_back(const struct config *c, const struct bar_journal *j)
 		return;
 	if (j->bridge) {
 		change(c, j->bridge, BRIDGE_CONTROL, BUS_RESET, 0);
-		wait_for_bus(c, j->bridge, j->at);
+		wait_for_bus(c, j->bridge, j->at, true);
 		forget_link(c, j->bridge, j->at, j->id);
 		return;
 	}

@@ -21,8 +21,6 @@
 #define sleep_ms slot_sleep_ms
 #define command slot_command
 /* The same registers have the same names. */
-#define TYPE_ROOT_PORT SLOT_TYPE_ROOT_PORT
-#define TYPE_DOWNSTREAM SLOT_TYPE_DOWNSTREAM
 #define LINK_CAPS SLOT_LINK_CAPS
 #define LINK_TELLS SLOT_LINK_TELLS
 #define LINK_STATUS SLOT_LINK_STATUS
@@ -32,8 +30,6 @@
 #undef get
 #undef set
 #undef sleep_ms
-#undef TYPE_ROOT_PORT
-#undef TYPE_DOWNSTREAM
 #undef LINK_CAPS
 #undef LINK_TELLS
 #undef LINK_STATUS

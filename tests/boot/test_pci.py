@@ -441,3 +441,59 @@ def test_hot_plug_and_deaths(driven):
     until(lambda: running(m) == begin + 40, lambda: m.run("svc"))
     plug(m)
     in_place(m)
+
+
+# ---- slots that the firmware keeps, as QEMU has it unless told otherwise: a port's, and one of 32 behind a bridge to plain PCI ----
+
+SERVED = ["-device", "pcie-root-port,id=full,chassis=1,slot=1,addr=3", "-device", "virtio-rng-pci,id=rng,bus=full",
+          "-device", "pcie-pci-bridge,id=old,addr=5", "-device", "pci-bridge,id=older,bus=old,addr=3,chassis_nr=9",
+          "-device", "pcie-root-port,id=hot,chassis=7,slot=7,addr=7"]
+
+
+@pytest.fixture
+def served(booted, test_image, smp):
+    with booted(image=test_image, smp=smp, extra=SERVED) as m:
+        yield m
+
+
+def plug_and_drive(m, **where):
+    m.qmp.command("device_add", driver="nec-usb-xhci", id="card", **where)
+    until(lambda: len(running_card(m)) == 1 and "BusMaster+" in flags(m, running_card(m)[0][1:]), lambda: m.run("svc; cat pci://; log"))
+    check(m)
+
+
+def unplug_and_see(m, count, card="card"):
+    m.qmp.command("device_del", id=card)
+    until(lambda: len(told_by_qemu(m)) == count and m.run("ls -1 pci://").count("\n") == count and not running_card(m),
+          lambda: m.run("svc; cat pci://; log"))
+
+
+def test_slots_of_the_firmware(served):
+    """They are asked for, refused, and left alone; what comes and goes is told of by AML, and leaves by it once its driver has ended."""
+    m = served
+    count = len(check(m))
+    assert "00:07.0: its slot is left alone: the firmware looks after it" in m.run("cat log://")
+    for where in ({"bus": "hot"}, {"bus": "older", "addr": "4"}, {"bus": "older", "addr": "1f"}):
+        plug_and_drive(m, **where)
+        unplug_and_see(m, count)
+    unplug_and_see(m, count - 1, "rng")         # the firmware has seen it, nobody drives it
+    # acpid away: what happens meanwhile it tells of when it is back; pcid away: the same.
+    for service in ("acpid", "pcid"):
+        m.run(f"svc stop {service}")
+        m.qmp.command("device_add", driver="nec-usb-xhci", id="card", bus="hot")
+        m.run(f"svc start {service}")
+        until(lambda: len(running_card(m)) == 1, lambda: m.run("svc; cat pci://; log"))
+        check(m)
+        unplug_and_see(m, count - 1)
+
+
+def test_slots_of_the_firmware_and_deaths(served):
+    m = served
+    count = len(check(m))
+    for service in ("acpid", "pcid"):
+        m.run(f"put killer:// {service} 20 20000 60000")
+        for _ in range(2):
+            plug_and_drive(m, bus="hot")
+            unplug_and_see(m, count)
+    until(lambda: running(m) >= 20, lambda: m.run("svc"))
+    plug_and_drive(m, bus="hot")
