@@ -411,10 +411,12 @@ static status_t on_ctl(void *self unused, struct svc_cmd *c, const struct file_c
 	case CTL_ACPI_SLOT_NEXT:
 		return c->rights & RIGHT_WRITE ? wait_for_slot(c, q->arg0, p) : ERR_DENIED;
 	case CTL_ACPI_EJECT:
+		if (!(c->rights & RIGHT_WRITE))
+			return ERR_DENIED;
 		if (q->arg0 > UINT16_MAX)
 			return ERR_INVALID;
 		begin_aml();
-		return c->rights & RIGHT_WRITE ? machine_eject((uint16_t)q->arg0) : ERR_DENIED;
+		return machine_eject((uint16_t)q->arg0);
 	default:
 		return ERR_NOT_SUPPORTED;
 	}
