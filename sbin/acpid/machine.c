@@ -179,6 +179,35 @@ void machine_settled(void)
 			gpes->bits[i] = 0;
 }
 
+static uint64_t gpe_byte(const struct acpi_generic_address *block, uint32_t at)
+{
+	struct acpi_generic_address one = { .space_id = block->space_id, .bit_width = 8, .access_width = 1, .address = block->address + at };
+	u64 value = 0;
+
+	return ACPI_SUCCESS(acpi_read(&value, &one)) ? value & 0xff : 0;
+}
+
+/* Status registers, then as many for enabling (§4.8.4.1.1). */
+static void look_at_gpes(const struct acpi_generic_address *block, uint32_t bytes, uint32_t first)
+{
+	for (uint32_t i = 0; block->address && i < bytes / 2; i++) {
+		uint32_t n = first + 8 * i;
+		if (n / 64 >= ARRAY_LEN(gpes->bits))
+			return;
+		gpes->enabled[n / 64] |= gpe_byte(block, bytes / 2 + i) << (n % 64);
+		gpes->bits[n / 64] |= gpe_byte(block, i) << (n % 64) & gpes->enabled[n / 64];
+	}
+}
+
+/* ACPICA begins by clearing all that is latched (evgpeblk.c): what was enabled by an instance before, and came since, is written down first. */
+static void keep_gpes(void)
+{
+	if (acpi_gbl_reduced_hardware)
+		return;
+	look_at_gpes(&acpi_gbl_FADT.xgpe0_block, acpi_gbl_FADT.gpe0_block_length, 0);
+	look_at_gpes(&acpi_gbl_FADT.xgpe1_block, acpi_gbl_FADT.gpe1_block_length, 8u * (acpi_gbl_FADT.gpe1_base / 8u));
+}
+
 static void run_gpes_again(void)
 {
 	char name[16];
@@ -198,6 +227,8 @@ status_t machine_begin(machine_heard *heard, bool again, struct machine_gpes *ke
 
 	hear = heard;
 	gpes = kept;
+	if (again)
+		keep_gpes();
 	if (failed(acpi_load_tables(), "the tables do not load"))
 		return ERR_BAD_FORMAT;
 	if (failed(acpi_enable_subsystem(ACPI_FULL_INITIALIZATION), "ACPI cannot be switched on"))
@@ -222,6 +253,7 @@ status_t machine_begin(machine_heard *heard, bool again, struct machine_gpes *ke
 	if (pressed)
 		hear(MACHINE_POWER_BUTTON);
 	(void)failed(acpi_update_all_gpes(), "events cannot be switched on");
+	keep_gpes();
 	log_print("%u tables; %s power button, %u batteries, %u lids", tables.n,
 	          fixed_power ? "a fixed" : devices[KIND_POWER_BUTTON].n ? "a" : "no", devices[KIND_BATTERY].n, devices[KIND_LID].n);
 	return OK;

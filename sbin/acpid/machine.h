@@ -8,7 +8,7 @@
 
 enum machine_event { MACHINE_POWER_BUTTON, MACHINE_SLEEP_BUTTON, MACHINE_LID };
 /* General purpose events (ACPI 6.5 §4.8.4.1) whose methods are under way, a bit each. */
-struct machine_gpes { uint64_t bits[4]; };
+struct machine_gpes { uint64_t bits[4], enabled[4] /* at any time so far */; };
 
 typedef void machine_heard(enum machine_event e);
 

@@ -28,7 +28,7 @@
 #include <string.h>
 
 #define SESSION_RIGHTS (RIGHT_READ | RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER)
-#define STATE_VERSION  3
+#define STATE_VERSION  4
 #define CRASHES_SSDTS  3                    /* in a row; then without SSDTs */
 #define CRASHES_MAX    4                    /* then without AML */
 #define PROVEN_NS      (10 * NS_PER_SEC)    /* if an instance ran so long, the tables are not to blame for earlier crashes */

@@ -6,26 +6,17 @@
 #include <gen/file.h>
 #include <rt/file.h>
 
-static handle_t acpi;
-
-/* ERR_GONE: nobody serves acpi://. */
+/* ERR_GONE: nobody serves acpi://. It is asked too seldom to keep the Session. */
 static status_t ask(uint32_t code, uint64_t arg0, uint64_t arg1, uint64_t values[3])
 {
 	const uint64_t args[4] = { arg0, arg1 };
-	status_t st = OK;
+	handle_t acpi;
 
-	for (unsigned tries = 0; tries < 2; tries++) {
-		if (!acpi)
-			st = file_open("acpi://", OPEN_READ | OPEN_WRITE | OPEN_DIRECTORY, &acpi);
-		if (st < 0)
-			return ERR_GONE;
-		st = file_ctl(acpi, code, args, 0, values);
-		if (st != ERR_GONE && st != ERR_BAD_HANDLE)
-			return st;
-		handle_close(acpi);
-		acpi = 0;
-	}
-	return ERR_GONE;
+	if (file_open("acpi://", OPEN_READ | OPEN_WRITE | OPEN_DIRECTORY, &acpi) < 0)
+		return ERR_GONE;
+	status_t st = file_ctl(acpi, code, args, 0, values);
+	file_close(acpi);
+	return st;
 }
 
 status_t firmware_line(void *ctx unused, uint32_t bus, uint32_t device, uint32_t pin, struct pin_line *line)
