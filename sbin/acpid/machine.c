@@ -227,10 +227,10 @@ status_t machine_begin(machine_heard *heard, bool again, struct machine_gpes *ke
 
 	hear = heard;
 	gpes = kept;
-	if (again)
-		keep_gpes();
 	if (failed(acpi_load_tables(), "the tables do not load"))
 		return ERR_BAD_FORMAT;
+	if (again)
+		keep_gpes();            /* at the last moment: loading takes long */
 	if (failed(acpi_enable_subsystem(ACPI_FULL_INITIALIZATION), "ACPI cannot be switched on"))
 		return ERR_BAD_FORMAT;
 	(void)failed(acpi_initialize_objects(ACPI_FULL_INITIALIZATION), "devices cannot be initialized");

@@ -484,7 +484,10 @@ def test_slots_of_the_firmware(served):
         m.run(f"svc start {service}")
         until(lambda: len(running_card(m)) == 1, lambda: m.run("svc; cat pci://; log"))
         check(m)
-        unplug_and_see(m, count - 1)
+        m.run(f"svc stop {service}")
+        m.qmp.command("device_del", id="card")
+        m.run(f"svc start {service}")
+        until(lambda: len(told_by_qemu(m)) == count - 1 and not running_card(m), lambda: m.run("svc; cat pci://; log"))
 
 
 def test_slots_of_the_firmware_and_deaths(served):
@@ -494,6 +497,8 @@ def test_slots_of_the_firmware_and_deaths(served):
         m.run(f"put killer:// {service} 20 20000 60000")
         for _ in range(2):
             plug_and_drive(m, bus="hot")
+            # What comes in the very instant in which ACPICA clears all events, at its start, may be lost: QEMU cannot be asked twice.
+            until(lambda: service != "acpid" or re.search(r"^acpid +\d+ running +20 ", m.run("svc"), re.M), lambda: m.run("svc"))
             unplug_and_see(m, count)
     until(lambda: running(m) >= 20, lambda: m.run("svc"))
     plug_and_drive(m, bus="hot")
