@@ -52,6 +52,17 @@ status_t sys_resource_slice(handle_t h, uint32_t kind, uint64_t base, uint64_t c
 	return object_install((struct object *)resource_create(kind, base, count, CURRENT_PROCESS->budget, &why), rights, slice, why);
 }
 
+/* A processor that cannot deliver an exception, nor the double fault, shuts down, and the machine is reset (SDM 3A 6.15). */
+status_t sys_processor_reset(handle_t h)
+{
+	static const uint64_t no_idt[2];
+	struct resource *r;
+	status_t st = LOOKUP(h, OBJ_RESOURCE, RIGHT_MANAGE, &r);
+	if (st == OK && r->kind == RES_ROOT)
+		asm volatile("lidt %0; int3" :: "m"(no_idt));
+	return st < 0 ? st : ERR_DENIED;
+}
+
 /* ---- Irq ---- */
 
 static struct spinlock irq_lock;

@@ -2,6 +2,7 @@
  * machine: see machine.h. ACPI 6.5; ACPICA does the reading.
  */
 #include "machine.h"
+#include "inside.h"
 #include "osl.h"
 #include <acpi/acpi.h>
 #include <gen/errors.h>
@@ -12,10 +13,7 @@
 #include <string.h>
 
 #define DEVICES_MAX  8              /* batteries, lids, buttons, each */
-#define BRIDGES_MAX  16             /* on the way from a root bridge to a device */
-#define LINKS_MAX    64
 #define LOOP_MAX_S   1              /* of one While in AML */
-#define END_SIZE     16             /* of the end tag of a list of resources: two words, rounded up to 8 bytes */
 
 enum kind { KIND_POWER_BUTTON, KIND_SLEEP_BUTTON, KIND_LID, KIND_BATTERY, KIND_SUPPLY, KINDS };
 
@@ -26,11 +24,15 @@ static const struct { char id[9]; const char *name; } kinds[KINDS] = {
 
 static struct { acpi_handle at[DEVICES_MAX]; uint32_t n; } devices[KINDS];
 static struct tables tables;
-static struct routes routes;
-static bool running, routed, fixed_power, fixed_sleep;
+static bool running, fixed_power, fixed_sleep;
 static machine_heard *hear;
 
-static bool failed(acpi_status st, const char *what)
+bool aml_running(void)
+{
+	return running;
+}
+
+bool failed(acpi_status st, const char *what)
 {
 	if (ACPI_FAILURE(st))
 		log_print("%s: %s", what, acpi_format_exception(st));
@@ -85,7 +87,7 @@ static acpi_status note_device(acpi_handle h, u32 level unused, void *kind, void
 }
 
 /* An integer that a method of h gives. */
-static bool integer(acpi_handle h, char *name, uint64_t *value)
+bool integer(acpi_handle h, char *name, uint64_t *value)
 {
 	union acpi_object o;
 	struct acpi_buffer buffer = { sizeof(o), &o };
@@ -160,13 +162,75 @@ static void choose_apics(void)
 		(void)failed(st, "\\_PIC");
 }
 
-status_t machine_begin(machine_heard *heard, bool again)
+static struct machine_gpes *gpes;
+static acpi_handle gpe_scope;
+
+/* Before the hardware's bit is cleared: from then on nobody else knows of it. */
+static void on_any_event(u32 type, acpi_handle block, u32 number, void *context unused)
+{
+	if (type == ACPI_EVENT_TYPE_GPE && block == gpe_scope && number / 64 < ARRAY_LEN(gpes->bits))
+		gpes->bits[number / 64] |= 1ull << (number % 64);
+}
+
+void machine_settled(void)
+{
+	for (uint32_t i = 0; gpes && i < ARRAY_LEN(gpes->bits); i++)
+		if (gpes->bits[i])
+			gpes->bits[i] = 0;
+}
+
+static uint64_t gpe_byte(const struct acpi_generic_address *block, uint32_t at)
+{
+	struct acpi_generic_address one = { .space_id = block->space_id, .bit_width = 8, .access_width = 1, .address = block->address + at };
+	u64 value = 0;
+
+	return ACPI_SUCCESS(acpi_read(&value, &one)) ? value & 0xff : 0;
+}
+
+/* Status registers, then as many for enabling (§4.8.4.1.1). */
+static void look_at_gpes(const struct acpi_generic_address *block, uint32_t bytes, uint32_t first)
+{
+	for (uint32_t i = 0; block->address && i < bytes / 2; i++) {
+		uint32_t n = first + 8 * i;
+		if (n / 64 >= ARRAY_LEN(gpes->bits))
+			return;
+		gpes->enabled[n / 64] |= gpe_byte(block, bytes / 2 + i) << (n % 64);
+		gpes->bits[n / 64] |= gpe_byte(block, i) << (n % 64) & gpes->enabled[n / 64];
+	}
+}
+
+/* ACPICA begins by clearing all that is latched (evgpeblk.c): what was enabled by an instance before, and came since, is written down first. */
+static void keep_gpes(void)
+{
+	if (acpi_gbl_reduced_hardware)
+		return;
+	look_at_gpes(&acpi_gbl_FADT.xgpe0_block, acpi_gbl_FADT.gpe0_block_length, 0);
+	look_at_gpes(&acpi_gbl_FADT.xgpe1_block, acpi_gbl_FADT.gpe1_block_length, 8u * (acpi_gbl_FADT.gpe1_base / 8u));
+}
+
+static void run_gpes_again(void)
+{
+	char name[16];
+	acpi_handle method;
+
+	for (uint32_t i = 0; i < 64 * ARRAY_LEN(gpes->bits); i++)
+		for (const char *how = "EL"; gpes->bits[i / 64] >> (i % 64) & 1 && *how; how++) {
+			snprintf(name, sizeof(name), "\\_GPE._%c%02X", *how, i);
+			if (ACPI_SUCCESS(acpi_get_handle(NULL, name, &method)))
+				(void)failed(acpi_evaluate_object(method, NULL, NULL, NULL), name);
+		}
+}
+
+status_t machine_begin(machine_heard *heard, bool again, struct machine_gpes *kept)
 {
 	u32 pressed = 0;
 
 	hear = heard;
+	gpes = kept;
 	if (failed(acpi_load_tables(), "the tables do not load"))
 		return ERR_BAD_FORMAT;
+	if (again)
+		keep_gpes();            /* at the last moment: loading takes long */
 	if (failed(acpi_enable_subsystem(ACPI_FULL_INITIALIZATION), "ACPI cannot be switched on"))
 		return ERR_BAD_FORMAT;
 	(void)failed(acpi_initialize_objects(ACPI_FULL_INITIALIZATION), "devices cannot be initialized");
@@ -174,6 +238,12 @@ status_t machine_begin(machine_heard *heard, bool again)
 	choose_apics();
 	list_tables();                          /* AML may have loaded more */
 	find_devices();
+	pci_begin();
+	char scope[] = "\\_GPE";
+	if (ACPI_FAILURE(acpi_get_handle(NULL, scope, &gpe_scope)))
+		gpe_scope = NULL;
+	(void)failed(acpi_install_global_event_handler(on_any_event, NULL), "events cannot be written down");
+	run_gpes_again();
 	/* Installing a handler clears the status. */
 	if (again && !acpi_gbl_reduced_hardware && !(acpi_gbl_FADT.flags & ACPI_FADT_POWER_BUTTON)
 	    && ACPI_FAILURE(acpi_read_bit_register(ACPI_BITREG_POWER_BUTTON_STATUS, &pressed)))
@@ -183,179 +253,10 @@ status_t machine_begin(machine_heard *heard, bool again)
 	if (pressed)
 		hear(MACHINE_POWER_BUTTON);
 	(void)failed(acpi_update_all_gpes(), "events cannot be switched on");
+	keep_gpes();
 	log_print("%u tables; %s power button, %u batteries, %u lids", tables.n,
 	          fixed_power ? "a fixed" : devices[KIND_POWER_BUTTON].n ? "a" : "no", devices[KIND_BATTERY].n, devices[KIND_LID].n);
 	return OK;
-}
-
-/* ---- interrupt routing ---- */
-
-struct link { acpi_handle h; u32 index; bool known; struct route route; };
-static struct link links[LINKS_MAX];
-static uint32_t n_links;
-
-struct choice { u32 index, at; bool found; struct route route; };
-
-static void choose(struct choice *c, u32 interrupt, bool edge, bool low)
-{
-	c->found = interrupt != 0;              /* 0: the link is not connected */
-	c->route.gsi = interrupt;
-	c->route.level = !edge;
-	c->route.active_low = low;
-}
-
-/* The interrupt number `index` of a list of resources. */
-static acpi_status see_resource(struct acpi_resource *r, void *context)
-{
-	struct choice *c = context;
-
-	if (r->type == ACPI_RESOURCE_TYPE_IRQ && r->data.irq.interrupt_count > 0 && c->at++ == c->index)
-		choose(c, r->data.irq.interrupts[0], r->data.irq.triggering == ACPI_EDGE_SENSITIVE, r->data.irq.polarity == ACPI_ACTIVE_LOW);
-	else if (r->type == ACPI_RESOURCE_TYPE_EXTENDED_IRQ && r->data.extended_irq.interrupt_count > 0 && c->at++ == c->index)
-		choose(c, r->data.extended_irq.interrupts[0], r->data.extended_irq.triggering == ACPI_EDGE_SENSITIVE,
-		       r->data.extended_irq.polarity == ACPI_ACTIVE_LOW);
-	return AE_OK;
-}
-
-/* Connects a link to the first interrupt that it may have (§6.2.12, _PRS and _SRS). */
-static void link_set(acpi_handle h)
-{
-	struct acpi_buffer possible = { ACPI_ALLOCATE_BUFFER, NULL };
-
-	if (ACPI_FAILURE(acpi_get_possible_resources(h, &possible)) || !possible.pointer)
-		return;
-	struct acpi_resource *r = possible.pointer, *end = (struct acpi_resource *)((char *)possible.pointer + possible.length);
-	if (r->type == ACPI_RESOURCE_TYPE_START_DEPENDENT && r->length < possible.length)
-		r = (struct acpi_resource *)((char *)r + r->length);
-	/* One resource with one interrupt, and the end: what the method wants is shaped as _CRS is. */
-	struct { uint64_t room[64]; } set = { { 0 } };
-	size_t len = r < end ? r->length : 0;
-	bool irq = len && r->type == ACPI_RESOURCE_TYPE_IRQ && r->data.irq.interrupt_count > 0;
-	bool extended = len && r->type == ACPI_RESOURCE_TYPE_EXTENDED_IRQ && r->data.extended_irq.interrupt_count > 0;
-	if ((irq || extended) && len <= sizeof(set) - sizeof(struct acpi_resource) && (char *)r + len <= (char *)end) {
-		struct acpi_resource *one = (struct acpi_resource *)&set;
-		memcpy(one, r, len);
-		if (irq)
-			one->data.irq.interrupt_count = 1;
-		else
-			one->data.extended_irq.interrupt_count = 1;
-		struct acpi_resource *last = (struct acpi_resource *)((char *)one + len);
-		last->type = ACPI_RESOURCE_TYPE_END_TAG;
-		last->length = END_SIZE;
-		struct acpi_buffer buffer = { len + END_SIZE, one };
-		(void)failed(acpi_set_current_resources(h, &buffer), "a link of interrupts cannot be connected");
-	}
-	acpi_os_free(possible.pointer);
-}
-
-/* What a link device's interrupt is; it is asked once. */
-static const struct link *link_of(acpi_handle h, u32 index)
-{
-	for (uint32_t i = 0; i < n_links; i++)
-		if (links[i].h == h && links[i].index == index)
-			return &links[i];
-	if (n_links == LINKS_MAX)
-		return NULL;
-	struct choice c = { .index = index };
-	(void)failed(acpi_walk_resources(h, METHOD_NAME__CRS, see_resource, &c), "a link of interrupts");
-	if (!c.found) {
-		link_set(h);
-		c = (struct choice){ .index = index };
-		(void)failed(acpi_walk_resources(h, METHOD_NAME__CRS, see_resource, &c), "a link of interrupts");
-	}
-	links[n_links] = (struct link){ .h = h, .index = index, .known = c.found, .route = c.route };
-	return &links[n_links++];
-}
-
-static bool is_root_bridge(acpi_handle h)
-{
-	struct acpi_device_info *info;
-	bool root = false;
-
-	if (ACPI_FAILURE(acpi_get_object_info(h, &info)))
-		return false;
-	if ((info->valid & ACPI_VALID_HID) && (!strcmp(info->hardware_id.string, "PNP0A03") || !strcmp(info->hardware_id.string, "PNP0A08")))
-		root = true;
-	for (u32 i = 0; (info->valid & ACPI_VALID_CID) && i < info->compatible_id_list.count; i++)
-		root = root || !strcmp(info->compatible_id_list.ids[i].string, "PNP0A03");
-	acpi_os_free(info);
-	return root;
-}
-
-/*
- * The bus behind a bridge: of a root bridge _BBN, of others what their secondary bus register says, on the way from the root down
- * (PCI-to-PCI bridge 1.2 §3.2.5.4). False: it is none, or not of segment 0.
- */
-static bool bus_behind(acpi_handle h, u8 *bus)
-{
-	acpi_handle way[BRIDGES_MAX];
-	uint32_t n = 0;
-	uint64_t value;
-
-	while (!is_root_bridge(h)) {
-		if (n == BRIDGES_MAX)
-			return false;
-		way[n++] = h;
-		if (ACPI_FAILURE(acpi_get_parent(h, &h)))
-			return false;
-	}
-	if (integer(h, "_SEG", &value) && value != 0)
-		return false;
-	*bus = integer(h, "_BBN", &value) ? (u8)value : 0;
-	while (n-- > 0) {
-		u64 header = 0, secondary = 0;
-		if (!integer(way[n], "_ADR", &value))
-			return false;
-		struct acpi_pci_id id = { .bus = *bus, .device = value >> 16 & 31, .function = value & 7 };
-		if (ACPI_FAILURE(acpi_os_read_pci_configuration(&id, 0x0e, &header, 8)) || (header & 0x7f) != 1
-		    || ACPI_FAILURE(acpi_os_read_pci_configuration(&id, 0x19, &secondary, 8)) || secondary == 0 || secondary == 0xff)
-			return false;
-		*bus = (u8)secondary;
-	}
-	return true;
-}
-
-static acpi_status add_bridge(acpi_handle h, u32 level unused, void *context unused, void **result unused)
-{
-	struct acpi_buffer buffer = { ACPI_ALLOCATE_BUFFER, NULL };
-	acpi_handle method, source;
-	u8 bus;
-
-	if (ACPI_FAILURE(acpi_get_handle(h, METHOD_NAME__PRT, &method)) || !bus_behind(h, &bus))
-		return AE_OK;
-	if (failed(acpi_get_irq_routing_table(h, &buffer), "a routing table"))
-		return AE_OK;
-	const char *at = buffer.pointer, *end = at + buffer.length;
-	for (const struct acpi_pci_routing_table *e = (const void *)at; (const char *)e + sizeof(*e) <= end && e->length;
-	     e = (const void *)((const char *)e + e->length)) {
-		struct route r = { .level = true, .active_low = true, .gsi = e->source_index };
-		if (e->source[0]) {
-			char name[256];
-			snprintf(name, sizeof(name), "%s", e->source);
-			if (ACPI_FAILURE(acpi_get_handle(h, name, &source)))
-				continue;
-			const struct link *l = link_of(source, e->source_index);
-			if (!l || !l->known)
-				continue;
-			r = l->route;
-		}
-		r.bus = bus;
-		r.device = e->address >> 16 & 31;
-		r.pin = (uint8_t)(e->pin + 1 <= 4 ? e->pin + 1 : 0);
-		if (!route_add(&routes, &r))
-			log_print("the route of %02x:%02x pin %u to %u is left out", bus, r.device, e->pin, r.gsi);
-	}
-	acpi_os_free(buffer.pointer);
-	return AE_OK;
-}
-
-const struct routes *machine_routes(void)
-{
-	if (running && !routed) {
-		routed = true;
-		(void)failed(acpi_get_devices(NULL, add_bridge, NULL, NULL), "interrupt routing");
-	}
-	return &routes;
 }
 
 /* ---- text ---- */

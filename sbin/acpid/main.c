@@ -28,7 +28,7 @@
 #include <string.h>
 
 #define SESSION_RIGHTS (RIGHT_READ | RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER)
-#define STATE_VERSION  2
+#define STATE_VERSION  4
 #define CRASHES_SSDTS  3                    /* in a row; then without SSDTs */
 #define CRASHES_MAX    4                    /* then without AML */
 #define PROVEN_NS      (10 * NS_PER_SEC)    /* if an instance ran so long, the tables are not to blame for earlier crashes */
@@ -48,6 +48,8 @@ static struct kept {                /* in the state Frame */
 	uint32_t begun;             /* an instance has switched events on */
 	uint32_t reserved;
 	uint64_t started_ns;        /* when the last instance did; a timer that rings would move the machine's account */
+	struct slot_log slots;
+	struct machine_gpes gpes;
 } *kept;
 
 static struct svc svc;
@@ -115,6 +117,55 @@ static void heard(enum machine_event e)
 	}
 }
 
+/* ---- slots ---- */
+
+static cmd_id_t waiting;                    /* for what happens in a slot; 0: nobody does */
+static uint64_t waiting_seen;
+
+static bool slot_answer(uint64_t seen, uint64_t *number, uint64_t *what)
+{
+	enum slot_kind kind;
+	uint16_t at;
+
+	if (!slots_next(&kept->slots, seen, number, &at, &kind))
+		return false;
+	*what = (uint64_t)kind << 16 | at;
+	return true;
+}
+
+static void answer_waiting(status_t st)
+{
+	struct reply r = { .status = st };
+
+	if (!waiting || (st == OK && !slot_answer(waiting_seen, &r.w[0], &r.w[1])))
+		return;
+	cmd_id_t cmd = waiting;
+	waiting = 0;
+	svc_reply(cmd, &r);
+}
+
+static void on_slot(uint16_t at, enum slot_kind kind)
+{
+	slots_note(&kept->slots, at, kind);
+	answer_waiting(OK);
+}
+
+static status_t wait_for_slot(const struct svc_cmd *c, uint64_t seen, struct file_ctl_rep *p)
+{
+	if (slot_answer(seen, &p->value0, &p->value1))
+		return OK;
+	answer_waiting(ERR_CANCELLED);          /* there is one who looks after slots: whoever asked before has ended */
+	waiting = c->cmd;
+	waiting_seen = seen;
+	return SVC_LATER;
+}
+
+static void on_cancel(void *self unused, cmd_id_t cmd)
+{
+	if (cmd == waiting)
+		answer_waiting(ERR_CANCELLED);
+}
+
 /* ---- AML ---- */
 
 /* Loads and runs it, if that is still to be done. */
@@ -134,7 +185,11 @@ static void begin_aml(void)
 		log_print("the tables have ended acpid %u times in a row: the SSDTs are left out", kept->crashes);
 	bool again = kept->begun != 0;
 	kept->begun = 1;
-	if (machine_begin(heard, again) < 0)
+	/* What a slot told the last instance may not have been written down. */
+	if (again)
+		on_slot(SLOT_ANYWHERE, SLOT_BUS_CHECK);
+	machine_hear_slots(on_slot);
+	if (machine_begin(heard, again, &kept->gpes) < 0)
 		aml = "not running: the tables do not allow it, see log://";
 	else
 		aml = kept->crashes >= CRASHES_SSDTS ? "running without SSDTs: with them it ended acpid, see svc://acpid and log://" : "running";
@@ -248,13 +303,17 @@ static status_t on_open(void *self unused, struct svc_cmd *c, const struct file_
 		return st;
 	if ((q->flags & OPEN_DIRECTORY) && !is_directory(node))
 		return ERR_NOT_DIRECTORY;
-	if (q->flags & (OPEN_WRITE | OPEN_APPEND | OPEN_TRUNC | OPEN_CREATE))
+	/* The root is opened for writing by who looks after slots; there is nothing to write. */
+	bool keeper = node == NODE_ROOT && q->flags & OPEN_DIRECTORY && q->flags & OPEN_WRITE;
+	if (q->flags & (OPEN_APPEND | OPEN_TRUNC | OPEN_CREATE) || (q->flags & OPEN_WRITE && !keeper))
 		return ERR_READ_ONLY;
+	if (keeper && !(c->rights & RIGHT_WRITE))
+		return ERR_DENIED;
 	p->type = is_directory(node) ? FILE_DIRECTORY : FILE_REGULAR;
 	p->size = size_of(node);
 	c->mint = true;
 	c->mint_badge = node;
-	c->mint_rights = SESSION_RIGHTS & (c->rights | ~(uint32_t)RIGHT_READ);
+	c->mint_rights = (SESSION_RIGHTS & (c->rights | ~(uint32_t)RIGHT_READ)) | (keeper ? RIGHT_WRITE : 0);
 	return OK;
 }
 
@@ -316,6 +375,16 @@ static status_t on_readdir(void *self unused, struct svc_cmd *c, const struct fi
 	return done ? svc_write_out(c->cmd, 0, buf, done) : OK;
 }
 
+static status_t slots(uint64_t *ours)
+{
+	bool yes = false;
+
+	begin_aml();
+	status_t st = machine_slots(&yes);
+	*ours = yes;
+	return st;
+}
+
 static status_t on_ctl(void *self unused, struct svc_cmd *c, const struct file_ctl_req *q, struct file_ctl_rep *p)
 {
 	bool supervisor = c->badge == ACPI_BADGE_SUPERVISOR;
@@ -337,6 +406,17 @@ static status_t on_ctl(void *self unused, struct svc_cmd *c, const struct file_c
 		p->value1 = (r->level ? IRQ_LEVEL : 0) | (r->active_low ? IRQ_ACTIVE_LOW : 0);
 		return OK;
 	}
+	case CTL_ACPI_SLOTS:
+		return c->rights & RIGHT_WRITE ? slots(&p->value0) : ERR_DENIED;
+	case CTL_ACPI_SLOT_NEXT:
+		return c->rights & RIGHT_WRITE ? wait_for_slot(c, q->arg0, p) : ERR_DENIED;
+	case CTL_ACPI_EJECT:
+		if (!(c->rights & RIGHT_WRITE))
+			return ERR_DENIED;
+		if (q->arg0 > UINT16_MAX)
+			return ERR_INVALID;
+		begin_aml();
+		return machine_eject((uint16_t)q->arg0);
 	default:
 		return ERR_NOT_SUPPORTED;
 	}
@@ -372,7 +452,8 @@ static void on_notify(void *self unused, uint64_t badge, uint64_t bits unused)
 
 static void on_idle(void *self unused)
 {
-	osl_work();
+	if (osl_work())
+		machine_settled();
 	ask_poweroff();
 }
 
@@ -421,6 +502,7 @@ int main(int argc unused, char **argv unused)
 	svc.on_notify = on_notify;
 	svc.on_idle = on_idle;
 	svc.on_completion = on_completion;
+	svc.on_cancel = on_cancel;
 	MUST(svc_notify(&svc, BADGE_RETRY, &retry));
 	MUST(svc_notify(&svc, BADGE_BEGIN, &begin));
 	MUST(port_reserve(svc.port, 1));

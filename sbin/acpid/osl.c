@@ -390,7 +390,7 @@ acpi_status acpi_os_execute(acpi_execute_type type unused, acpi_osd_exec_callbac
 	return AE_OK;
 }
 
-void osl_work(void)
+bool osl_work(void)
 {
 	for (uint32_t i = 0; os.work_n > 0 && i < WORK_AT_ONCE; i++) {
 		acpi_osd_exec_callback run = os.work[os.work_first].run;
@@ -402,12 +402,13 @@ void osl_work(void)
 	/* Clients come in between: GPEs that never end must not keep them waiting. */
 	if (os.work_n > 0)
 		MUST(notify_signal(os.more, 1));
+	return os.work_n == 0;
 }
 
 void acpi_os_wait_events_complete(void)
 {
 	for (uint32_t i = 0; os.work_n > 0 && i < WORK_MAX; i += WORK_AT_ONCE)
-		osl_work();
+		(void)osl_work();
 }
 
 /* ---- the SCI ---- */

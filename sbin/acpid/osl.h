@@ -13,8 +13,8 @@ void osl_init(struct svc *svc, const struct boot_info *boot);
 void osl_interrupt(void);
 /* Which interrupt it is, in words: "SCI 9 level high". Returns text. */
 const char *osl_sci(char *text, size_t room);
-/* Runs what was put off, a bounded part; a notification under OSL_BADGE_WORK comes if there is more. */
-void osl_work(void);
+/* Runs what was put off, a bounded part; false: there is more, and a notification under OSL_BADGE_WORK comes. */
+bool osl_work(void);
 /* How many accesses were refused so far, to memory and to ports. */
 uint32_t osl_refused(void);
 /* The registers of power off were written, and it goes on all the same: that takes so long to show. */

@@ -186,8 +186,8 @@ static bool resource(struct manifest *m, const char *value, struct manifest_erro
 		const char *p = value + 4;
 		r.kind = GRANT_IRQ;
 		r.count = 1;
-		if (!digits(&p, 10, &r.base) || *p || r.base > UINT32_MAX)
-			return refuse(e, "irq wants a number, or sci");
+		if (!digits(&p, 10, &r.base) || (*p == '+' && (p++, !digits(&p, 10, &r.count))) || *p || r.base > UINT32_MAX || !r.count || r.count > UINT32_MAX)
+			return refuse(e, "irq wants a number, FIRST+COUNT, or sci");
 	} else if (!strncmp(value, "phys:", 5)) {
 		r.kind = GRANT_PHYS;
 		if (!range(value + 5, 16, 1ull << 52, &r))

@@ -12,7 +12,7 @@
  *   restart = always               always, on-fault or never
  *   budget.memory = 2M             also .handles .threads .commands .processes .kernel; K, M, G allowed;
  *                                  60%: of the machine's memory (.memory, .kernel)
- *   resource = ioports:3f8+8       repeatable: ioports:HEX+N, irq:N, irq:sci (wherever ACPI's comes in), phys:HEX+HEX, info, info-manage,
+ *   resource = ioports:3f8+8       repeatable: ioports:HEX+N, irq:N, irq:N+COUNT, irq:sci (wherever ACPI's comes in), phys:HEX+HEX, info, info-manage,
  *                                  boot, framebuffer, devices (to tell initd of devices)
  *   pci = class:0c0330             repeatable: class:CC, CCSS or CCSSPP, id:VVVV:DDDD, in hexadecimal: this is a template, of which
  *                                  an instance NAME.00:04.0 is started for each such function, with it as handle "device"

@@ -102,6 +102,8 @@ static void templates(void **state)
 	assert_true(manifest_parse(&m, "twenty-three-characters", "exec = initfs:///x\npci = class:01", 33, &e));
 	assert_false(manifest_parse(&m, "twenty-three-characters-", "exec = initfs:///x\npci = class:01", 33, &e));
 	assert_string_equal(e.reason, "the name leaves no room for a device's place (at most 23 bytes)");
+	assert_true(parse("exec = initfs:///sbin/x\nresource = irq:0+1024"));
+	assert_true(m.resources[0].kind == GRANT_IRQ && m.resources[0].base == 0 && m.resources[0].count == 1024);
 	char many[1000] = "exec = initfs:///x\n";
 	for (int i = 0; i < MANIFEST_PCI; i++)
 		strcat(many, "pci = class:01\n");
@@ -138,7 +140,10 @@ static void mistakes(void **state)
 		{ "resource = ioports:3f8", 1, "ioports wants HEX+COUNT below 10000" },
 		{ "resource = ioports:fff8+9", 1, "ioports wants HEX+COUNT below 10000" },
 		{ "resource = ioports:3f8+0", 1, "ioports wants HEX+COUNT below 10000" },
-		{ "resource = irq:x", 1, "irq wants a number, or sci" },
+		{ "resource = irq:x", 1, "irq wants a number, FIRST+COUNT, or sci" },
+		{ "resource = irq:4+", 1, "irq wants a number, FIRST+COUNT, or sci" },
+		{ "resource = irq:4+0", 1, "irq wants a number, FIRST+COUNT, or sci" },
+		{ "resource = irq:4+1x", 1, "irq wants a number, FIRST+COUNT, or sci" },
 		{ "resource = phys:ffffffffffffffff+2", 1, "phys wants HEX+HEX below 2^52" },
 		{ "resource = dma:ffffffff+2", 1, "dma wants HEX+HEX below 2^32" },
 		{ "resource = gold", 1, "unknown resource \"gold\"" },

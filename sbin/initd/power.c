@@ -288,7 +288,9 @@ void power_off(void)
 	          (unsigned long long)p.pm1a_control.address);
 }
 
-void power_reset(void)
+/* ---- reset: one way after the other; each returns if the machine does not follow ---- */
+
+static void reset_register(void)
 {
 	struct acpi_power p;
 	struct acpi_s5 s5;
@@ -296,22 +298,71 @@ void power_reset(void)
 
 	if (tables_read(&p, &s5, &has_s5) && reg_write(&p.reset, p.reset_value))
 		wait_ms(200);
-	/* Reset Control Register of Intel's PCHs and of most that imitate them: system reset, then CPU reset. */
+}
+
+/* Reset Control Register of Intel's PCHs and of most that imitate them: system reset, then CPU reset. */
+static void reset_chipset(void)
+{
 	uint32_t v = 0x02;
-	if (port_access(0xcf9, 1, true, &v) >= 0) {
-		wait_ms(1);
-		v = 0x06;
-		if (port_access(0xcf9, 1, true, &v) >= 0)
-			wait_ms(200);
-	}
-	/* The keyboard controller pulses the reset line once its input buffer is empty. */
-	uint32_t status = 0;
+
+	if (port_access(0xcf9, 1, true, &v) < 0)
+		return;
+	wait_ms(1);
+	v = 0x06;
+	if (port_access(0xcf9, 1, true, &v) >= 0)
+		wait_ms(200);
+}
+
+/* The keyboard controller pulses the reset line once its input buffer is empty. */
+static void reset_keyboard(void)
+{
+	uint32_t status = 0, v = 0xfe;
+
 	for (int i = 0; i < 100 && port_access(0x64, 1, false, &status) >= 0 && (status & 2); i++)
 		wait_ms(1);
-	v = 0xfe;
 	if (port_access(0x64, 1, true, &v) >= 0)
 		wait_ms(200);
-	log_print("reset: the machine did not follow the ACPI reset register, port CF9 and the keyboard controller");
+}
+
+static void reset_processor(void)
+{
+	status_t st = processor_reset(root);
+
+	log_print("reset: by the processor: %s", error_text(st));
+}
+
+static const struct { const char *name; void (*run)(void); } resets[] = {
+	{ "acpi", reset_register }, { "cf9", reset_chipset }, { "keyboard", reset_keyboard }, { "processor", reset_processor },
+};
+
+/* The first one to try: `reset=NAME` on the command line, or all. */
+static size_t first_reset(void)
+{
+	char line[1024];
+	uint64_t len = 0;
+	size_t first = 0;
+
+	if (cmdline(line, sizeof(line) - 1, &len) < 0)
+		return 0;
+	line[MIN(len, sizeof(line) - 1)] = 0;
+	for (char *rest, *word = strtok_r(line, " \t", &rest); word; word = strtok_r(NULL, " \t", &rest))
+		for (size_t i = 0; i < ARRAY_LEN(resets) && !strncmp(word, "reset=", 6); i++)
+			if (!strcmp(word + 6, resets[i].name))
+				first = i;
+	return first;
+}
+
+bool power_reset_asks_acpid(void)
+{
+	return first_reset() == 0;
+}
+
+void power_reset(void)
+{
+	for (size_t i = first_reset(); i < ARRAY_LEN(resets); i++) {
+		log_print("reset: by %s", resets[i].name);
+		resets[i].run();
+	}
 }
 
 void power_say(const char *text)

@@ -7,7 +7,10 @@
 /* root: the root Resource, boot: the Frame with struct boot_info; both borrowed for ever. */
 void power_init(handle_t root, handle_t boot);
 void power_off(void);
+/* By the FADT's register, the chip set, the keyboard controller, and at last the processor itself; `reset=` names the first one to try. */
 void power_reset(void);
+/* Whether acpid is to do it first. */
+bool power_reset_asks_acpid(void);
 /* A line to the first serial port, which has no driver any more. */
 void power_say(const char *text);
 #ifdef TEST_BUILD

@@ -170,7 +170,7 @@ static void finish_alone(void)
 static void finish(void)
 {
 	log_print("%s", down.reboot ? "resetting the machine" : "switching the machine off");
-	if (!switcher_ask())
+	if ((down.reboot && !power_reset_asks_acpid()) || !switcher_ask())
 		finish_alone();
 }
 

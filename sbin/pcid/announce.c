@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* Each function can come, go, and come again before the first is answered; who does it faster waits for a restart of ours. */
-enum { NOTICES_MAX = 3 * PCI_FUNCTIONS_MAX, TOKEN = 1 };
+enum { NOTICES_MAX = 3 * PCI_FUNCTIONS_MAX, TOKEN = ANNOUNCE_TOKEN };
 
 struct notice { uint16_t at, vendor, device; bool gone; uint32_t class, serial; };
 
@@ -48,17 +48,20 @@ static void fail(const struct notice *n, status_t st)
 	log_print("%s: initd, told that it is %s: %s", name, n->gone ? "gone" : "there", error_text(st));
 }
 
-static void go_on(void)
+bool announce_go_on(void)
 {
 	while (n_queued > 0 && !under_way) {
 		status_t st = tell(&queue[first]);
 		under_way = st == OK;
 		if (st == OK)
-			return;
+			return true;
+		if (st == ERR_AGAIN)            /* what an instance that was killed had sent is still on its way */
+			return false;
 		fail(&queue[first], st);
 		first = (first + 1) % NOTICES_MAX;
 		n_queued--;
 	}
+	return true;
 }
 
 static void add(struct notice n)
@@ -70,14 +73,14 @@ static void add(struct notice n)
 		return;
 	}
 	queue[(first + n_queued++) % NOTICES_MAX] = n;
-	go_on();
+	(void)announce_go_on();
 }
 
 void announce_begin(handle_t port, handle_t initd)
 {
 	our_port = port;
 	to_initd = initd;
-	status_t st = port_reserve(port, 1);
+	status_t st = port_reserve(port, ANNOUNCE_SUBMITS);
 	if (st < 0) {
 		log_print("initd cannot be told of functions: %s", error_text(st));
 		to_initd = 0;
@@ -97,7 +100,7 @@ void announce_gone(uint16_t at)
 
 bool announce_answered(struct event *e, uint16_t *at)
 {
-	if (!under_way)
+	if (!under_way || e->cmd != TOKEN)
 		return false;
 	bool gone = queue[first].gone;
 	*at = queue[first].at;
@@ -107,6 +110,6 @@ bool announce_answered(struct event *e, uint16_t *at)
 	under_way = false;
 	first = (first + 1) % NOTICES_MAX;
 	n_queued--;
-	go_on();
+	(void)announce_go_on();
 	return gone;
 }

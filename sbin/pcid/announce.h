@@ -7,6 +7,8 @@
 #include "function.h"
 #include <rt/ipc.h>
 
+enum { ANNOUNCE_TOKEN = 1, ANNOUNCE_SUBMITS = 2 /* one, and one that a dead instance had sent */ };
+
 /* port: ours. initd: the Session to tell it; 0: nobody is told. Both borrowed. */
 void announce_begin(handle_t port, handle_t initd);
 /* Bridges are not told of: they are ours. */
@@ -14,3 +16,5 @@ void announce_there(const struct pci_function *f, uint32_t serial);     /* seria
 void announce_gone(uint16_t at);
 /* A COMPLETION came. True: what was at *at has gone, and its driver has ended. */
 must_use bool announce_answered(struct event *e, uint16_t *at);
+/* Sends what could not be sent before. False: it still cannot; try again in a while. */
+bool announce_go_on(void);

@@ -21,7 +21,7 @@ static void set(const struct config *c, uint16_t at, uint32_t reg, uint32_t widt
 	c->write(c->ctx, at, reg, width, value);
 }
 
-static const uint32_t express_controls[] = { 8, 0x28 };
+static const uint32_t express_controls[] = { 8, 0x10, 0x28 };
 
 static uint32_t bar_count(const struct pci_function *f)
 {
@@ -59,15 +59,16 @@ static void put_back(const struct config *c, const struct bar_journal *j)
 
 static bool sensible(const struct bar_journal *j)
 {
-	bool express = j->express >= 0x40 && !(j->express & 3) && j->express + (j->n_express < 2 ? 8 : 0x28) + 2 <= 0x100;
+	uint32_t n = j->n_express <= ARRAY_LEN(express_controls) ? j->n_express : 0;
+	bool express = n && j->express >= 0x40 && !(j->express & 3) && j->express + express_controls[n - 1] + 2 <= 0x100;
 
-	return j->n <= PCI_BARS && (j->n_express == 0 || (j->n_express <= ARRAY_LEN(express_controls) && express));
+	return j->n <= PCI_BARS && (j->power == 0 || (j->power >= 0x40 && !(j->power & 3) && j->power <= 0xf8)) && (j->n_express == 0 || express);
 }
 
-/* The controls that there are: the second only from version 2 of the capability on (PCI Express 3.0 §7.8). */
+/* The controls that there are: the last only from version 2 of the capability on (PCI Express 3.0 §7.8). */
 static void journal_express(const struct config *c, const struct pci_function *f, struct bar_journal *j)
 {
-	uint32_t wanted = !f->express ? 0 : (get(c, f->at, f->express + 2u, 2) & 0xf) < 2 ? 1 : 2;
+	uint32_t wanted = !f->express ? 0 : (get(c, f->at, f->express + 2u, 2) & 0xf) < 2 ? 2 : 3;
 
 	j->express = f->express;
 	j->n_express = 0;
@@ -80,6 +81,15 @@ static void journal_express(const struct config *c, const struct pci_function *f
 
 void bars_begin(const struct config *c, const struct pci_function *f, struct bar_journal *j)
 {
+	bars_begin_reset(c, f, j, 0, 0);
+}
+
+void bars_begin_reset(const struct config *c, const struct pci_function *f, struct bar_journal *j, uint16_t power, uint16_t bridge)
+{
+	j->power = power;
+	j->bridge = bridge;
+	j->reserved = 0;
+	j->id = get(c, f->at, PCI_VENDOR, 4);
 	memset(j->old, 0, sizeof(j->old));
 	j->at = f->at;
 	j->command = (uint16_t)get(c, f->at, PCI_COMMAND, 2);
@@ -100,9 +110,14 @@ void bars_end(const struct config *c, struct bar_journal *j)
 	store(&j->active, 0);
 }
 
+bool bars_journal_good(const struct bar_journal *j)
+{
+	return j->active == 1 && sensible(j) && j->sum == journal_sum(j);
+}
+
 bool bars_roll_back(const struct config *c, struct bar_journal *j)
 {
-	bool good = j->active == 1 && sensible(j) && j->sum == journal_sum(j);
+	bool good = bars_journal_good(j);
 
 	if (good) {
 		set(c, j->at, PCI_COMMAND, 2, j->command & ~(uint32_t)(PCI_COMMAND_IO | PCI_COMMAND_MEMORY));

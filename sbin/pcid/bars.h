@@ -4,7 +4,7 @@
  * so the old values are in a journal, in memory that outlives the process, before the first is overwritten, and the next
  * instance puts them back. Sizes once known are remembered there, too: a device that a driver uses is never asked.
  *
- * The same journal keeps what a reset of the function takes away and nobody else would give back (PCI Express 3.0 §6.6.2).
+ * The same journal keeps what a reset of the function takes away and nobody else would give back (PCI Express 3.0 §6.6.2; reset.h).
  */
 #pragma once
 #include "function.h"
@@ -20,9 +20,13 @@ struct bar_journal {
 	uint16_t cache_latency;         /* PCI_CACHE_LINE and the register behind it */
 	uint16_t line;                  /* where its interrupt leads: the firmware's word to whoever comes later */
 	uint16_t express, n_express;    /* its capability; how many of the next it has */
-	uint16_t express_control[2];    /* Device Control, Device Control 2 */
+	uint16_t express_control[3];    /* Device Control, Link Control, Device Control 2 */
+	uint16_t power;                 /* its capability, if it is put to sleep and awakened; else 0 */
+	uint16_t bridge;                /* whose bus is reset; 0: none */
+	uint16_t reserved;
+	uint32_t id;                    /* vendor and device */
 };
-_Static_assert(sizeof(struct bar_journal) == 64, "kept from one instance to the next");
+_Static_assert(sizeof(struct bar_journal) == 80, "kept from one instance to the next");
 
 /* What a function's BARs were found to be; sum 0: none. */
 struct bar_memo {
@@ -39,6 +43,10 @@ struct range { uint64_t base, size; };
  * instance, makes them what they were. One function at a time.
  */
 void bars_begin(const struct config *c, const struct pci_function *f, struct bar_journal *j);
+/* The same; power, bridge: as in the journal. */
+void bars_begin_reset(const struct config *c, const struct pci_function *f, struct bar_journal *j, uint16_t power, uint16_t bridge);
+/* Whether something is under way, and the journal can be believed. */
+must_use bool bars_journal_good(const struct bar_journal *j);
 void bars_end(const struct config *c, struct bar_journal *j);
 /* Puts back what an instance that died had changed. True: there was something. A journal that is damaged is dropped. */
 bool bars_roll_back(const struct config *c, struct bar_journal *j);

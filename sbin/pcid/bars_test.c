@@ -136,6 +136,7 @@ static void reset(void **s)
 			fake_set(AT, PCI_LINE, 2, 0x010b);
 			fake_set(AT, EXPRESS, 4, version << 16 | 0x10);
 			fake_set(AT, EXPRESS + 8, 2, 0x2810);
+			fake_set(AT, EXPRESS + 0x10, 2, 0x0040);
 			fake_set(AT, EXPRESS + 0x28, 2, 0x0006);
 			list[0].express = version ? EXPRESS : 0;
 			memcpy(before, fakes[0].space, sizeof(before));
@@ -146,8 +147,10 @@ static void reset(void **s)
 			fake_set(AT, PCI_ROM, 4, 0);
 			fake_set(AT, PCI_CACHE_LINE, 2, 0);
 			fake_set(AT, PCI_LINE, 1, 0);
-			if (version >= 1)
+			if (version >= 1) {
 				fake_set(AT, EXPRESS + 8, 2, 0);
+				fake_set(AT, EXPRESS + 0x10, 2, 0);
+			}
 			if (version >= 2)
 				fake_set(AT, EXPRESS + 0x28, 2, 0);
 			die_at = dies;
@@ -178,7 +181,7 @@ static void damage(void **s)
 	assert_int_equal(writes, 0);
 	assert_int_equal(journal.active, 0);
 	for (unsigned i = 0; i < 3; i++) {
-		journal = (struct bar_journal){ .active = 1, .at = AT, .n = i == 0 ? 7 : 6, .n_express = (uint16_t)i, .express = i == 1 ? 0x3c : 0xe0 };
+		journal = (struct bar_journal){ .active = 1, .at = AT, .n = i == 0 ? 7 : 6, .n_express = (uint16_t)(i == 2 ? 3 : i), .express = i == 1 ? 0x3c : 0xe0 };
 		journal.sum = journal_sum(&journal);
 		assert_false(bars_roll_back(&fake_config, &journal));
 		assert_int_equal(writes, 0);

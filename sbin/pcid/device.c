@@ -2,15 +2,13 @@
  * device: see device.h.
  */
 #include "device.h"
+#include "reset.h"
 #include <abi/objects.h>
 #include <gen/errors.h>
 
 enum {
-	EXPRESS_CAPS = 4, EXPRESS_CONTROL = 8, EXPRESS_STATUS = 10, EXPRESS_CAN_RESET = 1 << 28, EXPRESS_RESET = 1 << 15, EXPRESS_PENDING = 1 << 5,
-	AF_CAPS = 3, AF_CONTROL = 4, AF_STATUS = 5, AF_CAN_RESET = 2, AF_RESET = 1, AF_PENDING = 1,
 	MSI_CONTROL = 2, MSI_64 = 0x80, MSI_MASKABLE = 0x100, MSI_MULTIPLE = 0x70,
 	MSIX_CONTROL = 2, MSIX_TABLE = 4, MSIX_ENTRY = 16, MSIX_ENTRY_MASKED = 1,
-	WAIT_MS = 100,
 };
 
 static uint32_t get(const struct config *c, const struct pci_function *f, uint32_t reg, uint32_t width)
@@ -26,14 +24,6 @@ static void set(const struct config *c, const struct pci_function *f, uint32_t r
 static void change(const struct config *c, const struct pci_function *f, uint32_t reg, uint32_t off, uint32_t on)
 {
 	set(c, f, reg, 2, (get(c, f, reg, 2) & ~off) | on);
-}
-
-static void sleep_ms(uint64_t ms)
-{
-	uint64_t now;
-
-	if (clock_now(&now) == OK)
-		(void)!thread_sleep(now + ms * NS_PER_MS);
 }
 
 static bool usable(const struct pci_bar *b)
@@ -63,34 +53,23 @@ void device_start(const struct config *c, const struct pci_function *f)
 	change(c, f, PCI_COMMAND, PCI_COMMAND_MASTER, on);
 }
 
-static bool pending(const struct config *c, const struct pci_function *f, uint32_t af)
+void device_messages_off(const struct config *c, const struct pci_function *f)
 {
-	return (f->express && get(c, f, f->express + EXPRESS_STATUS, 2) & EXPRESS_PENDING) || (af && get(c, f, af + AF_STATUS, 1) & AF_PENDING);
-}
+	uint32_t msi = pci_find(c, f, PCI_CAP_MSI), msix = pci_find(c, f, PCI_CAP_MSIX);
 
-void device_stop(const struct config *c, const struct pci_function *f, struct bar_journal *j)
-{
-	uint32_t msi = pci_find(c, f, PCI_CAP_MSI), msix = pci_find(c, f, PCI_CAP_MSIX), af = pci_find(c, f, PCI_CAP_AF);
-
-	if (get(c, f, PCI_VENDOR, 2) != f->vendor)
-		return;                         /* it has gone, and reaches nothing any more */
-	change(c, f, PCI_COMMAND, PCI_COMMAND_MASTER, 0);
 	if (msi)
 		change(c, f, msi + MSI_CONTROL, PCI_MSI_ON, 0);
 	if (msix)
 		change(c, f, msix + MSIX_CONTROL, PCI_MSIX_ON, 0);
-	for (unsigned ms = 0; ms < WAIT_MS && pending(c, f, af); ms++)
-		sleep_ms(1);
-	bool express = f->express && get(c, f, f->express + EXPRESS_CAPS, 4) & EXPRESS_CAN_RESET;
-	if (!express && !(af && get(c, f, af + AF_CAPS, 1) & AF_CAN_RESET))
-		return;
-	bars_begin(c, f, j);
-	if (express)
-		change(c, f, f->express + EXPRESS_CONTROL, 0, EXPRESS_RESET);
-	else
-		set(c, f, af + AF_CONTROL, 1, AF_RESET);
-	sleep_ms(WAIT_MS);                      /* it need not answer earlier */
-	bars_end(c, j);
+}
+
+void device_stop(const struct config *c, const struct pci_function *list, size_t n, const struct pci_function *f, struct bar_journal *j)
+{
+	if (get(c, f, PCI_VENDOR, 2) != f->vendor)
+		return;                         /* it has gone, and reaches nothing any more */
+	change(c, f, PCI_COMMAND, PCI_COMMAND_MASTER, PCI_COMMAND_NO_INTX);
+	device_messages_off(c, f);
+	reset(c, list, n, f, j);
 }
 
 /* ---- registers ---- */

@@ -1,6 +1,6 @@
 /*
  * device: a function in the hands of a driver: what it may reach, its interrupts, its registers; and how it is stopped
- * (PCI 3.0 §6.8, PCI Express 3.0 §6.6.2, ECN Advanced Capabilities for Conventional PCI §2).
+ * (PCI 3.0 §6.8).
  */
 #pragma once
 #include "bars.h"
@@ -13,11 +13,12 @@ struct device_resources { handle_t phys, ports, dma; };
 void device_master(const struct config *c, const struct pci_function *list, size_t n, const struct pci_function *f, bool on);
 /* BARs that have an address answer, interrupts by line do not come. */
 void device_start(const struct config *c, const struct pci_function *f);
+void device_messages_off(const struct config *c, const struct pci_function *f);
 /*
- * Bus mastering, MSI and MSI-X off; waits, at most a tenth of a second, until what the function has under way is done, and resets it
- * if it can be reset by itself, which takes as long. From then on it reaches no memory.
+ * Bus mastering, messages and the line off; the function is reset if it can be (reset.h). From then on it reaches no memory. list: all
+ * n functions.
  */
-void device_stop(const struct config *c, const struct pci_function *f, struct bar_journal *j);
+void device_stop(const struct config *c, const struct pci_function *list, size_t n, const struct pci_function *f, struct bar_journal *j);
 /*
  * A Frame or IoPorts with what is at `offset` of a BAR; *covers and *at: as CTL_PCI_BAR's value0 and value1. *h is the caller's.
  * Errors: as CTL_PCI_BAR.

@@ -155,7 +155,7 @@ bool pci_look(const struct config *c, uint16_t at, struct pci_function *f)
 }
 
 /* A link has one device, number 0; some answer to every number (PCI Express 3.0 §7.3.1). */
-static bool leads_to_link(const struct config *c, const struct pci_function *f)
+bool pci_leads_to_link(const struct config *c, const struct pci_function *f)
 {
 	uint32_t type = f->express ? get(c, f->at, f->express + 2u, 2) >> 4 & 0xf : 0;
 
@@ -183,7 +183,7 @@ static void found_bridge(struct scan *s, const struct bus *on, struct pci_functi
 	if (f->lost)
 		return;
 	s->known[f->secondary] = true;
-	s->found[s->n_found++] = (struct bus){ f->secondary, f->subordinate, leads_to_link(s->config, f) };
+	s->found[s->n_found++] = (struct bus){ f->secondary, f->subordinate, pci_leads_to_link(s->config, f) };
 }
 
 /* False: there is nothing at `at`. */
@@ -243,19 +243,19 @@ size_t pci_scan(const struct config *c, struct pci_function *list, size_t max, b
 	return s.n;
 }
 
-size_t pci_scan_link(const struct config *c, uint8_t bus, struct pci_function *list, size_t max)
+size_t pci_scan_device(const struct config *c, uint16_t device, struct pci_function *list, size_t max)
 {
 	size_t n = 0;
 
 	for (uint32_t i = 0; i < 8 && n < max; i++) {
-		if (!pci_look(c, PCI_AT(bus, 0, i), &list[n])) {
+		if (!pci_look(c, (uint16_t)(device | i), &list[n])) {
 			if (i == 0)
 				break;
 			continue;
 		}
 		list[n].lost = list[n].header == PCI_HEADER_BRIDGE;
 		n++;
-		if (i == 0 && !(get(c, PCI_AT(bus, 0, 0), PCI_HEADER, 1) & PCI_HEADER_MULTI))
+		if (i == 0 && !(get(c, device, PCI_HEADER, 1) & PCI_HEADER_MULTI))
 			break;
 	}
 	return n;

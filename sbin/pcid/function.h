@@ -21,7 +21,7 @@ enum {
 	PCI_STATUS_CAPABILITIES = 0x10,
 	PCI_HEADER_TYPE = 0x7f, PCI_HEADER_MULTI = 0x80, PCI_HEADER_DEVICE = 0, PCI_HEADER_BRIDGE = 1,
 
-	PCI_CAP_MSI = 0x05, PCI_CAP_EXPRESS = 0x10, PCI_CAP_MSIX = 0x11, PCI_CAP_AF = 0x13,
+	PCI_CAP_POWER = 0x01, PCI_CAP_MSI = 0x05, PCI_CAP_EXPRESS = 0x10, PCI_CAP_MSIX = 0x11, PCI_CAP_AF = 0x13,
 	PCI_CLASS_HOST_BRIDGE = 0x0600, PCI_BASE_CLASS_DISPLAY = 0x03,
 };
 
@@ -75,8 +75,10 @@ must_use bool pci_look(const struct config *c, uint16_t at, struct pci_function 
  * *more: there were more than that. Each bus is looked at once, and a bridge leads only to greater bus numbers within its own.
  */
 size_t pci_scan(const struct config *c, struct pci_function *list, size_t max, bool *more);
-/* The same for the one device of a link, on that bus. Bridges there are `lost`: nobody has given them buses. */
-size_t pci_scan_link(const struct config *c, uint8_t bus, struct pci_function *list, size_t max);
+/* The same for one device. Bridges there are `lost`: nobody has given them buses. */
+size_t pci_scan_device(const struct config *c, uint16_t device, struct pci_function *list, size_t max);
+/* Whether behind a bridge is a link, which has one device, number 0. */
+bool pci_leads_to_link(const struct config *c, const struct pci_function *f);
 /*
  * The capabilities of a function, then the extended ones; returns how many. *broken: a list leads out of its room or back
  * into itself, or there are more than PCI_CAPS_MAX; what came before is given.

@@ -7,13 +7,16 @@
  *	its button is pressed   initd is told; when the drivers have ended, power off
  *	something is torn out   it is forgotten, and initd is told
  *
+ * Slots that the firmware keeps for itself (_OSC) it tells of through acpid: then there are no registers to be touched, power is its
+ * business (_EJ0), and a slot is known from the first word about it on.
+ *
  * A press is acted upon at once: there are no seconds in which another one takes it back.
  */
 #pragma once
 #include "device.h"
 #include <rt/svc.h>
 
-enum { SLOTS_MAX = 32, SLOT_FUNCTIONS = 8 };
+enum { SLOTS_MAX = 32, SLOT_FUNCTIONS = 8, HOTPLUG_ANYWHERE = 0xffff };
 
 enum slot_way {
 	SLOT_STAYS,             /* nothing is under way */
@@ -25,9 +28,10 @@ enum slot_way {
 
 /* In the state Frame. */
 struct slot_record {
-	uint16_t port;                          /* where its port is; 0, which is nobody's port: free */
+	uint16_t place;                         /* of its port, or, of the firmware's, of the device in it; 0, which is nobody's: free */
 	uint16_t way;                           /* enum slot_way */
-	uint32_t arrival;                       /* of what is in it: the number of a NODE_OFFER */
+	uint32_t firmware;                      /* who looks after it: 0: we do */
+	uint32_t arrival;                       /* of what is in it: the number of a NODE_OFFER; 0: it was there before the slot was known */
 	uint32_t told[SLOT_FUNCTIONS];          /* vendor << 16 | device of what initd has been told of, by function; 0: none */
 };
 
@@ -51,12 +55,14 @@ enum hotplug_start {
 	HOTPLUG_AGAIN,          /* slots without a record have been left alone, and are */
 };
 /*
- * Looks after all slots from now on, and tells initd of what is in them. Left alone is a slot that the firmware watches, one with a
+ * Looks after all slots from now on, and tells initd of what is in them. Left alone is a slot that the firmware keeps or watches, one with a
  * bridge in it, and one that says it is empty though it is not (QEMU, when it serves slots through ACPI).
  */
 void hotplug_begin(const struct hotplug *h, struct svc *svc, uint64_t first_badge, enum hotplug_start how);
 /* The notification under first_badge + number came. */
 void hotplug_happened(uint64_t number);
+/* The firmware says through acpid (CTL_ACPI_SLOT_NEXT) that something has happened at `at`. */
+void hotplug_heard(uint16_t at, uint32_t kind);
 /* initd has been told that what was at `at` has gone, and nobody drives it. */
 void hotplug_gone(uint16_t at);
 /* Which arrival the function at `at` is; 0: it is in no slot. */

@@ -122,6 +122,28 @@ static void initd_hears(void)
 
 /* ---- pcid ---- */
 
+static bool firmware_keeps;             /* the slots */
+static unsigned asked;                  /* for them */
+static bool ejects = true;
+
+status_t firmware_gives_slots(bool *ours)
+{
+	asked++;
+	*ours = !firmware_keeps;
+	return OK;
+}
+
+status_t firmware_eject(uint16_t at)
+{
+	if (++writes == die_at)
+		longjmp(death, 1);
+	assert_int_equal(at, CARD);
+	assert_int_equal(initd_id, 0);          /* its driver has ended */
+	if (ejects)
+		card_in = false;
+	return ejects ? OK : ERR_IO;
+}
+
 status_t clock_now(uint64_t *ns) { *ns = 0; return OK; }
 status_t thread_sleep(uint64_t deadline) { (void)deadline; return OK; }
 void log_print(const char *format, ...) { (void)format; }
@@ -145,7 +167,7 @@ static size_t n_list;
 static struct bar_journal journal;
 static struct bar_memo memos[FAKES_MAX];
 static struct slot_record records[SLOTS_MAX];
-static const struct config config = { slot_read, slot_write, NULL, 4096, 0, 255 };
+static const struct config config = { slot_read, slot_write, NULL, 4096, 0, 255, 0 };
 
 static void check(void)
 {
@@ -160,6 +182,7 @@ static void start(enum hotplug_start how)
 {
 	bool more;
 
+	answer = NOT_ASKED;
 	n_slots = 0;
 	n_told = n_heard = 0;
 	(void)bars_roll_back(&config, &journal);
@@ -176,7 +199,7 @@ static void run(void)
 			initd_hears();
 			if (told[n_heard - 1].gone)
 				hotplug_gone(told[n_heard - 1].at);
-		} else if (reg(SLOT_STATUS, 2) & HAPPENED) {
+		} else if (!firmware_keeps && reg(SLOT_STATUS, 2) & HAPPENED) {
 			hotplug_happened(0);
 		} else {
 			return;
@@ -202,7 +225,8 @@ static void boots(bool with_card)
 	memset(memos, 0, sizeof(memos));
 	memset(records, 0, sizeof(records));
 	initd_id = initd_serial = 0;
-	card_in = tears = false;
+	card_in = tears = firmware_keeps = false;
+	ejects = true;
 	fake_bridge(PORT, 1, 1);
 	fake_add(BEHIND, 0x00018086, 0x010000, 0);
 	fake_add(CARD, 0, 0x0c0330, 0);
@@ -221,11 +245,18 @@ static void boots(bool with_card)
 	run();
 }
 
+static bool known_there(uint16_t at)
+{
+	size_t i = first_from(at);
+
+	return i < n_list && list[i].at >> 3 == at >> 3;
+}
+
 static void expect_card(uint32_t id, uint64_t size)
 {
-	const struct pci_function *f = &list[first_on(1)];
+	const struct pci_function *f = &list[first_from(CARD)];
 
-	assert_true(on_bus(first_on(1), 1) && powered());
+	assert_true(known_there(CARD) && powered());
 	assert_int_equal((uint32_t)f->device << 16 | f->vendor, id);
 	assert_int_equal(initd_id, (uint32_t)f->vendor << 16 | f->device);
 	assert_int_equal(initd_serial, hotplug_arrival(CARD));
@@ -238,7 +269,7 @@ static void expect_card(uint32_t id, uint64_t size)
 
 static void expect_none(void)
 {
-	assert_false(on_bus(first_on(1), 1));
+	assert_false(known_there(CARD));
 	assert_int_equal(initd_id, 0);
 	assert_false(powered());
 	assert_int_equal(n_list, 2);
@@ -333,7 +364,7 @@ static void no_link(void **s)
 	fake_set(PORT, E + LINK_STATUS, 2, 0);
 	change(COMES);
 	run();
-	assert_false(on_bus(first_on(1), 1));
+	assert_false(known_there(CARD));
 	assert_int_equal(records[0].way, SLOT_RESTS);
 	fake_set(PORT, E + LINK_STATUS, 2, LINK_UP);
 	happens(SLOT_CHANGED);
@@ -374,8 +405,106 @@ static void left_alone(void **s)
 	}
 }
 
+/* ---- slots of the firmware's ---- */
+
+/* No register of the slot is touched; power is as it is. */
+static void boots_firmware(bool with_card)
+{
+	boots(with_card);
+	memset(records, 0, sizeof(records));
+	fake_set(PORT, E + SLOT_CONTROL, 2, LIGHT_ON);
+	firmware_keeps = true;
+	initd_id = initd_serial = 0;
+	asked = 0;
+	start(HOTPLUG_BOOTED);
+	assert_true(n_slots == 0 && asked == 1);
+	if (with_card) {                        /* as main.c does for what is in no slot */
+		announce_there(&list[first_from(CARD)], 0);
+		run();
+	}
+}
+
+enum said { CHECK_DEVICE, CHECK_BUS, CHECK_ALL, EJECT, SAID };
+
+static void says(enum said what)
+{
+	hotplug_heard(what == CHECK_BUS ? PORT : what == CHECK_ALL ? HOTPLUG_ANYWHERE : CARD, what == CHECK_DEVICE ? 1 : what == EJECT ? 3 : 0);
+	run();
+}
+
+static void firmware_slots(void **s)
+{
+	(void)s;
+	for (enum said what = 0; what < SAID; what++) {
+		bool done = false;
+		for (volatile unsigned n = 1; !done; n++) {
+			assert_true(n < 200);
+			boots_firmware(what == EJECT);
+			uint32_t control = reg(SLOT_CONTROL, 2);
+			if (what != EJECT)
+				card(0x01941033, 0xfffff000);
+			writes = 0;
+			die_at = n;
+			if (!setjmp(death)) {
+				says(what);
+				done = true;
+			} else {                        /* the event is told again */
+				die_at = 0;
+				start(HOTPLUG_AGAIN);
+				run();
+				says(what);
+			}
+			die_at = 0;
+			assert_int_equal(reg(SLOT_CONTROL, 2), control);
+			if (what != EJECT) {
+				expect_card(0x01941033, 0x1000);
+				says(CHECK_ALL);        /* nothing new */
+				expect_card(0x01941033, 0x1000);
+				says(EJECT);
+			}
+			assert_false(card_in || known_there(CARD));
+			assert_int_equal(initd_id, 0);
+			start(HOTPLUG_AGAIN);
+			run();
+			card(0x01941033, 0xffff0000);
+			says(CHECK_DEVICE);
+			expect_card(0x01941033, 0x10000);
+		}
+	}
+}
+
+/* What the firmware does not let go stays off until it is spoken of again; what it says of places that are none does no harm. */
+static void firmware_slots_odd(void **s)
+{
+	(void)s;
+	boots_firmware(true);
+	ejects = false;
+	says(EJECT);
+	assert_true(card_in && !known_there(CARD) && initd_id == 0);
+	says(CHECK_ALL);
+	assert_false(known_there(CARD));
+	says(CHECK_DEVICE);
+	assert_true(known_there(CARD) && initd_id != 0);
+	for (unsigned at = 0; at <= 0xffff; at += 8)
+		if (at >> 3 != CARD >> 3)
+			for (uint32_t kind = 0; kind < 5; kind++)
+				hotplug_heard((uint16_t)at, kind);
+	run();
+	expect_card(0x01941033, 0x1000);
+	/* A bridge on the card would have to leave with what is behind it. */
+	list[first_from(CARD)].header = PCI_HEADER_BRIDGE;
+	says(EJECT);
+	assert_true(known_there(CARD));
+	/* Torn out. */
+	list[first_from(CARD)].header = PCI_HEADER_DEVICE;
+	card_in = false;
+	says(CHECK_BUS);
+	assert_true(!known_there(CARD) && initd_id == 0);
+}
+
 int main(int argc unused, char **argv unused)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(every_death), cmocka_unit_test(no_link), cmocka_unit_test(left_alone) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(every_death), cmocka_unit_test(no_link), cmocka_unit_test(left_alone),
+		cmocka_unit_test(firmware_slots), cmocka_unit_test(firmware_slots_odd) };
 	return cmocka_run_group_tests_name("hotplug", tests, NULL, NULL);
 }

@@ -8,22 +8,28 @@
  */
 #include "announce.h"
 #include "device.h"
+#include "firmware.h"
 #include "hardware.h"
 #include "hotplug.h"
+#include "line.h"
 #include "node.h"
+#include "reset.h"
 #include "text.h"
 #include <abi/file.h>
 #include <abi/pci.h>
 #include <gen/file.h>
+#include <rt/clock.h>
 #include <rt/io.h>
 #include <rt/start.h>
 #include <rt/state.h>
 #include <rt/svc.h>
 #include <string.h>
 
-#define VERSION        2
+#define VERSION        3
 #define SESSION_RIGHTS (RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER)
-enum { TEXT_MAX = 128 * KiB, OWNERS_MAX = 64, BADGE_SLOTS = 1 };
+enum { TEXT_MAX = 128 * KiB, OWNERS_MAX = LINE_USERS_MAX, BADGE_SLOTS = 1, BADGE_LINES = BADGE_SLOTS + SLOTS_MAX, BADGE_RETRY = BADGE_LINES + LINES_MAX, FIRMWARE_TOKEN = 2 };
+#define RETRY_NS     (100 * NS_PER_MS)
+#define RETRY_MAX_NS (10 * NS_PER_SEC)  /* while there is no acpid */
 
 /* Who drives a function. `badge`, of its Session, is written last and erased last; 0: free. */
 struct owner { uint64_t badge, op_id, offered; };      /* offered: by us to initd, which started it */
@@ -33,7 +39,9 @@ struct kept {
 	struct bar_journal journal;
 	uint64_t serial;            /* of the last driver; never used again, so that the badge of one that has gone is nobody's */
 	struct owner owners[OWNERS_MAX];
+	struct line_user lines[OWNERS_MAX];     /* of the owner of the same number */
 	struct slot_record slots[SLOTS_MAX];
+	uint64_t slot_seen;         /* number of the last event of the firmware's slots that was acted on */
 	struct bar_memo memos[PCI_FUNCTIONS_MAX];
 };
 
@@ -77,12 +85,19 @@ static void store(uint64_t *word, uint64_t value)
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
+/* Nobody drives that function. */
+static void release(struct owner *o)
+{
+	line_drop((size_t)(o - kept->owners));
+	store(&o->badge, 0);
+}
+
 /* The function reaches no memory any more, and the pages that were held for it are free. */
 static void stop(const struct pci_function *f)
 {
 	handle_t dma;
 
-	device_stop(&config, f, &kept->journal);
+	device_stop(&config, functions, n_functions, f, &kept->journal);
 	status_t st = dma_create(resources.dma, f->at, &dma);
 	if (st == OK) {
 		st = dma_silent(dma);
@@ -116,7 +131,7 @@ static status_t take(const struct svc_cmd *c, struct pci_function *f, bool offer
 	if (o && !(offered && o->offered))
 		return ERR_BUSY;
 	if (o)
-		store(&o->badge, 0);
+		release(o);
 	for (size_t i = 0; i < OWNERS_MAX && !o; i++)
 		if (!kept->owners[i].badge)
 			o = &kept->owners[i];
@@ -143,7 +158,7 @@ static void leave(const struct pci_function *f)
 	if (!o)
 		return;
 	stop(f);
-	store(&o->badge, 0);
+	release(o);
 }
 
 static void on_close(void *self unused, uint64_t badge)
@@ -159,7 +174,7 @@ static void on_close(void *self unused, uint64_t badge)
 	if (f)
 		stop(f);
 	if (o)
-		store(&o->badge, 0);
+		release(o);
 }
 
 static status_t give_dma(struct svc_cmd *c, const struct pci_function *f)
@@ -174,6 +189,36 @@ static status_t give_dma(struct svc_cmd *c, const struct pci_function *f)
 	return st;
 }
 
+/* A message; the function raises its line no more. */
+static status_t give_message(struct svc_cmd *c, const struct pci_function *f, const struct owner *o, uint64_t number, uint64_t *count)
+{
+	status_t st = device_irq(&resources, &config, f, number, &c->reply_handle, count);
+
+	if (st == OK)
+		line_drop((size_t)(o - kept->owners));
+	return st;
+}
+
+/* Where its pin leads acpid says, or an earlier request of the same driver: whoever asks again depends on nobody. */
+static status_t give_line(const struct svc_cmd *c, const struct pci_function *f, const struct owner *o, uint64_t bit)
+{
+	size_t i = (size_t)(o - kept->owners);
+	struct pin_line line;
+
+	if (bit > 63 || c->n_handles != 1 || !state.shelf)
+		return ERR_INVALID;
+	status_t st = line_of(i, &line) ? OK : pin_route(functions, n_functions, f, firmware_line, NULL, &line);
+	if (st < 0)
+		return st;
+	device_messages_off(&config, f);
+	return line_give(i, f, line, c->handles[0], (unsigned)bit);
+}
+
+static bool for_drivers(uint32_t code)
+{
+	return (code >= CTL_PCI_BAR && code <= CTL_PCI_WRITE) || code == CTL_PCI_LINE || code == CTL_PCI_LINE_SERVED;
+}
+
 static bool config_access(const struct pci_function *f, uint64_t reg, uint64_t width)
 {
 	return (width == 1 || width == 2 || width == 4) && reg % width == 0 && reg < space_of(f);
@@ -185,7 +230,7 @@ static status_t on_ctl(void *self unused, struct svc_cmd *c, const struct file_c
 
 	if (!node_from_badge(c->badge, &n))
 		return ERR_INVALID;
-	if (n.kind != NODE_DEVICE || q->code < CTL_PCI_BAR || q->code > CTL_PCI_WRITE)
+	if (n.kind != NODE_DEVICE || !for_drivers(q->code))
 		return ERR_NOT_SUPPORTED;
 	if (!(c->rights & RIGHT_WRITE))
 		return ERR_DENIED;
@@ -198,7 +243,11 @@ static status_t on_ctl(void *self unused, struct svc_cmd *c, const struct file_c
 	case CTL_PCI_BAR:
 		return device_bar(&resources, &config, functions, n_functions, f, q->arg0, q->arg1, &c->reply_handle, &p->value0, &p->value1);
 	case CTL_PCI_IRQ:
-		return device_irq(&resources, &config, f, q->arg0, &c->reply_handle, &p->value0);
+		return give_message(c, f, o, q->arg0, &p->value0);
+	case CTL_PCI_LINE:
+		return give_line(c, f, o, q->arg0);
+	case CTL_PCI_LINE_SERVED:
+		return line_served((size_t)(o - kept->owners));
 	case CTL_PCI_DMA:
 		return give_dma(c, f);
 	case CTL_PCI_MASTER:
@@ -375,22 +424,66 @@ static status_t on_readdir(void *self unused, struct svc_cmd *c, const struct fi
 	return svc_write_out(c->cmd, 0, buf, p->done);
 }
 
+static handle_t our_port, retry;
+static bool has_bridges;                /* so somebody may tell of what happens behind them */
+static uint64_t retry_after_ns, not_before_ns;
+
+/* acpid may have been stopped, and may come again; seldom, if it does not. */
+static void listen(void)
+{
+	uint64_t now;
+
+	if (!has_bridges || firmware_listens() || (now = clock_value()) < not_before_ns)
+		return;
+	if (firmware_listen(our_port, FIRMWARE_TOKEN, kept->slot_seen) == OK)
+		return;
+	retry_after_ns = retry_after_ns ? MIN(2 * retry_after_ns, RETRY_MAX_NS) : RETRY_NS;
+	not_before_ns = now + retry_after_ns;
+	(void)!notify_timer(retry, 1, not_before_ns, 0);
+}
+
+/* What could not be sent now is sent a little later. */
 static void on_idle(void *self unused)
 {
 	state_good(&state);
+	listen();
+	if (!announce_go_on())
+		(void)!notify_timer(retry, 0, clock_value() + RETRY_NS, 0);
+}
+
+static void on_firmware(const struct event *e)
+{
+	uint64_t seen = kept->slot_seen;
+	uint32_t kind;
+	uint16_t at;
+
+	if (firmware_heard(e, &seen, &at, &kind) < 0) {
+		not_before_ns = clock_value() + RETRY_NS;
+		(void)!notify_timer(retry, 1, not_before_ns, 0);
+		return;
+	}
+	retry_after_ns = 0;
+	hotplug_heard(at, kind);
+	store(&kept->slot_seen, seen);
 }
 
 static void on_completion(void *self unused, struct event *e)
 {
 	uint16_t at;
 
-	if (announce_answered(e, &at))
+	if (e->cmd == FIRMWARE_TOKEN)
+		on_firmware(e);
+	else if (announce_answered(e, &at))
 		hotplug_gone(at);
 }
 
 static void on_notify(void *self unused, uint64_t badge, uint64_t bits unused)
 {
-	if (badge >= BADGE_SLOTS)
+	if (badge >= BADGE_RETRY)
+		return;                 /* on_idle does it */
+	if (badge >= BADGE_LINES)
+		line_happened(badge - BADGE_LINES);
+	else if (badge >= BADGE_SLOTS)
 		hotplug_happened(badge - BADGE_SLOTS);
 }
 
@@ -413,12 +506,9 @@ static void complain(const struct pci_function *f)
 
 static void look_around(bool booted)
 {
-	uint64_t now;
 	bool more;
 
-	/* It may have been a reset, after which a function need not answer for a tenth of a second. */
-	if (kept->journal.active && clock_now(&now) == OK)
-		(void)!thread_sleep(now + 100 * NS_PER_MS);
+	reset_roll_back(&config, &kept->journal);
 	if (bars_roll_back(&config, &kept->journal))
 		log_print("an instance was ended while it asked or reset a function: its addresses are put back");
 	n_functions = pci_scan(&config, functions, PCI_FUNCTIONS_MAX, &more);
@@ -459,6 +549,12 @@ int main(int argc unused, char **argv unused)
 	kept = state.memory;
 	bool booted = state.fresh && instance && !strcmp(instance, "1");
 	look_around(booted);
+	static struct line_keeper lines;
+	lines = (struct line_keeper){ &config, &svc, BADGE_LINES, start_handle("res:irq"), &state, kept->lines, functions, &n_functions };
+	line_begin(&lines);
+	our_port = svc.port;
+	MUST(svc_notify(&svc, BADGE_RETRY, &retry));
+	MUST(port_reserve(svc.port, ANNOUNCE_SUBMITS + FIRMWARE_SUBMITS));
 	announce_begin(svc.port, start_handle("devices"));
 	static struct hotplug hotplug;
 	hotplug = (struct hotplug){
@@ -468,6 +564,11 @@ int main(int argc unused, char **argv unused)
 	for (size_t i = 0; i < n_functions; i++)
 		if (!hotplug_arrival(functions[i].at))
 			announce_there(&functions[i], 0);
+	if (state.fresh)
+		kept->slot_seen = UINT64_MAX;
+	for (size_t i = 0; i < n_functions; i++)
+		has_bridges = has_bridges || (functions[i].header == PCI_HEADER_BRIDGE && !functions[i].lost);
+	on_idle(NULL);
 	st = svc_run(&svc);
 	if (st < 0)
 		rt_panic("the Port failed: %s", error_text(st));

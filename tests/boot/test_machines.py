@@ -94,6 +94,15 @@ def test_no_legacy_devices(build):
     boots(build, machine="q35,i8042=off,smm=off,sata=off")
 
 
+def test_two_of_each(build):
+    """A second serial port, and keyboards that nobody drives beside the one that somebody does; no HPET."""
+    extra = ["-chardev", "null,id=second", "-device", "isa-serial,chardev=second", "-device", "qemu-xhci", "-device", "usb-kbd", "-device", "virtio-keyboard-pci"]
+    with Machine(build / "skerry.img", machine="q35,hpet=off", extra=extra) as m:
+        m.boot()
+        check_prompt(m)
+        assert "kbd: PS/2 controller: a keyboard" in m.run("cat log://")
+
+
 def test_old_chipset(build):
     """The i440FX machine: no PCI Express, no MCFG table."""
     log = boots(build, machine="pc")

@@ -4,6 +4,7 @@ from a triple fault only in its log, so that is looked at too.
 """
 import re
 
+import pytest
 from image import esp_with
 from vm import Machine
 
@@ -27,6 +28,19 @@ def test_reboot(machine):
     assert event["reason"] == "guest-reset"
     machine.wait_end()
     assert not machine.triple_fault()
+
+
+# Word on the command line, machine, and whether it comes to the last way: the processor itself.
+@pytest.mark.parametrize("way, machine_, last", [("cf9", "q35", False), ("keyboard", "q35", False), ("keyboard", "q35,i8042=off", True)])
+def test_ways_to_reboot(build, tmp_path, way, machine_, last):
+    """Each alone (ACPI's is test_reboot's); without a keyboard controller that one is of no use, and the last one is tried."""
+    image = esp_with(tmp_path / "esp.img", build, cmdline=f"reset={way}")
+    with Machine(image, machine=machine_) as m:
+        m.boot()
+        m.sendline("reboot")
+        assert m.qmp.wait_event("SHUTDOWN", 30)["reason"] == "guest-reset"
+        m.wait_end()
+        assert m.triple_fault() == last
 
 
 def test_reboot_comes_back(build, tmp_path):

@@ -45,6 +45,18 @@ enum ctl_code {
 	CTL_TIME_ALARM = 50,        /* handle[0]: Notify (RIGHT_SIGNAL, DUP, TRANSFER); arg0: Unix time in ns (i64), arg1: bit. One a Session; no handle: no more */
 	CTL_ACPI_OFF = 80, CTL_ACPI_REBOOT = 81,        /* acpi://, on initd's own Session only; an answer means: it did not work */
 	CTL_ACPI_IRQ = 82,          /* arg0: bus << 8 | device << 3, arg1: pin 1..4 -> value0: GSI, value1: IRQ_LEVEL | IRQ_ACTIVE_LOW */
+	/*
+	 * For who looks after slots of PCI; acpi:// opened with OPEN_WRITE | OPEN_DIRECTORY. SLOTS asks the firmware for those of PCI Express:
+	 * value0: 1: given, 0: they stay its own. ERR_NOT_SUPPORTED: no AML runs. ERR_NOT_FOUND, ERR_BAD_FORMAT: no answer to that.
+	 */
+	CTL_ACPI_SLOTS = 83,
+	/*
+	 * arg0: number of the last event that was acted on -> value0: number of the next, value1: kind << 16 | bus << 8 | device << 3 |
+	 * function; waits for one. Kinds are Notify's (ACPI 6.5 §5.6.6): 0 a bus is to be looked at (0xffff: all), 1 a device, 3 one is to leave.
+	 * ERR_CANCELLED: another asks.
+	 */
+	CTL_ACPI_SLOT_NEXT = 84,
+	CTL_ACPI_EJECT = 87,        /* arg0: bus << 8 | device << 3: nobody uses it any more. ERR_NOT_FOUND: no slot of the firmware's */
 };
 /* Who said what time it is. */
 enum time_source { TIME_UNSET, TIME_RTC, TIME_FIRMWARE, TIME_SET };

@@ -1,9 +1,11 @@
 /*
  * pcidrive: drives QEMU's `edu` device (its docs/specs/edu.txt) by what pcid gives: registers, a message as interrupt, memory.
  *
- *	pcidrive URI ROUNDS         each round: an interrupt, and 2 KiB to the device and back; then what may not be done
+ *	pcidrive URI ROUNDS         each round: interrupts, and 2 KiB to the device and back; then what may not be done
+ *	pcidrive URI line ROUNDS    the same, with the interrupt that comes by line; so the next, too: pcidrive URI line die
  *	pcidrive URI die            ends by a fault while a transfer is under way
  *	pcidrive URI take           opens any function, reads what it has, and gives it back
+ *	pcidrive URI mark           of an xHCI: shows a register of it that a reset clears, and writes to it
  *	pcidrive device hold        is the driver that initd started for a function: has it, and does nothing
  */
 #include <abi/pci.h>
@@ -19,11 +21,12 @@
 enum {
 	EDU_ID = 0x00, EDU_LIVE = 0x04, EDU_STATUS = 0x24, EDU_RAISE = 0x60, EDU_ACK = 0x64, EDU_SOURCE = 0x80, EDU_TARGET = 0x88, EDU_COUNT = 0x90, EDU_COMMAND = 0x98,
 	EDU_BUFFER = 0x40000, DMA_RUN = 1, DMA_TO_MEMORY = 2, DMA_IRQ = 4, DMA_DONE = 0x100,
-	PIECE = 2048 /* its buffer has 4 KiB, of which QEMU 7.2 does not give the last byte */, WAIT_MS = 5000,
+	PIECE = 2048 /* its buffer has 4 KiB, of which QEMU 7.2 does not give the last byte */, WAIT_MS = 5000, RAISES = 20 /* a transfer takes a tenth of a second */,
 };
 
 static volatile uint8_t *regs;
 static handle_t device, port;
+static bool by_line;
 
 static status_t ask(uint32_t code, uint64_t a0, uint64_t a1, uint64_t a2, handle_t *h, uint64_t values[2])
 {
@@ -61,12 +64,18 @@ static void interrupted(uint32_t status)
 	struct event e;
 	uint64_t now;
 
-	/* One that an earlier driver of the vector caused may come before. */
-	do {
+	/* One that an earlier driver of the vector caused may come before, or, by line, one that pcid's next instance makes up. */
+	for (;;) {
 		MUST(clock_now(&now));
 		MUST(ipc_accept(port, now + WAIT_MS * NS_PER_MS, &e));
-	} while (get(EDU_STATUS) != status);
-	set(EDU_ACK, status);
+		bool come = get(EDU_STATUS) == status;
+		if (come)
+			set(EDU_ACK, status);
+		if (by_line)
+			MUST(ask(CTL_PCI_LINE_SERVED, 0, 0, 0, NULL, NULL));
+		if (come)
+			return;
+	}
 }
 
 static void transfer(uint64_t source, uint64_t target, uint32_t command)
@@ -143,6 +152,20 @@ static void take(void)
 	print("%u interrupts\n", n);
 }
 
+/* CONFIG (xHCI 1.2 §5.4.7), behind the capability registers, which say how many they are. */
+static void mark(void)
+{
+	uint64_t va, values[2];
+	handle_t frame;
+
+	MUST(ask(CTL_PCI_BAR, 0, 0, 0, &frame, values));
+	MUST(vmem_map(0, frame, 0, 0, PAGE_SIZE, PROT_READ | PROT_WRITE, &va));
+	regs = (volatile uint8_t *)va;
+	uint32_t config = (get(0) & 0xff) + 0x38;
+	print("mark %x\n", get(config));
+	set(config, 0x11);
+}
+
 /* What an instance before had is had again, at once: that one has ended, whatever pcid knows of it yet. */
 static int hold(void)
 {
@@ -164,20 +187,50 @@ static int hold(void)
 	return svc_run(&svc) == OK ? 0 : 1;
 }
 
+/* The interrupts reach our Port. */
+static void listen(void)
+{
+	handle_t irq, notify;
+	uint64_t values[2];
+	const uint64_t bit[4] = { 5 };
+
+	MUST(port_create(0, &port));
+	MUST(notify_create(&notify));
+	MUST(notify_port(notify, port, 1));
+	if (by_line) {
+		expect("a bit that is none", file_ctl(device, CTL_PCI_LINE, (const uint64_t[4]){ 64 }, notify, NULL), ERR_INVALID);
+		expect("a line without a Notify", file_ctl(device, CTL_PCI_LINE, bit, 0, NULL), ERR_INVALID);
+		expect("served without a line", ask(CTL_PCI_LINE_SERVED, 0, 0, 0, NULL, NULL), ERR_NOT_FOUND);
+		status_t st = file_ctl(device, CTL_PCI_LINE, bit, notify, NULL);
+		if (st < 0)
+			rt_panic("its line cannot be had: %s", error_name(st));
+		return;
+	}
+	MUST(ask(CTL_PCI_IRQ, 0, 0, 0, &irq, values));
+	MUST(notify_bind(notify, 0, irq));
+}
+
 int main(int argc, char **argv)
 {
 	struct dma_extent extent[2];
 	uint64_t va, memory, values[2], pin, done;
 	uint32_t got;
-	handle_t frame, irq, notify, dma, buffer;
+	handle_t frame, dma, buffer;
 
-	if (argc != 3)
+	by_line = argc == 4 && !strcmp(argv[2], "line");
+	if (by_line)
+		argv[2] = argv[3];
+	else if (argc != 3)
 		return 2;
 	if (!strcmp(argv[2], "hold"))
 		return hold();
 	MUST(file_open(argv[1], OPEN_READ | OPEN_WRITE, &device));
 	if (!strcmp(argv[2], "take")) {
 		take();
+		return 0;
+	}
+	if (!strcmp(argv[2], "mark")) {
+		mark();
 		return 0;
 	}
 	bool die = !strcmp(argv[2], "die");
@@ -191,13 +244,9 @@ int main(int argc, char **argv)
 	if ((get(EDU_ID) & 0xff) != 0xed || get(EDU_LIVE) != ~0x12345678u)
 		rt_panic("this is no edu: %x, %x", get(EDU_ID), get(EDU_LIVE));
 	rest();
-	MUST(ask(CTL_PCI_IRQ, 0, 0, 0, &irq, values));
 	MUST(ask(CTL_PCI_DMA, 0, 0, 0, &dma, NULL));
 	expect("a Dma that is only for pins", dma_silent(dma), ERR_DENIED);
-	MUST(port_create(0, &port));
-	MUST(notify_create(&notify));
-	MUST(notify_port(notify, port, 1));
-	MUST(notify_bind(notify, 0, irq));
+	listen();
 	MUST(frame_create(2 * PAGE_SIZE, FRAME_CONTIGUOUS | FRAME_DMA32, &buffer));
 	MUST(vmem_map(0, buffer, 0, 0, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE, &memory));
 	MUST(frame_pin(buffer, 0, 2 * PAGE_SIZE, dma, extent, 2, &pin, &got, &done));
@@ -205,8 +254,10 @@ int main(int argc, char **argv)
 		rt_panic("%u pieces", got);
 	MUST(ask(CTL_PCI_MASTER, 1, 0, 0, NULL, NULL));
 	for (unsigned i = 1; i <= rounds; i++) {
-		set(EDU_RAISE, i);
-		interrupted(i);
+		for (unsigned k = 0; k < RAISES; k++) {
+			set(EDU_RAISE, i);
+			interrupted(i);
+		}
 		memset((void *)memory, (int)i | 0x40, PIECE);
 		memset((void *)(memory + PAGE_SIZE), 0, PIECE);
 		transfer(extent[0].address, EDU_BUFFER, DMA_IRQ);

@@ -153,7 +153,7 @@ static void wrong_types(void)
 		{ SYS_notify_port, OBJ_NOTIFY }, { SYS_notify_bind, OBJ_NOTIFY }, { SYS_notify_timer, OBJ_NOTIFY }, { SYS_resource_slice, OBJ_RESOURCE },
 		{ SYS_irq_create, OBJ_RESOURCE }, { SYS_irq_ack, OBJ_IRQ }, { SYS_irq_create_msi, OBJ_RESOURCE }, { SYS_ioports_create, OBJ_RESOURCE }, { SYS_io_read, OBJ_IOPORTS },
 		{ SYS_io_write, OBJ_IOPORTS }, { SYS_io_write_bytes, OBJ_IOPORTS }, { SYS_io_read_bytes, OBJ_IOPORTS }, { SYS_budget_create, OBJ_BUDGET }, { SYS_budget_info, OBJ_BUDGET },
-		{ SYS_log_read, OBJ_RESOURCE }, { SYS_kstat, OBJ_RESOURCE },
+		{ SYS_log_read, OBJ_RESOURCE }, { SYS_kstat, OBJ_RESOURCE }, { SYS_processor_reset, OBJ_RESOURCE },
 	};
 	static uint64_t room[128];
 	handle_t objects[] = { 0, 0, 0, 0, 0, 0, 0 };

@@ -252,6 +252,8 @@ static void messages(void)
 	EQ(irq_create_msi(res_dma, UINT32_MAX, &irq, &address, &data), ERR_DENIED);
 	EQ(irq_create_msi(res_irq, 0, &irq, &address, &data), ERR_DENIED);
 	EQ(irq_create_msi(res_phys, 0, &irq, &address, &data), ERR_DENIED);
+	EQ(processor_reset(res_dma), ERR_DENIED);
+	EQ(processor_reset(0), ERR_BAD_HANDLE);
 	EQ(irq_create_msi(0, 0, &irq, &address, &data), ERR_BAD_HANDLE);
 	DONE(handle_dup(res_dma, RIGHT_READ | RIGHT_WRITE, &weak));
 	EQ(irq_create_msi(weak, 0, &irq, &address, &data), ERR_DENIED);
