@@ -27,7 +27,8 @@ enum { FILE_EVENTS = 1, BADGE_FILE = 0xff, BADGE_SHIFT = 8 };   /* a badge: the 
 enum { BADGE_DEVICE = 1, BIT_IRQ = 0, BIT_LOOK = 1, BIT_AGAIN = 2 };
 enum { TOKEN_OPEN = 1, TOKEN_SOURCE = 2 };
 #define LOOK_NS  (10 * NS_PER_MS)       /* no interrupt at all */
-#define AGAIN_NS (250 * NS_PER_MS)      /* inputd is asked again */
+#define AGAIN_NS (250 * NS_PER_MS)      /* inputd is asked again, doubling */
+#define AGAIN_MOST_NS (8 * AGAIN_NS)
 
 struct head {
 	uint64_t last;              /* number of our last event */
@@ -55,6 +56,7 @@ static struct device device;
 static handle_t notify, inputd, ours;   /* ours: on its way to inputd */
 static bool asking;                     /* a COMPLETION will come; `source` is lent */
 static bool known;                      /* inputd has taken the Session */
+static uint64_t wait_ns = AGAIN_NS;
 static struct input_source source;
 static struct ring ring = { .keep = KEEP, .last = &head.last };
 static struct stream_dir dir = { .n = 1, .file = { { .name = "events", .ring = &ring, .writable = true } } };
@@ -140,7 +142,13 @@ static void receive(void)
 
 /* ---- inputd ---- */
 
-/* Says that the device is here, once inputd:// is open. All is submitted: inputd stands above. */
+static void ask_later(void)
+{
+	MUST(notify_timer(notify, BIT_AGAIN, clock_value() + wait_ns, 0));
+	wait_ns = MIN(2 * wait_ns, AGAIN_MOST_NS);
+}
+
+/* Says that the device is here, once inputdev:// is open. All is submitted: inputd stands above. */
 static void announce(void)
 {
 	struct msg m = { .op = FILE_OPEN, .flags = IPC_PATH | IPC_URI, .in = "inputdev://", .in_len = strlen("inputdev://") };
@@ -166,7 +174,7 @@ static void announce(void)
 	}
 	asking = st == OK;
 	if (st < 0)
-		MUST(notify_timer(notify, BIT_AGAIN, clock_value() + AGAIN_NS, 0));
+		ask_later();
 }
 
 static void on_completion(void *self unused, struct event *e)
@@ -178,15 +186,17 @@ static void on_completion(void *self unused, struct event *e)
 		known = e->status >= 0;
 		handle_close(ours);
 		ours = 0;
-		if (e->status == ERR_NO_SPACE)
-			log_print("inputd has no room for one more device");
+		if (e->status < 0 && wait_ns == AGAIN_NS)
+			log_print("inputd does not take the device: %s", error_text(e->status));
+		if (known)
+			wait_ns = AGAIN_NS;
 		if (e->status < 0)
 			handle_close(inputd), inputd = 0;
 	}
 	if (e->status >= 0)
 		announce();
 	else
-		MUST(notify_timer(notify, BIT_AGAIN, clock_value() + AGAIN_NS, 0));
+		ask_later();
 }
 
 /* inputd has lost what it knew of us, if it was the Session that it had last. */
@@ -195,7 +205,7 @@ static void on_close(void *self unused, uint64_t badge)
 	if (badge != head.badge)
 		return;
 	known = false;
-	MUST(notify_timer(notify, BIT_AGAIN, clock_value() + AGAIN_NS, 0));
+	ask_later();
 }
 
 static void on_notify(void *self unused, uint64_t badge unused, uint64_t bits)
