@@ -297,6 +297,8 @@ static void on_read_done(size_t source, struct event *e)
 	}
 	d->replaced = false;
 	status_t st = source_done(&d->source, e, head.taken[source], &n);
+	if (st == OK && n == 0)
+		st = ERR_BAD_FORMAT;    /* asked again at once it might say so for ever */
 	if (st == ERR_INVALID || st == ERR_GONE || st == ERR_NOT_FOUND)
 		release_all(source);
 	if (st == ERR_INVALID)

@@ -7,6 +7,7 @@ import re
 import time
 
 import pytest
+from account import at_rest, back_to
 from test_input import heard, keys_of, let_go, listen, press, send, so_far, type_keys, typed, wait_until
 from test_kill import restarts
 from vm import Machine
@@ -34,6 +35,15 @@ def sources(m):
 
 def press_on(m, display, key, down):
     m.qmp.command("input-send-event", device=display, events=[{"type": "key", "data": {"down": down, "key": {"type": "qcode", "data": key}}}])
+
+
+def unplug(m):
+    """Presses the slot's button, and waits until the card is out."""
+    m.qmp.command("device_del", id="card")
+    deleted = m.qmp.wait_event("DEVICE_DELETED", 20)
+    while deleted is not None and deleted.get("device") != "card":
+        deleted = m.qmp.wait_event("DEVICE_DELETED", 20)
+    assert deleted, m.run("log")
 
 
 def until_pressed(m, code, value=1):
@@ -110,7 +120,7 @@ def test_one_comes_and_goes(m):
         # Its keys are its own: what is down on another stays so.
         press_on(m, "second", "alt", True)
         until_pressed(m, 56)
-        m.qmp.command("device_del", id="card")
+        unplug(m)
         until_pressed(m, 42, 0)
         wait_until(m, lambda: sorted(sources(m)) == before and name not in m.run("svc"))
         press_on(m, "second", "alt", False)
@@ -146,6 +156,21 @@ def test_what_is_down_when_its_driver_dies(m):
     events = heard(m)
     assert typed(events) == "Q" and keys_of(events)[0] == (42, 1) and (42, 0) not in keys_of(events), events
     let_go(m, "shift")
+
+
+def test_nothing_is_left(m):
+    """Deaths of a driver, and devices that came and went, leave nothing of a queue or a Session behind."""
+    def plug_and_unplug():
+        m.qmp.command("device_add", driver="virtio-tablet-pci", bus="hot", id="card")
+        wait_until(m, lambda: len(sources(m)) == 4)
+        m.run(f"svc kill {SECOND} {FIRST}")
+        unplug(m)
+        wait_until(m, lambda: len(sources(m)) == 3 and m.run("svc").count("vinputd.") == 3)
+    plug_and_unplug()
+    before = at_rest(m)
+    for _ in range(2):
+        plug_and_unplug()
+    back_to(m, before, at_rest)
 
 
 def typing(m, key):
