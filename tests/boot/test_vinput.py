@@ -12,12 +12,13 @@ from test_input import heard, keys_of, let_go, listen, press, send, so_far, type
 from test_kill import restarts
 from vm import Machine
 
-# A keyboard that gets what is typed for the second screen, one for all else, a tablet, and a slot.
+# A keyboard that gets what is typed for the second screen, one for all else, a tablet without interrupts, and a slot.
 DEVICES = ("-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off",
            "-device", "secondary-vga,id=second,romfile=,addr=8", "-device", "virtio-keyboard-pci,addr=9,display=second",
-           "-device", "virtio-keyboard-pci,addr=a", "-device", "virtio-tablet-pci,addr=b",
+           "-device", "virtio-keyboard-pci,addr=a", "-device", "virtio-tablet-pci,addr=b,vectors=0",
            "-device", "pcie-root-port,id=hot,chassis=7,slot=7,addr=7", "-trace", "virtqueue_pop")
 SECOND, FIRST, TABLET = "vinputd.00:09.0", "vinputd.00:0a.0", "vinputd.00:0b.0"
+KILLS = 15
 MACHINE = "q35,i8042=off,smm=off,sata=off"
 
 
@@ -54,7 +55,8 @@ def test_they_are_there(m):
     assert sorted(sources(m)) == [(SECOND, "QEMU Virtio Keyboard"), (FIRST, "QEMU Virtio Keyboard"), (TABLET, "QEMU Virtio Tablet")]
     assert re.search(r"^vinputd +- template ", m.run("svc"), re.M)
     assert m.status_of("events inputdev://")[1] != 0, "only drivers have to do with it"
-    assert "must go downwards" not in m.run("log")
+    log = m.run("log")
+    assert "must go downwards" not in log and re.findall(r"(\S+): an interrupt cannot be had", log) == [TABLET], log
 
 
 def test_typing(m):
@@ -109,7 +111,7 @@ def test_the_tablet(m):
 
 def test_one_comes_and_goes(m):
     """Put in it is typed on; taken out with a key down, that is let go, and its driver is no more; and again."""
-    before = sorted(sources(m))
+    before, logged = sorted(sources(m)), len(m.run("log"))
     for _ in range(2):
         m.qmp.command("device_add", driver="virtio-keyboard-pci", bus="hot", id="card")
         wait_until(m, lambda: len(sources(m)) == 4)
@@ -128,18 +130,19 @@ def test_one_comes_and_goes(m):
         press(m, "y")
         events = heard(m)
         assert keys_of(events) == [(42, 1), (45, 1), (56, 1), (42, 0), (45, 0), (56, 0), (21, 1), (21, 0)] and typed(events) == "Xy", events
-    log = m.run("log")
-    assert not re.search(r"vinputd.*(fault|status [^0]|killed)|PANIC", log), log
+    log = m.run("log")[logged:]
+    assert not re.search(r"vinputd.*(fault|status [^0]|killed)", log), log
 
 
-def test_what_is_down_when_its_driver_dies(m):
+@pytest.mark.parametrize("death", [f"svc kill {FIRST}", f"put killer:// {FIRST} 1 0 10 fault"])
+def test_what_is_down_when_its_driver_dies(m, death):
     """It is let go, for that it was let go meanwhile nobody would have heard; what other keyboards hold is not."""
     listen(m)
     press(m, "a", keep=True)
     until_pressed(m, 30)
     press_on(m, "second", "shift", True)
     until_pressed(m, 42)
-    m.run(f"svc kill {FIRST}")
+    m.run(death)
     until_pressed(m, 30, 0)
     wait_until(m, lambda: typing(m, "b"))
     press_on(m, "second", "shift", False)
@@ -197,21 +200,24 @@ def test_kills_while_keys_are_typed(m):
     before = {name: restarts(m, name) for name in (FIRST, "inputd", "pcid")}
     logged = len(m.run("log"))
     listen(m)
-    m.run(f"put killer:// {FIRST},inputd,pcid 15 50 60000 seed={rng.randrange(1, 1 << 30)}")
+    m.run(f"put killer:// {FIRST},inputd,pcid {KILLS} 50 100000 seed={rng.randrange(1, 1 << 30)}")
     pressed = ""
-    while m.run("cat killer://").split()[0] != "0":
+    while len(pressed) < 60 or m.run("cat killer://").split()[0] != "0":
         for key in rng.choices("abcdefghijklmnopqrstuvwxyz", k=10):
             press(m, key)
             pressed += key
     wait_until(m, lambda: typing(m, "1"))
+    type_keys(m, "234")
     events = heard(m)
-    text = re.sub("1+$", "", typed(events))
+    whole = re.fullmatch("([a-z]*)1+234", typed(events))
+    assert whole, typed(events)
+    text = whole.group(1)
     letters = iter(pressed)
     assert all(letter in letters for letter in text), f"{text!r} is not what is left of {pressed!r}"
-    assert len(text) > len(pressed) / 4, (text, pressed)
+    assert text, "nothing of it came"
     keys = keys_of(events)
     assert [code for code, value in keys if value == 1] == [code for code, value in keys if value == 0], events
-    assert sum(restarts(m, name) - count for name, count in before.items()) >= 15
+    assert sum(restarts(m, name) - count for name, count in before.items()) >= KILLS
     log = m.run("log")
     assert not re.search(r"is dropped|damaged|fault:", log[logged:]), log
 
