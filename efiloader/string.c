@@ -1,11 +1,14 @@
 /* string: see include/string.h. The copies are string instructions, so that the compiler cannot turn a loop
- * in memcpy into a call of memcpy. */
+ * in memcpy into a call of memcpy; by eight bytes, which takes an eighth of the steps where the processor has no fast way for bytes. */
+#include <stdint.h>
 #include <string.h>
 
 void *memcpy(void *to, const void *from, size_t n)
 {
 	void *result = to;
-	__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(n) : : "memory");
+	size_t words = n / 8, bytes = n % 8;
+	__asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
+	__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(bytes) : : "memory");
 	return result;
 }
 
@@ -22,7 +25,10 @@ void *memmove(void *to, const void *from, size_t n)
 void *memset(void *to, int byte, size_t n)
 {
 	void *result = to;
-	__asm__ volatile("rep stosb" : "+D"(to), "+c"(n) : "a"(byte) : "memory");
+	uint64_t word = (unsigned char)byte * 0x0101010101010101ull;
+	size_t words = n / 8, bytes = n % 8;
+	__asm__ volatile("rep stosq" : "+D"(to), "+c"(words) : "a"(word) : "memory");
+	__asm__ volatile("rep stosb" : "+D"(to), "+c"(bytes) : "a"(word) : "memory");
 	return result;
 }
 

@@ -29,12 +29,12 @@ $(FONT): tools/mkscreenfont.py /usr/share/unifont/unifont.hex $(wildcard /usr/sh
 	$(call say,FONT,$@)
 	$(Q)mkdir -p $(@D) && $(PYTHON) tools/mkscreenfont.py /usr/share/consolefonts /usr/share/unifont/unifont.hex >$@
 
-$(OUT)/initfs.tar.gz: tools/mkinitfs $(INITFS_TREE) $(ZONES) $(FONT) $(INITFS_SBIN) $(INITFS_BIN) $(if $(TEST),$(TEST_TREE) $(TEST_BIN))
+$(OUT)/initfs.tar.gz: tools/mkinitfs $(OUT)/epoch $(INITFS_TREE) $(ZONES) $(FONT) $(INITFS_SBIN) $(INITFS_BIN) $(if $(TEST),$(TEST_TREE) $(TEST_BIN))
 	$(call say,TAR,$@)
 	$(Q)tools/mkinitfs --out $@ --tree initfs --tree $(OUT)/zones --tree $(OUT)/font $(if $(TEST),--tree tests/system/initfs) \
 		--sbin $(INITFS_SBIN) --bin $(INITFS_BIN) $(if $(TEST),$(TEST_BIN))
 
-$(OUT)/bench/initfs.tar.gz: tools/mkinitfs $(INITFS_TREE) $(ZONES) $(FONT) $(TEST_TREE) $(INITFS_SBIN) $(INITFS_BIN) $(TEST_BIN)
+$(OUT)/bench/initfs.tar.gz: tools/mkinitfs $(OUT)/epoch $(INITFS_TREE) $(ZONES) $(FONT) $(TEST_TREE) $(INITFS_SBIN) $(INITFS_BIN) $(TEST_BIN)
 	$(call say,TAR,$@)
 	$(Q)mkdir -p $(@D) && tools/mkinitfs --out $@ --tree initfs --tree $(OUT)/zones --tree $(OUT)/font --tree tests/system/initfs \
 		--sbin $(INITFS_SBIN) --bin $(INITFS_BIN) $(TEST_BIN)
@@ -52,7 +52,7 @@ $(OUT)/esp.img: tools/mkimage $(ESP_FILES)
 	$(call say,FAT,$@)
 	$(Q)tools/mkimage esp $@ $(ESP_FILES)
 
-$(OUT)/skerry.img: tools/mkimage $(OUT)/esp.img
+$(OUT)/skerry.img: tools/mkimage $(OUT)/epoch $(OUT)/esp.img
 	$(call say,GPT,$@)
 	$(Q)tools/mkimage disk $@ $(OUT)/esp.img
 

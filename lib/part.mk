@@ -1,6 +1,6 @@
 # lib/part.mk: libraries for programs. A program says LIBS_name := zlib bearssl NAME in its part.mk.
 #
-#   build/lib/zlib.a      inflate, crc32 and adler32 of zlib (Z_SOLO: the caller gives zalloc and zfree)
+#   build/lib/zlib.a      inflate, crc32 and adler32 of zlib (Z_SOLO: the caller gives zalloc and zfree); goes with lib/zfast
 #   build/lib/acpica.a    ACPICA without its debugger and disassembler, for sbin/acpid
 #   build/lib/bearssl.a   hashes, MACs, DRBG and ChaCha20 of BearSSL, the constant-time C versions
 #   build/lib/libvterm.a  the parser and the state of libvterm
@@ -14,7 +14,10 @@
 # --- zlib ------------------------------------------------------------------------------------------
 ZLIB_FILES := $(addprefix $(ZLIB_SRC)/,adler32.c crc32.c inffast.c inflate.c inftrees.c zutil.c)
 ZLIB_OBJS  := $(ZLIB_FILES:build/src/%.c=build/lib/obj/%.o)
-$(ZLIB_OBJS): LIB_FLAGS := -DZ_SOLO -w
+# With Z_SOLO zlib copies byte by byte unless it is told that there is a memcpy. Its inflate_fast is lib/zfast's, which calls this one.
+$(ZLIB_OBJS): LIB_FLAGS := -DZ_SOLO -DHAVE_MEMCPY -w
+$(filter %/inffast.o,$(ZLIB_OBJS)): LIB_FLAGS += -Dinflate_fast=inffast_near_end
+$(ZLIB_OBJS): lib/part.mk
 build/lib/zlib.a: $(ZLIB_OBJS)
 CFLAGS_zlib := -isystem $(ZLIB_SRC) -DZ_SOLO
 

@@ -111,6 +111,8 @@ ifneq ($(NEED_BUILD),)
 $(shell mkdir -p $(OUT))
 $(eval $(call flags_file,$(OUT)/flags.kernel,$(KERNEL_CFLAGS) $(KASAN_CFLAGS)))
 $(eval $(call flags_file,$(OUT)/flags.user,$(USER_CFLAGS) $(MUSL_CFLAGS)))
+# A commit is another moment.
+$(eval $(call flags_file,$(OUT)/epoch,$(SOURCE_DATE_EPOCH)))
 $(eval $(call flags_file,build/flags.lib,$(filter-out -DTEST_BUILD,$(USER_CFLAGS))))
 endif
 

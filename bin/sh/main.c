@@ -2,7 +2,8 @@
  * sh: the shell of last resort. It lives in the initfs, needs no disk and no file system, and edits its line
  * itself, so that it works on any terminal that shows bytes.
  *
- *	sh                  reads commands from stdin, or from $TTY (tty://serial) if it was given nothing at all
+ *	sh                  reads commands from stdin, or from $TTY (tty://serial) if it was given nothing at all; a terminal that
+ *	                    this machine has not is no error
  *	sh -c TEXT          runs TEXT
  *	sh URI              runs the lines of a file
  */
@@ -23,6 +24,7 @@ enum { SCRIPT_MAX = 1 * MiB, STATUS_SYNTAX = 2 };
 struct shell shell;
 
 static struct edit editor;
+static bool own_terminal;               /* it was given nothing, and opened one */
 static uint64_t read_offset;            /* bytes of shell.in taken so far: how a READ is known again (tty.h of outputd) */
 
 static void write_to(handle_t h, const char *data, size_t len)
@@ -354,10 +356,12 @@ static status_t open_terminal(void)
 	if (!shell.in && !shell.out) {
 		status_t st = file_open(uri ? uri : "tty://serial", OPEN_READ | OPEN_WRITE, &shell.in);
 		if (st < 0) {
-			log_print("%s: %s", uri ? uri : "tty://serial", error_text(st));
+			if (st != ERR_NOT_FOUND)
+				log_print("%s: %s", uri ? uri : "tty://serial", error_text(st));
 			return st;
 		}
 		shell.out = shell.in;
+		own_terminal = true;
 	}
 	shell.terminal = start_handle("stderr") ? start_handle("stderr") : shell.out;
 	/* With an output but no input it was started in the background: the terminal is somebody else's then. */
@@ -386,13 +390,14 @@ int main(int argc, char **argv)
 	bool text = argc == 3 && !strcmp(argv[1], "-c");
 
 	vars_init();
-	if (open_terminal() < 0)
-		return 1;
+	status_t st = open_terminal();
+	if (st < 0)
+		return st == ERR_NOT_FOUND ? 0 : 1;
 	if (argc > 1 && !text && (argc > 2 || argv[1][0] == '-')) {
 		complain("sh: usage: sh [-c TEXT | URI]\n");
 		return STATUS_SYNTAX;
 	}
-	status_t st = jobs_init();
+	st = jobs_init();
 	if (st < 0) {
 		complain("sh: %s\n", error_text(st));
 		return 1;
@@ -405,5 +410,6 @@ int main(int argc, char **argv)
 		run_terminal();
 	else
 		run_stream();
-	return shell.status;
+	/* Whoever keeps a shell on a terminal starts the next: only one that found no terminal has done its work. */
+	return own_terminal && !shell.status ? 1 : shell.status;
 }

@@ -3,6 +3,8 @@
  *
  * A cell becomes 16 rows of bits first, to which attributes are done (bold: each pixel twice, italic: the upper rows pushed to the right); then each bit
  * becomes scale x scale pixels. Blinking text is steady.
+ *
+ * A surface that nobody has drawn on has the ground's colour, so a blank row there needs no pixel: what lies below d->lines stays as it was made.
  */
 #include <string.h>
 #include "draw.h"
@@ -25,7 +27,7 @@ unsigned term_scale(uint32_t width, uint32_t height)
 
 void term_face_begin(struct term_face *f, const struct font *font, unsigned scale)
 {
-	*f = (struct term_face){ .font = font, .scale = scale, .fg = 0xd8d8d8, .bg = 0x101418 };
+	*f = (struct term_face){ .font = font, .scale = scale, .fg = 0xd8d8d8 };
 	memcpy(f->palette, xterm_colours, sizeof(f->palette));
 }
 
@@ -115,6 +117,27 @@ static void cursor_rows(unsigned shape, uint16_t rows[FONT_HEIGHT])
 			rows[y] = 0xffff;
 }
 
+/* Two pixels in a store. The builtin is a single move, which memcpy here is not. */
+static uint32_t *put_two(uint32_t *to, uint64_t two)
+{
+	__builtin_memcpy(to, &two, sizeof(two));
+	return to + 2;
+}
+
+static void rect_fill(const struct term_surface *s, struct term_rect r, uint32_t colour)
+{
+	uint32_t *line = s->pixels + (size_t)r.y * s->stride + r.x;
+	uint64_t two = (uint64_t)colour << 32 | colour;
+
+	for (uint32_t y = 0; y < r.height; y++, line += s->stride) {
+		uint32_t *to = line, left = r.width;
+		for (; left >= 8; left -= 8)
+			to = put_two(put_two(put_two(put_two(to, two), two), two), two);
+		while (left-- > 0)
+			*to++ = colour;
+	}
+}
+
 /* One row of bits as one row of pixels. */
 static void expand(uint32_t *to, uint16_t bits, unsigned n, unsigned scale, uint32_t fg, uint32_t bg)
 {
@@ -123,13 +146,27 @@ static void expand(uint32_t *to, uint16_t bits, unsigned n, unsigned scale, uint
 			*to++ = bits & 0x8000 ? fg : bg;
 }
 
+/* The same at scale 1; pair: the pixels of two bits. */
+static void expand_pairs(uint32_t *to, uint16_t bits, unsigned columns, const uint64_t pair[4])
+{
+	for (unsigned i = 0; i < columns; i++, bits = (uint16_t)(bits << 8))
+		to = put_two(put_two(put_two(put_two(to, pair[bits >> 14]), pair[bits >> 12 & 3]), pair[bits >> 10 & 3]), pair[bits >> 8 & 3]);
+}
+
 /* Draws `columns` columns of a cell at a place that is wholly inside the surface. */
 static void cell_draw(const struct term_face *f, const struct term_surface *s, unsigned row, unsigned col, unsigned columns, const uint16_t rows[FONT_HEIGHT],
 	uint32_t fg, uint32_t bg)
 {
 	size_t width = (size_t)columns * FONT_WIDTH * f->scale;
 	uint32_t *to = s->pixels + (size_t)row * FONT_HEIGHT * f->scale * s->stride + (size_t)col * FONT_WIDTH * f->scale;
+	uint64_t left[2] = { bg, fg }, right[2] = { (uint64_t)bg << 32, (uint64_t)fg << 32 };
+	const uint64_t pair[4] = { left[0] | right[0], left[0] | right[1], left[1] | right[0], left[1] | right[1] };
 
+	if (f->scale == 1) {
+		for (unsigned y = 0; y < FONT_HEIGHT; y++, to += s->stride)
+			expand_pairs(to, rows[y], columns, pair);
+		return;
+	}
 	for (unsigned y = 0; y < FONT_HEIGHT; y++) {
 		uint32_t *first = to;
 		expand(to, rows[y], columns * FONT_WIDTH, f->scale, fg, bg);
@@ -148,6 +185,26 @@ static void visible(const struct term *t, const struct term_face *f, const struc
 	*cols = MIN((uint32_t)t->head.cols, s->width / (FONT_WIDTH * f->scale));
 }
 
+static struct term_rect pixels_of(const struct term_face *f, unsigned row, unsigned rows, unsigned col, unsigned cols)
+{
+	unsigned w = FONT_WIDTH * f->scale, h = FONT_HEIGHT * f->scale;
+
+	return (struct term_rect){ col * w, row * h, cols * w, rows * h };
+}
+
+/* It has a background and nothing else. */
+static bool plain(const struct term_cell *c)
+{
+	uint32_t code = c->code & ~(TERM_BOLD | TERM_ITALIC | TERM_BLINK | TERM_REVERSE | TERM_PROTECTED);
+
+	return (code == 0 || code == ' ') && !c->mark[0] && !c->mark[1];
+}
+
+static bool under_cursor(struct term_cursor cursor, unsigned row, unsigned col, unsigned columns)
+{
+	return cursor.visible && cursor.row == row && cursor.col >= col && cursor.col < col + columns;
+}
+
 static void span_draw(const struct term *t, const struct term_face *f, const struct term_surface *s, unsigned row, unsigned from, unsigned to)
 {
 	const struct term_cell *c = term_row(t, row);
@@ -157,15 +214,22 @@ static void span_draw(const struct term *t, const struct term_face *f, const str
 	for (unsigned col = from; col < to;) {
 		uint16_t rows[FONT_HEIGHT];
 		unsigned columns = c[col].code & TERM_WIDE && col + 1 < to ? 2 : 1;
-		uint32_t fg = term_colour(f, c[col].fg, f->fg), bg = term_colour(f, c[col].bg, f->bg);
+		uint32_t fg = term_colour(f, c[col].fg, f->fg), bg = term_colour(f, c[col].bg, f->bg), alike = c[col].code & TERM_REVERSE;
+		bool swap = reversed != !!alike, in_cursor = under_cursor(cursor, row, col, columns);
 
+		if (!in_cursor && plain(&c[col])) {
+			unsigned end = col + 1;
+			while (end < to && plain(&c[end]) && c[end].bg == c[col].bg && c[end].fg == c[col].fg && (c[end].code & TERM_REVERSE) == alike &&
+			       !under_cursor(cursor, row, end, 1))
+				end++;
+			rect_fill(s, pixels_of(f, row, 1, col, end - col), swap ? fg : bg);
+			col = end;
+			continue;
+		}
 		cell_rows(f, &c[col], rows);
-		if (cursor.visible && cursor.row == row && cursor.col >= col && cursor.col < col + columns)
+		if (in_cursor)
 			cursor_rows(cursor.shape, rows);
-		if (reversed != !!(c[col].code & TERM_REVERSE))
-			cell_draw(f, s, row, col, columns, rows, bg, fg);
-		else
-			cell_draw(f, s, row, col, columns, rows, fg, bg);
+		cell_draw(f, s, row, col, columns, rows, swap ? bg : fg, swap ? fg : bg);
 		col += columns;
 	}
 }
@@ -201,23 +265,18 @@ static void tell(struct list *l, struct term_rect r)
 		l->rect[l->n++] = r;
 }
 
-static struct term_rect pixels_of(const struct term_face *f, unsigned row, unsigned rows, unsigned col, unsigned cols)
+/* What of the drawn lines is beside and below the cells. */
+static void margins_draw(const struct term_face *f, const struct term_surface *s, uint32_t lines, unsigned rows, unsigned cols)
 {
-	unsigned w = FONT_WIDTH * f->scale, h = FONT_HEIGHT * f->scale;
+	struct term_rect cells = pixels_of(f, 0, rows, 0, cols);
 
-	return (struct term_rect){ col * w, row * h, cols * w, rows * h };
-}
-
-static void ground_draw(const struct term_face *f, const struct term_surface *s, struct list *l)
-{
-	for (uint32_t y = 0; y < s->height; y++)
-		for (uint32_t x = 0; x < s->width; x++)
-			s->pixels[(size_t)y * s->stride + x] = f->bg;
-	tell(l, (struct term_rect){ 0, 0, s->width, s->height });
+	rect_fill(s, (struct term_rect){ cells.width, 0, s->width - cells.width, lines }, f->bg);
+	if (lines > cells.height)
+		rect_fill(s, (struct term_rect){ 0, cells.height, cells.width, lines - cells.height }, f->bg);
 }
 
 /* Copies the pixels of what scrolled. What comes from below the surface's border has none: it is to be drawn. */
-static void move_draw(struct term *t, const struct term_face *f, const struct term_surface *s, struct list *l)
+static void move_draw(struct term *t, const struct term_face *f, const struct term_surface *s, uint32_t drawn, struct list *l)
 {
 	const struct term_damage *d = term_damage(t);
 	unsigned rows, cols, up = (unsigned)(d->moved.up < 0 ? -d->moved.up : d->moved.up);
@@ -228,9 +287,9 @@ static void move_draw(struct term *t, const struct term_face *f, const struct te
 	unsigned n_rows = MIN(d->moved.rows, rows - d->moved.row), n_cols = MIN(d->moved.cols, cols - d->moved.col);
 	for (unsigned i = n_rows > up ? n_rows - up : 0; i < n_rows && d->moved.up > 0; i++)
 		damage_span(t, d->moved.row + i, d->moved.col, d->moved.col + n_cols);
-	if (up == 0 || n_rows <= up)
-		return;
 	struct term_rect r = pixels_of(f, d->moved.row, n_rows, d->moved.col, n_cols);
+	if (up == 0 || n_rows <= up || r.y >= drawn)
+		return;
 	size_t distance = (size_t)up * FONT_HEIGHT * f->scale, lines = r.height - distance;
 	for (size_t i = 0; i < lines; i++) {
 		size_t to = r.y + (d->moved.up > 0 ? i : r.height - 1 - i), from = d->moved.up > 0 ? to + distance : to - distance;
@@ -259,21 +318,66 @@ static void cursor_damage(struct term *t, const struct term_drawn *d)
 		damage_span(t, now.row, now.col, now.col + 1u);
 }
 
+/* ---- what of the surface is the ground still ---- */
+
+/* All of it looks like the ground. */
+static bool row_blank(const struct term *t, struct term_cursor cursor, unsigned row, unsigned cols)
+{
+	const struct term_cell *c = term_row(t, row);
+
+	for (unsigned col = 0; col < cols; col++)
+		if (!plain(&c[col]) || c[col].bg || c[col].code & TERM_REVERSE)
+			return false;
+	return !(cursor.visible && cursor.row == row) && !term_reversed(t);
+}
+
+/* The lines that may be drawn on when what scrolled has been moved. */
+static uint32_t lines_moved(const struct term *t, const struct term_drawn *d, const struct term_face *f, unsigned rows)
+{
+	const struct term_damage *m = &t->damage;
+	unsigned h = FONT_HEIGHT * f->scale;
+
+	if (!d->begun || m->moved.up == 0 || m->moved.row * h >= d->lines)
+		return d->lines;
+	return MAX(d->lines, MIN((unsigned)m->moved.row + m->moved.rows, rows) * h);
+}
+
+uint32_t term_draw_lines(const struct term *t, const struct term_drawn *d, const struct term_face *f, const struct term_surface *s)
+{
+	struct term_cursor cursor = term_cursor(t);
+	unsigned rows, cols, h = FONT_HEIGHT * f->scale;
+
+	visible(t, f, s, &rows, &cols);
+	uint32_t lines = lines_moved(t, d, f, rows);
+	for (unsigned row = rows; row > 0 && row * h > lines; row--) {
+		const struct term_span *damage = &t->damage.row[row - 1];
+		bool look = !d->begun || damage->from < MIN((unsigned)damage->to, cols) || (cursor.visible && cursor.row == row - 1);
+		if (look && !row_blank(t, cursor, row - 1, cols))
+			return row * h;
+	}
+	return lines;
+}
+
 size_t term_draw(struct term *t, struct term_drawn *d, const struct term_face *f, const struct term_surface *s, struct term_rect *rects, size_t room)
 {
 	struct list l = { rects, 0, room };
-	unsigned rows, cols;
+	struct term_cursor cursor = term_cursor(t);
+	unsigned rows, cols, h = FONT_HEIGHT * f->scale;
 
 	visible(t, f, s, &rows, &cols);
+	uint32_t drawn = lines_moved(t, d, f, rows);
+	d->lines = term_draw_lines(t, d, f, s);
 	if (!d->begun) {
-		ground_draw(f, s, &l);
+		margins_draw(f, s, drawn, rows, cols);
+		if (drawn > 0)
+			tell(&l, (struct term_rect){ 0, 0, s->width, d->lines });
 		term_damage_all(t);
 	}
 	cursor_damage(t, d);
-	move_draw(t, f, s, &l);
+	move_draw(t, f, s, drawn, &l);
 	for (unsigned row = 0; row < rows; row++) {
 		unsigned from = t->damage.row[row].from, to = MIN((unsigned)t->damage.row[row].to, cols);
-		if (from >= to)
+		if (from >= to || (row * h >= drawn && row_blank(t, cursor, row, cols)))
 			continue;
 		/* Never half a wide character. */
 		const struct term_cell *c = term_row(t, row);
@@ -285,7 +389,7 @@ size_t term_draw(struct term *t, struct term_drawn *d, const struct term_face *f
 		tell(&l, pixels_of(f, row, 1, from, to - from));
 	}
 	d->begun = true;
-	d->cursor = term_cursor(t);
+	d->cursor = cursor;
 	term_seen(t);
 	return l.n;
 }

@@ -1,6 +1,6 @@
 /*
  * Expected: a surface that is drawn bit by bit is to the pixel the one that is drawn at once, whatever was sent, and nothing outside the
- * rectangles told has changed; a scroll draws new rows only; attributes, colours and the cursor look as they should; nothing is written beyond the surface.
+ * rectangles told has changed; no line below those announced is touched, and a fresh surface has few; a scroll draws new rows only; attributes, colours and the cursor look as they should; nothing is written beyond the surface.
  *
  * DRAW_PPM=FILE draws a page of everything there, to be looked at.
  */
@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include <sanitizer/asan_interface.h>
 #include <font/box.c>
 #include <font/font.c>
 #include <utf8/utf8.c>
@@ -46,6 +47,13 @@ static struct canvas canvas_make(uint32_t width, uint32_t height)
 		c.all[i] = GUARD;
 	c.s.pixels = c.all + c.s.stride;
 	return c;
+}
+
+/* As a surface that was just made. */
+static void canvas_fresh(const struct canvas *c)
+{
+	for (uint32_t y = 0; y < c->s.height; y++)
+		memset(c->s.pixels + (size_t)y * c->s.stride, 0, c->s.width * 4);
 }
 
 static void canvas_check(const struct canvas *c)
@@ -109,11 +117,17 @@ static void compare(struct term *t, struct term_drawn *d, struct canvas *c, size
 	struct term_rect rects[64], whole[4];
 
 	memcpy(before, c->all, c->len * 4);
+	uint32_t lines = term_draw_lines(t, d, &face, &c->s);
+	assert_in_range(lines, d->lines, c->s.height);
+	uint8_t *below = (uint8_t *)ALIGN_UP((uintptr_t)(c->s.pixels + (size_t)lines * c->s.stride), 8);
+	size_t rest = (size_t)((uint8_t *)(c->all + c->len) - below) & ~7ul;
+	ASAN_POISON_MEMORY_REGION(below, rest);
 	size_t n = term_draw(t, d, &face, &c->s, rects, room);
-	assert_true(n <= room);
+	ASAN_UNPOISON_MEMORY_REGION(below, rest);
+	assert_true(n <= room && d->lines == lines);
 	for (size_t i = 0; i < n; i++)
 		assert_true(rects[i].width > 0 && rects[i].height > 0 && rects[i].x + rects[i].width <= c->s.width && rects[i].y + rects[i].height <= c->s.height);
-	term_draw(t, &(struct term_drawn){ 0 }, &face, &all.s, whole, 4);
+	term_draw(t, &(struct term_drawn){ .lines = c->s.height }, &face, &all.s, whole, 4);
 	for (uint32_t y = 0; y < c->s.height; y++)
 		for (uint32_t x = 0; x < c->s.width; x++) {
 			size_t at = (size_t)(y + 1) * c->s.stride + x;
@@ -142,7 +156,9 @@ static void bit_by_bit(void **state unused)
 		struct term *t = open_term(&shape, &memory);
 		face.scale = seed % 3 + 1;
 		struct canvas c = canvas_make((seed & 1 ? 17 * 8 + 5 : 14 * 8) * face.scale, (seed & 2 ? 6 * 16 + 3 : 5 * 16) * face.scale);
-		struct term_drawn d = { 0 };
+		struct term_drawn d = { .lines = seed % 4 ? 0 : c.s.height };
+		if (d.lines == 0)
+			canvas_fresh(&c);
 		srand(seed);
 		for (int i = 0; i < 120; i++) {
 			char text[64];
@@ -181,7 +197,7 @@ static void looks(void **state unused)
 	struct term *t = open_term(&shape, &memory);
 	face.scale = 1;
 	struct canvas c = canvas_make(160, 48);
-	struct term_drawn d = { 0 };
+	struct term_drawn d = { .lines = 48 };
 	struct term_rect r[16];
 
 	say(t, "\33[?25la\33[31mb\33[7mc\33[0;1md\33[0;3me\33[0;4mf\33[0;48;2;1;2;3mg\33[0;38;5;196mh\33[0m \33[3;1H");
@@ -221,6 +237,40 @@ static void looks(void **state unused)
 	free(c.all);
 }
 
+/* A fresh surface is drawn on as far down as there is something to be seen. */
+static void fresh(void **state unused)
+{
+	const struct term_shape shape = { 30, 80, 30, 80, 0 };
+	void *memory;
+	struct term *t = open_term(&shape, &memory);
+	face.scale = 1;
+	struct canvas c = canvas_make(640, 480);
+	struct term_drawn d = { 0 };
+
+	canvas_fresh(&c);
+	say(t, "\33[?25l");
+	compare(t, &d, &c, 64);
+	assert_int_equal(d.lines, 0);
+	say(t, "one\r\ntwo\33[J");
+	compare(t, &d, &c, 64);
+	assert_int_equal(d.lines, 32);
+	say(t, "\33[?25h\33[4;1H");
+	compare(t, &d, &c, 64);
+	assert_int_equal(d.lines, 64);
+	say(t, "\33[2;10r\33[2S\33[r\33[H\33[2J");
+	compare(t, &d, &c, 64);
+	assert_int_equal(d.lines, 160);
+	say(t, "\33[12;20r\33[12;1H\33M\33M");
+	compare(t, &d, &c, 64);
+	assert_int_equal(d.lines, 192);
+	say(t, "\33[?5h");
+	compare(t, &d, &c, 64);
+	assert_int_equal(d.lines, 480);
+	term_close(t);
+	free(memory);
+	free(c.all);
+}
+
 static void fits(void **state unused)
 {
 	static const struct { uint32_t width, height, scale, rows, cols; } want[] = {
@@ -253,7 +303,7 @@ static void a_page_to_look_at(void **state unused)
 
 	face.scale = scale ? (unsigned)atoi(scale) : 1;
 	struct canvas c = canvas_make(80 * 8 * face.scale, 30 * 16 * face.scale);
-	struct term_drawn d = { 0 };
+	struct term_drawn d = { .lines = c.s.height };
 	struct term_rect r[4];
 
 	say(t, "\33[1mbold\33[0m \33[3mitalic\33[0m \33[4munderline\33[0m \33[21mdouble\33[0m \33[4:3mcurly\33[0m \33[9mstrike\33[0m \33[7mreverse\33[0m "
@@ -306,7 +356,7 @@ static void a_page_to_look_at(void **state unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(bit_by_bit), cmocka_unit_test(looks), cmocka_unit_test(fits), cmocka_unit_test(a_page_to_look_at),
+		cmocka_unit_test(bit_by_bit), cmocka_unit_test(looks), cmocka_unit_test(fresh), cmocka_unit_test(fits), cmocka_unit_test(a_page_to_look_at),
 	};
 	return cmocka_run_group_tests(tests, load_font, drop_font);
 }

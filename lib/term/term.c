@@ -21,14 +21,24 @@ static size_t cells_at(uint32_t ring_len)
 	return ALIGN_UP(2 * sizeof(struct term_head) + ring_len * sizeof(uint16_t), 64);
 }
 
-size_t term_size(const struct term_shape *s)
+static size_t size_with(const struct term_shape *s, bool history)
 {
 	uint32_t slots, ring_len, need;
 
 	if (!shape_good(s))
 		return 0;
 	cells_layout(s, &slots, &ring_len, &need);
-	return cells_at(ring_len) + (size_t)slots * s->cols_max * sizeof(struct term_cell);
+	return cells_at(ring_len) + (size_t)(history ? slots : 2u * s->rows_max + need) * s->cols_max * sizeof(struct term_cell);
+}
+
+size_t term_size(const struct term_shape *s)
+{
+	return size_with(s, true);
+}
+
+size_t term_size_least(const struct term_shape *s)
+{
+	return size_with(s, false);
 }
 
 /* ---- heads ---- */
@@ -85,6 +95,7 @@ static void head_begin(struct term *t, const struct term_shape *s)
 
 void term_commit(struct term *t, const struct term_mark *mark)
 {
+	cells_settle(t);
 	vt_save(t);
 	if (mark)
 		t->head.mark = *mark;
@@ -116,7 +127,7 @@ status_t term_open(struct term **out, void *memory, size_t size, const struct te
 {
 	struct term *t;
 
-	if (term_size(s) == 0 || size < term_size(s))
+	if (term_size(s) == 0 || size < term_size_least(s))
 		return ERR_INVALID;
 	t = calloc(1, sizeof(*t));
 	if (!t)
@@ -125,6 +136,7 @@ status_t term_open(struct term **out, void *memory, size_t size, const struct te
 	t->saved = memory;
 	t->ring = (uint16_t *)(t->saved + 2);
 	t->cells = (struct term_cell *)((uint8_t *)memory + cells_at(t->ring_len));
+	t->cold = t->slots - (uint32_t)MIN((size_t)t->slots, (size - cells_at(t->ring_len)) / (s->cols_max * sizeof(struct term_cell)));
 	if (!tables_make(t)) {
 		term_close(t);
 		return ERR_NO_MEMORY;
@@ -141,6 +153,12 @@ status_t term_open(struct term **out, void *memory, size_t size, const struct te
 	term_damage_all(t);
 	*out = t;
 	return OK;
+}
+
+void term_grows(struct term *t, bool (*more)(void *ctx, size_t size), void *ctx)
+{
+	t->more = more;
+	t->more_ctx = ctx;
 }
 
 void term_close(struct term *t)

@@ -51,19 +51,25 @@ struct term;                            /* what is kept in this process only */
 /* How large it is now and may get: memory is laid out for these. */
 struct term_shape { uint16_t rows, cols, rows_max, cols_max, history; };
 
-/* The caller's own, committed with the cells: how far it is in which command. Zero at first. */
-struct term_mark { uint64_t op, done; };
+/* The caller's own, committed with the cells: how far it is in which command, in its echo, and with answers. Zero at first. */
+struct term_mark { uint64_t op, done; uint32_t echo, replies; };
 
 struct term_cursor { uint16_t row, col; bool visible; uint8_t shape; };
 enum { TERM_CURSOR_BLOCK = 1, TERM_CURSOR_UNDERLINE = 2, TERM_CURSOR_BAR = 3 };
 
-/* Bytes that a terminal of this shape needs; 0: no such shape. */
+/* Bytes that a terminal of this shape needs for all of its history, and for none; 0: no such shape. */
 size_t term_size(const struct term_shape *shape);
+size_t term_size_least(const struct term_shape *shape);
 /*
- * Takes up what lies in memory (8-aligned, zero at first, at least term_size bytes, borrowed until term_close), or begins anew, all blank, where that
- * is nothing sound or of other maximums. ERR_INVALID: no such shape, or memory too small. ERR_NO_MEMORY.
+ * Takes up what lies in memory (8-aligned, zero at first, at least term_size_least bytes, borrowed until term_close), or begins anew, all blank, where that
+ * is nothing sound or of other maximums. What lies beyond `size` is used if an earlier one did. ERR_INVALID: no such shape, or memory too small. ERR_NO_MEMORY.
  */
 must_use status_t term_open(struct term **t, void *memory, size_t size, const struct term_shape *shape);
+/*
+ * Lets it have more than it was opened with, as its history grows: more(ctx, size) makes the first `size` bytes, at most term_size, usable. False: not now;
+ * then the oldest lines of the history go, and it is asked again later. Not called by term_open.
+ */
+void term_grows(struct term *t, bool (*more)(void *ctx, size_t size), void *ctx);
 /* What was not committed is lost. */
 void term_close(struct term *t);
 

@@ -5,6 +5,9 @@
  * How many slots there are: both screens and the history, what one step of input may use up, and TERM_SLACK. A step is a run
  * of TERM_RUN characters or one sequence: it changes each row once (rows_max), and it makes new rows: as many as the screen has, or one for every four
  * characters of the run where the screen is narrow (TERM_COLS_MIN).
+ *
+ * Memory for the last of them may come later, or never: `cold` ones are at the bottom of the stack of free ones and stay there. Both screens and one step are always
+ * there for (term_size_least), so dropping the history makes room.
  */
 #include <string.h>
 #include "term_inside.h"
@@ -16,9 +19,33 @@ void cells_layout(const struct term_shape *s, uint32_t *slots, uint32_t *ring_le
 	*ring_len = s->history + *need + TERM_SLACK;
 }
 
-bool cells_room(const struct term *t)
+size_t cells_size(const struct term *t, uint32_t slots)
 {
-	return t->frees >= t->need && t->head.history_put - t->put_before <= TERM_SLACK;
+	return (size_t)((uint8_t *)t->cells - (uint8_t *)t->saved) + (size_t)slots * t->head.cols_max * sizeof(struct term_cell);
+}
+
+static bool grow(struct term *t)
+{
+	uint32_t n = MIN(t->cold, MAX((uint32_t)(TERM_GROWTH / (t->head.cols_max * sizeof(struct term_cell))), 1u));
+
+	if (n == 0 || !t->more || !t->more(t->more_ctx, cells_size(t, t->slots - t->cold + n)))
+		return false;
+	t->cold -= n;
+	return true;
+}
+
+/* Grows until `n` slots are free, counting those that the next commit sets free; false: there is no memory for that. */
+static bool have(struct term *t, uint32_t n, uint32_t gones)
+{
+	while (t->frees - t->cold + gones < n)
+		if (!grow(t))
+			return false;
+	return true;
+}
+
+bool cells_room(struct term *t)
+{
+	return t->head.history_put - t->put_before <= TERM_SLACK && have(t, t->need, 0);
 }
 
 /* ---- slots ---- */
@@ -36,7 +63,7 @@ static uint16_t *rows_of(struct term *t)
 static uint16_t slot_take(struct term *t)
 {
 	/* term_write stops in time: see above. */
-	if (t->frees == 0)
+	if (t->frees == t->cold)
 		__builtin_trap();
 	uint16_t slot = t->free[--t->frees];
 	t->state[slot] = SLOT_NEW;
@@ -123,6 +150,8 @@ bool cells_load(struct term *t)
 	for (uint32_t slot = t->slots; slot-- > 0;)
 		if (t->state[slot] == SLOT_FREE)
 			t->free[t->frees++] = (uint16_t)slot;
+		else if (good && slot >= t->slots - t->cold)    /* what was in use had memory, and so had what is before it */
+			t->cold = t->slots - slot - 1;
 	return good;
 }
 
@@ -172,6 +201,18 @@ static void history_put(struct term *t, uint16_t slot)
 	h->history++;
 	if (t->view > 0)        /* who looks back goes on seeing the same lines */
 		t->view = MIN(t->view + 1, h->history);
+}
+
+void cells_settle(struct term *t)
+{
+	if (have(t, t->need, t->gones))
+		return;
+	while (t->head.history > 0 && t->frees - t->cold + t->gones < t->need + TERM_SPARE)
+		slot_drop(t, t->ring[(t->head.history_put - t->head.history--) % t->ring_len]);
+	if (t->view > t->head.history) {
+		t->view = t->head.history;
+		term_damage_all(t);
+	}
 }
 
 void cells_forget_history(struct term *t)

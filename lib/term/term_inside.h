@@ -14,6 +14,8 @@ enum {
 	TERM_REPLIES = 256,     /* bytes of answers; power of two */
 	TERM_RUN     = 128,     /* characters that libvterm gets at once */
 	TERM_SLACK   = 128,     /* lines that may scroll by between two commits */
+	TERM_GROWTH  = 64 * KiB,        /* memory that is asked for at once, */
+	TERM_SPARE   = 32,      /* and slots that are freed at once, where there is no more */
 	TERM_NO_SLOT = 0xffff,
 };
 
@@ -64,7 +66,7 @@ struct term_head {
 	uint16_t map[2][TERM_ROWS_MAX]; /* the slot of each row, primary and alternate */
 	uint64_t check;                 /* over everything above */
 };
-_Static_assert(sizeof(struct term_vt) == 128 && offsetof(struct term_head, history_put) == 48 && offsetof(struct term_head, check) % 8 == 0, "state format, summed by words");
+_Static_assert(sizeof(struct term_vt) == 128 && offsetof(struct term_head, history_put) == 56 && offsetof(struct term_head, check) % 8 == 0, "state format, summed by words");
 
 struct term {
 	struct term_head head;          /* as it will be committed, but for vt */
@@ -72,8 +74,11 @@ struct term {
 	uint16_t *ring;                 /* slots of the history: line n at n % ring_len */
 	struct term_cell *cells;        /* slots of cols_max each */
 	uint32_t slots, ring_len, need; /* need: free slots that one step may use up */
+	uint32_t cold;                  /* of the slots, the last ones: there is no memory for them yet */
+	bool (*more)(void *ctx, size_t size);
+	void *more_ctx;
 	uint8_t  *state;                /* enum slot_state of each slot */
-	uint16_t *free, *gone;          /* stacks of slots: free; free after the next commit */
+	uint16_t *free, *gone;          /* stacks of slots: free, the cold ones at the bottom; free after the next commit */
 	uint32_t frees, gones;
 	uint64_t put_before;            /* history_put at the last commit */
 	VTerm *vt;
@@ -89,9 +94,11 @@ enum slot_state { SLOT_FREE, SLOT_NEW, SLOT_KEPT, SLOT_GONE };  /* KEPT: the com
 
 /* term_cells.c */
 void cells_layout(const struct term_shape *s, uint32_t *slots, uint32_t *ring_len, uint32_t *need);
+size_t cells_size(const struct term *t, uint32_t slots);        /* of all memory, with that many slots */
 /* Finds out which slots are in use; false: the head names one twice, or none. A history that is not sound is dropped. */
 bool cells_load(struct term *t);
-bool cells_room(const struct term *t);  /* for one more step before a commit */
+bool cells_room(struct term *t);        /* for one more step before a commit */
+void cells_settle(struct term *t);      /* before a commit: so that there is room behind it */
 void cells_begin(struct term *t);       /* all blank */
 void cells_commit(struct term *t);      /* the head has been written */
 void cells_resize(struct term *t, unsigned rows, unsigned cols, unsigned up);

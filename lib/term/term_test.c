@@ -63,7 +63,7 @@ static void row_is(unsigned row, const char *want)
 static void what_was_not_committed_never_was(void **state unused)
 {
 	say("kept");
-	term_commit(t, &(struct term_mark){ 7, 4 });
+	term_commit(t, &(struct term_mark){ .op = 7, .done = 4 });
 	say("\33[1;31m lost\r\n\n\n\n\n\n\n\33[?1049h\33[2;4rmore\33[");
 	again();
 	row_is(0, "kept");
@@ -141,12 +141,58 @@ static void nonsense_is_refused(void **state unused)
 	bad.cols_max = TERM_COLS_MAX + 1;
 	struct term *none;
 	assert_int_equal(term_open(&none, memory, SIZE_MAX, &bad), ERR_INVALID);
-	assert_int_equal(term_open(&none, memory, term_size(&shape) - 1, &shape), ERR_INVALID);
+	assert_int_equal(term_open(&none, memory, term_size_least(&shape) - 1, &shape), ERR_INVALID);
 	bad = shape;
 	bad.history--;                                  /* other maximums: another layout */
 	term_close(t);
 	assert_int_equal(term_open(&t, memory, term_size(&shape), &bad), OK);
 	row_is(0, "");
+}
+
+static size_t granted, most;
+
+static bool grant(void *ctx unused, size_t size)
+{
+	if (size > most)
+		return false;
+	granted = size;
+	return true;
+}
+
+/* Without more memory the history is as short as it must be; with it, as long as it was meant to be; what was there stays so for the next instance. */
+static void history_takes_memory_as_it_grows(void **state unused)
+{
+	size_t line = shape.cols_max * sizeof(struct term_cell), least = term_size_least(&shape);
+	char text[32];
+
+	memset(memory, 0, term_size(&shape));
+	for (int round = 0; round < 3; round++) {
+		term_close(t);
+		assert_int_equal(term_open(&t, memory, least, &shape), OK);
+		term_grows(t, grant, NULL);
+		most = round == 0 ? 0 : round == 1 ? least + TERM_GROWTH : term_size(&shape);
+		for (int i = 0; i < 300; i++) {
+			size_t len = (size_t)snprintf(text, sizeof(text), "\r\nline %d", i);
+			for (size_t n = 0, took; n < len; n += took) {
+				term_commit(t, NULL);
+				took = term_write(t, text + n, len - n);
+				assert_true(took > 0);
+			}
+		}
+		term_commit(t, NULL);
+		row_is(4, "line 299");
+		unsigned want = round == 0 ? (2 * shape.rows_max - shape.rows) : round == 1 ? (unsigned)(2 * shape.rows_max - shape.rows + TERM_GROWTH / line) : 100;
+		assert_in_range(term_history(t), MIN(want, 100u) - MIN(want, (unsigned)TERM_SPARE + 2), MIN(want, 100u));
+		term_view_by(t, 5);
+		row_is(0, "line 290");
+		term_view_by(t, -5);
+	}
+	assert_in_range(granted, term_size(&shape) - TERM_SLACK * line, term_size(&shape));
+	assert_int_equal(term_history(t), 100);
+	term_close(t);
+	assert_int_equal(term_open(&t, memory, least, &shape), OK);
+	assert_int_equal(term_history(t), 100);
+	row_is(4, "line 299");
 }
 
 static void a_scribbled_history_is_dropped(void **state unused)
@@ -402,7 +448,7 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fresh, done)
 	const struct CMUnitTest tests[] = {
-		TEST(what_was_not_committed_never_was), TEST(torn_heads), TEST(nonsense_is_refused), TEST(a_scribbled_history_is_dropped), TEST(sizes),
+		TEST(what_was_not_committed_never_was), TEST(torn_heads), TEST(nonsense_is_refused), TEST(a_scribbled_history_is_dropped), TEST(history_takes_memory_as_it_grows), TEST(sizes),
 		TEST(the_view), TEST(damage), TEST(other_questions), TEST(events_are_bytes), TEST(answers_are_taken), TEST(a_write_waits_for_a_commit),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,7 +36,7 @@ static status_t ask(handle_t device, uint32_t code, uint64_t a0, uint64_t a1, ha
 
 static uint32_t read_config(void *ctx, uint32_t reg, uint32_t width)
 {
-	uint64_t values[2];
+	uint64_t values[2] = { 0 };
 
 	/* What does not answer reads as all ones. */
 	return ask(*(handle_t *)ctx, CTL_PCI_READ, reg, width, NULL, values) == OK ? (uint32_t)values[0] : UINT32_MAX >> (32 - 8 * width);
@@ -44,8 +44,8 @@ static uint32_t read_config(void *ctx, uint32_t reg, uint32_t width)
 
 static status_t map_window(handle_t device, const struct virtio_place *p, struct virtio_window *w)
 {
-	uint64_t values[2];
-	handle_t frame;
+	uint64_t values[2] = { 0 };
+	handle_t frame = 0;
 	status_t st = ask(device, CTL_PCI_BAR, p->bar, p->offset, &frame, values);
 
 	if (st < 0)

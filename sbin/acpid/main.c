@@ -354,9 +354,18 @@ static const struct file_ops ops = {
 
 static void on_notify(void *self unused, uint64_t badge, uint64_t bits unused)
 {
+	static bool rung;
+
 	switch (badge) {
 	case OSL_BADGE_SCI: osl_interrupt(); break;
-	case BADGE_BEGIN:  begin_aml(); break;
+	case BADGE_BEGIN:
+		/* On a slow machine it rings before the first command is taken: those that wait then are taken before it rings again. */
+		if (rung)
+			begin_aml();
+		else
+			timer(begin, BEGIN_NS);
+		rung = true;
+		break;
 	default:            break;              /* OSL_BADGE_WORK, BADGE_RETRY: on_idle does it */
 	}
 }

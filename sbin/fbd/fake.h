@@ -429,7 +429,7 @@ static status_t model(struct client *c)
 	if (q.code == CTL_FB_MODE)
 		return model_mode(q.arg[0], q.arg[1]);
 	if (q.code == CTL_FB_SURFACE) {
-		if (!q.arg[0] || !q.arg[1] || q.arg[0] > mode.width || q.arg[1] > mode.height)
+		if (!q.arg[0] || !q.arg[1] || q.arg[0] > mode.width || q.arg[1] > mode.height || q.arg[2] > 1)
 			return ERR_INVALID;
 		if (!c->width && surfaces == FB_SURFACES_MAX)
 			return ERR_LIMIT;
@@ -551,11 +551,13 @@ static void check_boot_screen(void)
 	for (uint32_t y = 0; y < HEIGHT; y++) {
 		const uint8_t *row = glass + y * boot.fb.stride;
 		for (uint32_t x = 0; x < WIDTH; x++) {
-			uint32_t v = seen(x, y), is = 0, wanted = 0xeeeeeeee >> (32 - 8 * bytes);
-			if (memory.taken)
+			uint32_t v = seen(x, y), is = 0, wanted = 0xeeeeeeee >> (32 - 8 * bytes), colours = UINT32_MAX;
+			if (memory.taken) {
+				colours = boot.fb.red_mask | boot.fb.green_mask | boot.fb.blue_mask;
 				wanted = field(boot.fb.red_mask, v >> 16) | field(boot.fb.green_mask, v >> 8) | field(boot.fb.blue_mask, v);
+			}
 			memcpy(&is, row + x * bytes, bytes);
-			MUST_HOLD(is == wanted);
+			MUST_HOLD((is & colours) == wanted);
 		}
 		for (uint32_t i = WIDTH * bytes; i < boot.fb.stride; i++)
 			MUST_HOLD(row[i] == UNTOUCHED);
@@ -894,6 +896,7 @@ static void step(void)
 		q.code = CTL_FB_SURFACE;
 		q.arg[0] = take_below(mode.width + 2);
 		q.arg[1] = take_below(mode.height + 2);
+		q.arg[2] = take() % 4 == 0;
 		short_of_memory = take() % 8 == 0;
 		ask(c);
 		short_of_memory = false;

@@ -7,8 +7,8 @@
  * erasing it, first. What is read back is checked: what does not fit the screen is dropped.
  *
  * A client may shrink its Frame or write there at any time: pixels are read with frame_read, and what is not there is black. The Frame is
- * charged to us: its pages are made at once, so that no client faults for want of them, and taken back with the surface, whoever still
- * has it mapped.
+ * charged to us: its pages are made at once, so that no client faults for want of them, unless it will see to them itself (FB_SPARSE), and
+ * taken back with the surface, whoever still has it mapped.
  *
  * What is drawn on is the firmware's framebuffer, or a virtio-gpu: where there is no such framebuffer, or it is the virtio-gpu's and
  * somebody wants another size. Which of them, and what size, is one word in the state Frame; the next instance makes it so again. A device that
@@ -63,6 +63,7 @@ static struct kept {
 	uint64_t order;                 /* the last one given */
 	uint64_t taken;                 /* the screen is ours, and shows what we drew */
 	uint64_t mode;                  /* stored as a whole */
+	uint64_t begun;                 /* what the command line says has been done */
 	uint64_t changes;               /* a number that grows when the mode, or what it could be, changes; before the mode does */
 	struct place place[FB_SURFACES_MAX];
 } *kept;                                /* in the state Frame */
@@ -111,12 +112,12 @@ static void drop_frame(uint32_t i)
 	MUST(shelf_clear(state.shelf, i));
 }
 
-static status_t make_frame(uint64_t size, handle_t *frame)
+static status_t make_frame(uint64_t size, bool sparse, handle_t *frame)
 {
 	uint64_t va;
 	status_t st = frame_create(size, 0, frame);
 
-	if (st < 0)
+	if (st < 0 || sparse)
 		return st;
 	st = vmem_map(0, *frame, 0, 0, size, PROT_READ | PROT_WRITE, &va);
 	if (st == OK) {
@@ -243,20 +244,20 @@ static status_t place_for(uint64_t badge, uint32_t *i)
 	return ERR_LIMIT;
 }
 
-static status_t make_surface(const struct svc_cmd *c, uint64_t width, uint64_t height)
+static status_t make_surface(const struct svc_cmd *c, uint64_t width, uint64_t height, uint64_t flags)
 {
 	handle_t frame;
 	uint32_t i;
 
 	if (!(c->rights & RIGHT_WRITE))
 		return ERR_DENIED;
-	if (c->badge < FILES_END || !width || !height || width > display->width || height > display->height)
+	if (c->badge < FILES_END || !width || !height || width > display->width || height > display->height || flags & ~(uint64_t)FB_SPARSE)
 		return ERR_INVALID;
 	status_t st = place_for(c->badge, &i);
 	struct place *p = &kept->place[i];
 	if (st < 0 || (p->badge && p->width == width && p->height == height))
 		return st;
-	st = make_frame(ALIGN_UP(width * height * sizeof(uint32_t), PAGE_SIZE), &frame);
+	st = make_frame(ALIGN_UP(width * height * sizeof(uint32_t), PAGE_SIZE), flags & FB_SPARSE, &frame);
 	if (st < 0)
 		return st;
 	/* Between the old size and the new one it has none, so that no size is believed of another's Frame. */
@@ -658,7 +659,7 @@ static status_t on_ctl(void *self unused, struct svc_cmd *c, const struct file_c
 		return set_mode((struct mode){ (uint32_t)q->arg0, (uint32_t)q->arg1 });
 	}
 	if (q->code == CTL_FB_SURFACE)
-		return make_surface(c, q->arg0, q->arg1);
+		return make_surface(c, q->arg0, q->arg1, q->arg2);
 	status_t st = surface_of(c, &i);
 	if (st < 0)
 		return st;
@@ -765,7 +766,7 @@ static void on_begin(void *self unused)
 
 static bool place_good(const struct place *p, uint32_t i)
 {
-	return p->width <= SCENE_BAND && p->height <= SCENE_BAND && p->order <= kept->order && p->blank <= 1
+	return p->badge >= FILES_END && p->width <= SCENE_BAND && p->height <= SCENE_BAND && p->order <= kept->order && p->blank <= 1
 	       && p->cursor_width <= FB_CURSOR_MAX && p->cursor_height <= FB_CURSOR_MAX && p->hot_x < FB_CURSOR_MAX && p->hot_y < FB_CURSOR_MAX
 	       && (!p->width || (p->height && frame_of(i) == OK));
 }
@@ -800,7 +801,7 @@ static void recover(void)
 		change_begins();
 }
 
-/* The last `fb.mode=` of the kernel's command line. */
+/* The last `fb.mode=` of the kernel's command line; `video=`, which is the loader's, counts where the firmware had no framebuffer. */
 static bool option(struct mode *m)
 {
 	static char line[CMDLINE_MAX + 1];
@@ -811,10 +812,11 @@ static bool option(struct mode *m)
 		return false;
 	line[MIN(len, sizeof(line) - 1)] = 0;
 	for (char *rest, *word = strtok_r(line, " \t", &rest); word; word = strtok_r(NULL, " \t", &rest)) {
-		if (strncmp(word, "fb.mode=", 8))
+		const char *value = strchr(word, '=');
+		if (strncmp(word, "fb.mode=", 8) && (has_screen || strncmp(word, "video=", 6)))
 			continue;
-		found = mode_parse(word + 8, strlen(word + 8), SCENE_BAND, m);
-		if (!found && state.fresh)
+		found = mode_parse(value + 1, strlen(value + 1), SCENE_BAND, m);
+		if (!found)
 			log_print("%s is no mode", word);
 	}
 	return found;
@@ -829,7 +831,7 @@ static bool light_up(void)
 	bool driven = kept->mode & MODE_DRIVEN && m.width && m.height && m.width <= SCENE_BAND && m.height <= SCENE_BAND, wanted = false;
 	status_t st = OK;
 
-	if (!driven && (state.fresh || !has_screen)) {
+	if (!driven && (!kept->begun || !has_screen)) {
 		m = (struct mode){ 0, 0 };
 		wanted = option(&m);
 		follows = wanted && !m.width ? MODE_FOLLOWS : 0;
@@ -844,7 +846,11 @@ static bool light_up(void)
 	}
 	if (st == OK && kept->mode & MODE_DRIVEN && display != &screen.display)
 		return true;
-	if (driven || (wanted && !follows))
+	if (wanted && follows && st == ERR_NOT_FOUND)
+		st = OK;                /* what has one size has the one that it would like best */
+	else if (wanted && st == ERR_NOT_FOUND && has_screen)
+		log_print("fb.mode: this screen has one size");
+	else if (driven || wanted)
 		log_print("the virtio-gpu cannot be had%s: %s", driven ? " again" : "", error_text(st));
 	if (kept->mode)
 		change_begins();
@@ -882,6 +888,7 @@ int main(int argc unused, char **argv unused)
 	recover();
 	if (!light_up())
 		return 0;
+	kept->begun = 1;
 	status_t st = svc_run(&svc);
 	if (st < 0)
 		rt_panic("the Port failed: %s", error_text(st));

@@ -2,6 +2,7 @@
  * pixel: see pixel.h.
  */
 #include "pixel.h"
+#include <string.h>
 
 static bool channel(struct pixel_channel *c, uint32_t mask, uint32_t bytes)
 {
@@ -28,26 +29,12 @@ static uint32_t place(struct pixel_channel c, uint32_t v)
 	return (c.bits <= 8 ? v >> (8 - c.bits) : (v << 8 | v) >> (16 - c.bits)) << c.shift;
 }
 
-/* Eight at a time, two in a store: nearly every screen is like this. The builtins are single moves, which memcpy here is not. */
-static void copy(uint8_t *to, const uint32_t *from, size_t n)
-{
-	for (; n >= 8; n -= 8, from += 8, to += 32)
-		for (size_t i = 0; i < 4; i++) {
-			uint64_t two;
-			__builtin_memcpy(&two, from + 2 * i, sizeof(two));
-			two &= 0x00ffffff00ffffff;
-			__builtin_memcpy(to + 8 * i, &two, sizeof(two));
-		}
-	for (; n > 0; n--, from++, to += 4)
-		__builtin_memcpy(to, &(uint32_t){ *from & 0xffffff }, 4);
-}
-
 void pixel_convert(const struct pixel_format *f, uint8_t *to, const uint32_t *from, size_t n)
 {
 	const struct pixel_format own = *f;     /* in registers: `to` might point to it, for all that the compiler knows */
 
-	if (own.as_is) {
-		copy(to, from, n);
+	if (own.as_is) {                /* nearly every screen is like this: long stores, as write-combining memory wants them */
+		memcpy(to, from, n * sizeof(*from));
 		return;
 	}
 	for (size_t i = 0; i < n; i++, to += own.bytes) {

@@ -1,6 +1,6 @@
 /*
  * gunzip: a gzip file in memory as a stream of what it unpacks to. The work is zlib's; this checks
- * what zlib leaves to its caller: several members behind each other, padding, a limit.
+ * what zlib leaves to its caller: several members behind each other, padding, a limit; and the contents' CRC-32.
  */
 #pragma once
 #include <abi/types.h>
@@ -12,7 +12,8 @@ struct gunzip {
 	size_t         size;
 	uint64_t       out;         /* bytes delivered */
 	uint64_t       limit;       /* stops after so many, with an error */
-	bool           ready, ended;
+	uint32_t       crc;         /* of what this member has given so far */
+	bool           ready, in_header, ended;
 	const char    *why;         /* what is wrong; NULL: nothing so far */
 };
 

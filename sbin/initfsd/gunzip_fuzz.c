@@ -1,6 +1,7 @@
 /*
  * gunzip_fuzz: any bytes as a gzip file. Expected: an end or a reason, within the limit.
  */
+#include "../../lib/zfast/crc.c"
 #include "gunzip.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include "../../lib/zfast/crc.c"
 #include "gunzip.c"
 
 static uint8_t plain[20000], zipped[40000], out[50000];

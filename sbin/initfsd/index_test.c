@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 #include "tree.c"
+#include "../../abi/rt/sum.c"
 #include "index.c"
 
 static void build(struct tree *t)
@@ -20,7 +21,7 @@ static void build(struct tree *t)
 	assert_int_equal(tree_add(t, "etc/services/rngd", FILE_REGULAR, &n, &existed), OK);
 	t->nodes[n].size = 123;
 	t->nodes[n].mtime = 77;
-	t->nodes[n].crc = 0xdeadbeef;
+	t->nodes[n].sum = 0xdeadbeef;
 	for (int i = 0; i < 300; i++) {
 		char path[64];
 		snprintf(path, sizeof(path), "bin/d%d/program-%d", i % 7, i);
@@ -46,7 +47,7 @@ static void same_after_reading(void **state)
 		const struct node *x = &a.nodes[i], *y = &b.nodes[i];
 		assert_string_equal(tree_name(&a, i), tree_name(&b, i));
 		assert_true(x->parent == y->parent && x->next == y->next && x->first_child == y->first_child);
-		assert_true(x->size == y->size && x->mtime == y->mtime && x->mode == y->mode && x->crc == y->crc && x->type == y->type);
+		assert_true(x->size == y->size && x->mtime == y->mtime && x->mode == y->mode && x->sum == y->sum && x->type == y->type);
 	}
 	assert_int_equal(tree_find(&b, 0, "etc/services/rngd", 17), tree_find(&a, 0, "etc/services/rngd", 17));
 	tree_free(&a);
@@ -113,7 +114,7 @@ static void hostile_numbers(void **state)
 		case 6: n[0].type = FILE_REGULAR; break;
 		case 7: n[4] = n[3]; n[4].parent = n[3].parent; break;
 		}
-		h->crc = checksum(h, n, size - sizeof(*h));
+		h->sum = checksum(h, n, size - sizeof(*h));
 		assert_int_equal(try(bad, size), ERR_BAD_FORMAT);
 	}
 	free(buf);

@@ -10,7 +10,7 @@
 #include <rt/io.h>
 #include <rt/ipc.h>
 #include <rt/start.h>
-#include <zlib.h>
+#include <rt/state.h>
 
 /* So that an archive of nothing but mistakes does not wash everything else out of the log. */
 #define COMPLAINTS_MAX 20
@@ -127,7 +127,7 @@ static void take_file(struct load *l)
 	n->frame = frame;
 	n->data = data;
 	n->size = e->size;
-	n->crc = (uint32_t)crc32(0, data, (uInt)n->size);
+	n->sum = state_sum(0, data, n->size);
 	if (frame)
 		handle_tag(frame, TAG(number, KIND_FILE));
 	n->mtime = e->mtime;

@@ -8,9 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <cmocka.h>
+#include "../../lib/zfast/crc.c"
 #include "gunzip.c"
 #include "ustar.c"
 #include "tree.c"
+#include "../../abi/rt/sum.c"
 #include "load.c"
 
 /* ---- a kernel of sorts: handle h names frames[h - 1]; a duplicate shares the memory ---- */

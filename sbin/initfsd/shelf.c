@@ -10,8 +10,8 @@
 #include <rt/io.h>
 #include <rt/ipc.h>
 #include <rt/start.h>
+#include <rt/state.h>
 #include <stdlib.h>
-#include <zlib.h>
 
 static status_t map_read(handle_t frame, uint64_t size, const void **at)
 {
@@ -44,7 +44,7 @@ static status_t take_content(struct node *n, uint32_t number, struct legacy *l)
 	status_t st = map_read(h->info.handle, n->size, &data);
 	if (st < 0)
 		return st;
-	if (crc32(0, data, (uInt)n->size) != n->crc) {
+	if (state_sum(0, data, n->size) != n->sum) {
 		unmap(data, n->size);
 		return ERR_BAD_FORMAT;
 	}

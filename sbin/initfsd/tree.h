@@ -18,7 +18,7 @@ struct node {
 	uint8_t     type;           /* enum file_type: FILE_REGULAR or FILE_DIRECTORY */
 	uint16_t    mode;
 	uint64_t    size, mtime;
-	uint32_t    crc;            /* CRC-32 of the content, as it was unpacked */
+	uint64_t    sum;            /* state_sum of the content, as it was unpacked */
 	const void *data;           /* the mapped content; borrowed from `frame` */
 	handle_t    frame;          /* owned; 0: no content */
 };

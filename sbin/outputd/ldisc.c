@@ -217,6 +217,11 @@ static enum ldisc_result signal_input(struct ldisc *l, uint8_t byte)
 	return byte == CTRL_C ? LDISC_INTERRUPT : LDISC_SUSPEND;
 }
 
+static bool erases(uint32_t mode, uint8_t byte)
+{
+	return mode & TTY_CANONICAL && (byte == BACKSPACE || byte == DELETE || byte == CTRL_U || byte == CTRL_W);
+}
+
 bool ldisc_stopped(const struct ldisc *l)
 {
 	return l->h->stopped;
@@ -225,8 +230,9 @@ bool ldisc_stopped(const struct ldisc *l)
 enum ldisc_result ldisc_input(struct ldisc *l, uint8_t byte)
 {
 	uint32_t mode = l->h->mode;
+	bool full = ldisc_room(l) == 0;
 
-	if (l->h->literal) {
+	if (l->h->literal && !full) {
 		l->h->literal = 0;
 		if (mode & TTY_CANONICAL) {
 			line_append(l, byte);
@@ -240,6 +246,10 @@ enum ldisc_result ldisc_input(struct ldisc *l, uint8_t byte)
 		return signal_input(l, byte);
 	if (mode & TTY_FLOW && (byte == CTRL_S || byte == CTRL_Q)) {
 		l->h->stopped = byte == CTRL_S;
+		return LDISC_NOTHING;
+	}
+	if (full && !erases(mode, byte)) {
+		echo_bytes(l, (uint8_t[]){ BELL }, 1);
 		return LDISC_NOTHING;
 	}
 	return mode & TTY_CANONICAL ? canonical_input(l, byte) : raw_input(l, byte);

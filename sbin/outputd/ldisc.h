@@ -22,7 +22,7 @@ enum ldisc_result { LDISC_NOTHING, LDISC_READY, LDISC_SUSPEND, LDISC_INTERRUPT }
 void ldisc_init(struct ldisc *l, struct tty_head *h, struct tty_state *s);
 /* How many bytes may come in before some must be read. */
 uint32_t ldisc_room(const struct ldisc *l);
-/* One byte from the device. READY: there is something to read. INTERRUPT: ^C, SUSPEND: ^Z. Needs room. */
+/* One byte from the device. READY: there is something to read. INTERRUPT: ^C, SUSPEND: ^Z. Without room only keys that need none count. */
 enum ldisc_result ldisc_input(struct ldisc *l, uint8_t byte);
 /* ^S has stopped output, echo as well: nothing is to be sent. */
 bool ldisc_stopped(const struct ldisc *l);

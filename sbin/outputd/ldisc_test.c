@@ -227,6 +227,10 @@ static void full_line_and_full_ring(void **state unused)
 	for (; ldisc_room(&l); n++)
 		ldisc_input(&l, 'b');
 	assert_int_equal(n, TTY_RING - 1);
+	assert_int_equal(ldisc_input(&l, 'c'), LDISC_NOTHING);
+	assert_int_equal(head.put - head.taken, TTY_RING - 1);  /* lost */
+	ldisc_set_mode(&l, TTY_SIGNALS);
+	assert_int_equal(ldisc_input(&l, 3), LDISC_INTERRUPT);
 	ldisc_set_mode(&l, TTY_DEFAULT);        /* a ring full of raw bytes becomes the longest line */
 	assert_int_equal(head.line_len, TTY_LINE - 2);
 	assert_true(ldisc_room(&l) > 0);

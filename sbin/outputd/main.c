@@ -1,341 +1,98 @@
 /*
- * outputd: terminals. So far one, `tty://serial` on COM1: bytes in uart.c, editing in ldisc.c, what
- * outlives an instance in tty.c, and here the commands that wait for them. One thread, one loop.
+ * outputd: terminals. `tty://serial` on COM1 (serial.c) and, where there is a screen, `tty://1` to `tty://6` (vt.c) as cells that
+ * screen.c draws and keys.c types into; what they share is in terminal.c. Here: names, Sessions, and what outlives an instance. One
+ * thread, one loop.
  *
- * READ waits in order of arrival and gets at most one line. WRITE is answered when its last byte is in
- * the device's FIFO, so writers go as fast as the line and nothing is dropped; the device is filled in
- * bounded pieces, driven by its transmit-empty interrupt, so input and ^C are served in between.
- *
- * Killed at any instant: parked commands are delivered again; the state Frame tells how far the first
- * WRITE and the echo had come, to the byte, and which input the last READ was given, should its answer not
- * have left. The kernel stores what is typed there as it takes it from the device. So nothing is lost.
+ * Whether there is a screen is known a moment after the start: until then an OPEN of one of its terminals waits.
  */
 #include <abi/file.h>
 #include <gen/file.h>
 #include <rt/io.h>
 #include <rt/start.h>
 #include <rt/svc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "ldisc.h"
-#include "tty.h"
-#include "uart.h"
+#include "keys.h"
+#include "screen.h"
+#include "serial.h"
+#include "terminal.h"
+#include "vt.h"
 
-enum { BADGE_ROOT = 0, BADGE_SERIAL = 0x100, BADGE_DEVICE = 1 };
-enum { BIT_IRQ = 0, BIT_TIMER = 1 };
+/* Terminal i of the screen has the badge BADGE_VT + i, its cells as text BADGE_CELLS + i. */
+enum { BADGE_ROOT = 0, BADGE_SERIAL = 0x100, BADGE_VT = 0x200, BADGE_CELLS = 0x300, BADGE_DEVICE = 1, BADGE_SCREEN = 2, BADGE_KEYS = 3 };
+enum { BIT_WORK = 2 };                          /* of the Notify of serial.h */
+enum { BIT_RETRY = 0 };                         /* of the other two */
+enum { TOKEN_SCREEN = 1, TOKEN_KEYS = 2, SUBMITS = 2 };
 enum { SESSION_RIGHTS = RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER };
 
-#define PIECE_MAX   2048            /* bytes sent before other events get their turn; a real line is full long before */
-/* Some 16550s lose the transmit-empty interrupt (Linux, 8250_core.c, UART_BUG_THRE): look again then. */
-#define BACKUP_NS   (50 * NS_PER_MS)
-#define POLL_NS     (10 * NS_PER_MS)    /* no interrupt at all */
-
-/* A command that waits. A SYNC is a WRITE of nothing. */
-struct parked {
-	struct parked *next;
-	cmd_id_t cmd;
-	uint64_t offset;                /* of a READ */
-	uint32_t len, done;
+/* The state Frame. A page for the head of each terminal, then the cells of those of the screen. */
+struct kept {
+	union { struct tty_state tty; uint8_t page[PAGE_SIZE]; } terminal[1 + VTS];
+	struct screen_kept screen;
+	struct keys_kept keys;
 };
-struct queue { struct parked *first, **last; };
+#define KEPT_SIZE  ALIGN_UP(sizeof(struct kept), PAGE_SIZE)
+#define STATE_SIZE (KEPT_SIZE + (uint64_t)VTS * VT_MEMORY)
 
 static struct svc svc;
-static struct uart uart;
-static struct ldisc ldisc;
-static struct tty_head head;
-static struct tty_state *state;
-static struct tty_state own_state;  /* used when none was handed over */
-static struct queue readers, writers;
-static handle_t notify;             /* interrupt and timer */
-static uint64_t timer_period;       /* ns; 0: disarmed */
-static handle_t signal_notify;      /* who wants to know of ^C, ^Z and a new size; 0: nobody */
-static uint64_t interrupt_bits, suspend_bits, size_bits;        /* of that Notify; 0: not this */
-static struct { uint8_t bytes[PIECE_MAX]; uint32_t at, len; } stage;   /* what comes next of the first writer */
+static handle_t notify, retry_screen, retry_keys;
+static struct kept *kept;               /* NULL: there is no state Frame of that size, and so no terminals on the screen */
+static struct tty_state own_state;      /* of the serial line then */
+static struct queue openers;            /* who asked for a terminal of the screen before it was known whether there is one */
 
-/* ---- queues ---- */
+/* ---- names ---- */
 
-static void queue_init(struct queue *q)
+static bool is_vt(uint64_t badge)
 {
-	q->first = NULL;
-	q->last = &q->first;
+	return badge >= BADGE_VT && badge < BADGE_VT + VTS;
 }
 
-static status_t queue_put(struct queue *q, const struct parked *w)
+static bool is_cells(uint64_t badge)
 {
-	struct parked *p = malloc(sizeof(*p));
-
-	if (!p)
-		return ERR_NO_MEMORY;
-	*p = *w;
-	p->next = NULL;
-	*q->last = p;
-	q->last = &p->next;
-	return OK;
+	return badge >= BADGE_CELLS && badge < BADGE_CELLS + VTS;
 }
-
-static void queue_drop(struct queue *q, struct parked **link)
-{
-	struct parked *p = *link;
-
-	*link = p->next;
-	if (!p->next)
-		q->last = link;
-	free(p);
-}
-
-static void answer(cmd_id_t cmd, status_t st, uint64_t done)
-{
-	struct reply r = { .status = st };
-
-	r.w[0] = done;
-	svc_reply(cmd, &r);
-}
-
-static void save(void)
-{
-	tty_save(state, &head);
-}
-
-/* ---- output ---- */
-
-static void timer_set(uint64_t period)
-{
-	uint64_t now;
-
-	if (period == timer_period)
-		return;
-	if (clock_now(&now) < 0 || notify_timer(notify, BIT_TIMER, period ? now + period : FOREVER, period) < 0)
-		return;
-	timer_period = period;
-}
-
-/* Sends one FIFO load of w (the first writer); returns its bytes. *st < 0: w cannot be read any more. */
-static size_t send_load(struct parked *w, uint8_t *fifo, size_t room, status_t *st)
-{
-	size_t used, n;
-
-	if (stage.at == stage.len) {
-		stage.at = 0;
-		stage.len = MIN(w->len - w->done, (uint32_t)sizeof(stage.bytes));
-		*st = svc_read_in(w->cmd, w->done, stage.bytes, stage.len);
-		if (*st < 0) {
-			stage.len = 0;
-			return 0;
-		}
-	}
-	/* A FIFO of one byte cannot take CR and NL at once; two in a row into an empty one lose nothing but time. */
-	n = ldisc_output(head.mode, stage.bytes + stage.at, stage.len - stage.at, fifo, MAX(room, (size_t)2), &used);
-	head.load = (uint32_t)used;
-	save();
-	uart_write(&uart, fifo, n, &state->sent);
-	head.load = 0;                          /* to be saved with whatever is next: until then `sent` says so */
-	stage.at += (uint32_t)used;
-	w->done += (uint32_t)used;
-	head.write_done = w->done;
-	return n;
-}
-
-static bool echoes(void)
-{
-	return head.echo_put != head.echo_taken;
-}
-
-static size_t send_echo(uint8_t *fifo, size_t room)
-{
-	size_t n = ldisc_echo(&ldisc, fifo, room);
-
-	head.echo_load = (uint32_t)n;
-	save();
-	uart_write(&uart, fifo, n, &state->sent);
-	head.echo_load = 0;                     /* as above */
-	head.echo_taken += (uint32_t)n;
-	return n;
-}
-
-/* The same when the command is delivered again; 0: its caller has left. */
-static uint64_t identity(cmd_id_t cmd)
-{
-	struct cmd_info info;
-
-	return cmd_info(cmd, &info) == OK ? info.op_id : 0;
-}
-
-/* The first writer's turn begins. */
-static void write_begin(const struct parked *w)
-{
-	stage.at = stage.len = 0;
-	head.write_op = identity(w->cmd);
-	head.write_len = w->len;
-	head.write_done = w->done;
-	head.load = 0;
-}
-
-static void writer_done(status_t st)
-{
-	struct parked *w = writers.first;
-
-	answer(w->cmd, w->done ? OK : st, w->done);
-	queue_drop(&writers, &writers.first);
-	if (writers.first)
-		write_begin(writers.first);
-}
-
-/* Echo first, then writers in order, until the FIFO stays full or a piece is through. */
-static void pump(void)
-{
-	uint8_t fifo[UART_FIFO_MAX];
-
-	/* While the FIFO is watched here, its emptiness need not interrupt. */
-	if (uart.present && (writers.first || echoes()))
-		uart_interrupts(&uart, uart_receiving(&uart), false);
-	for (size_t sent = 0; uart.present && !ldisc_stopped(&ldisc) && sent < PIECE_MAX;) {
-		bool echo = echoes();
-		struct parked *w = writers.first;
-		status_t st = OK;
-
-		if (!echo && w && w->done == w->len) {
-			writer_done(OK);
-			continue;
-		}
-		if (!echo && !w)
-			break;
-		size_t room = uart_room(&uart);
-		if (room == 0)
-			break;
-		if (echo) {
-			sent += send_echo(fifo, room);
-			continue;
-		}
-		sent += send_load(w, fifo, room, &st);
-		if (st < 0)
-			writer_done(st);
-	}
-	while (writers.first && (!uart.present || writers.first->done == writers.first->len)) {
-		writers.first->done = writers.first->len;
-		writer_done(OK);
-	}
-	if (!uart.present)
-		return;
-	bool more = !ldisc_stopped(&ldisc) && (writers.first || echoes());
-	uart_interrupts(&uart, ldisc_room(&ldisc) > 0, more);
-	timer_set(!uart.irq ? POLL_NS : more ? BACKUP_NS : 0);
-}
-
-/* ---- input ---- */
-
-static void interrupt(void)
-{
-	if (signal_notify)
-		(void)!notify_signal(signal_notify, interrupt_bits);
-	else if (head.had_signal)
-		head.interrupted = 1;   /* an earlier instance held the Notify: its owner will come again */
-}
-
-/* Which READ the last answer belonged to, decided when it matters: taken unless that READ is here again. */
-static void settle_read(const struct svc_cmd *c, uint64_t offset)
-{
-	if (!head.read_cells)
-		return;
-	if (!(c && c->redelivered && offset == head.read_offset && c->out_len == head.read_len))
-		ldisc_take(&ldisc, head.read_cells);
-	head.read_cells = 0;
-	save();
-}
-
-static void serve_readers(void)
-{
-	uint8_t buf[TTY_RING];
-	uint32_t cells;
-
-	while (readers.first) {
-		struct parked *r = readers.first;
-		size_t n = ldisc_peek(&ldisc, buf, MIN(r->len, (uint32_t)sizeof(buf)), &cells);
-		if (cells == 0)
-			return;
-		status_t st = svc_write_out(r->cmd, 0, buf, n);
-		if (st == OK) {
-			head.read_offset = r->offset;
-			head.read_len = r->len;
-			head.read_cells = cells;
-			save();
-		}
-		answer(r->cmd, st, n);
-		if (st == OK) {
-			ldisc_take(&ldisc, cells);
-			head.read_cells = 0;
-			save();
-		}
-		queue_drop(&readers, &readers.first);
-	}
-}
-
-static void signal_bits(uint64_t bits)
-{
-	if (signal_notify && bits)
-		(void)!notify_signal(signal_notify, bits);
-}
-
-static void react(enum ldisc_result result)
-{
-	if (result == LDISC_INTERRUPT)
-		interrupt();
-	if (result == LDISC_SUSPEND)
-		signal_bits(suspend_bits);
-}
-
-static void receive(void)
-{
-	size_t at;
-
-	do {
-		for (; head.seen != state->received && ldisc_room(&ldisc) > 0; save()) {
-			struct io_byte b = state->raw[head.seen++ % TTY_RAW];
-			if (!uart_broke(b))
-				react(ldisc_input(&ldisc, b.byte));
-		}
-		at = state->received % TTY_RAW;
-	} while (ldisc_room(&ldisc) > 0 && uart_read(&uart, state->raw + at, TTY_RAW - at, &state->received));
-}
-
-/* Everything that can move, moves. */
-static void run_terminal(void)
-{
-	if (uart.present) {
-		bool full;
-		do {
-			receive();
-			full = ldisc_room(&ldisc) == 0;
-			serve_readers();
-		} while (full && ldisc_room(&ldisc) > 0);
-	}
-	pump();
-}
-
-static void on_notify(void *self unused, uint64_t badge unused, uint64_t bits)
-{
-	if (bits & 1ull << BIT_IRQ)
-		uart_ack(&uart);
-	run_terminal();
-}
-
-/* ---- commands ---- */
 
 /* The badge that a path below `badge` names. */
 static status_t find(uint64_t badge, const char *path, uint64_t *found)
 {
 	size_t slashes = path ? strspn(path, "/") : 0;
+	const char *name = path ? path + slashes : NULL;
 
-	if (!path || (!path[slashes] && (badge == BADGE_ROOT || !slashes))) {
+	if (!path || (!*name && (badge == BADGE_ROOT || !slashes))) {
 		*found = badge;
 		return OK;
 	}
 	if (badge != BADGE_ROOT)
 		return ERR_NOT_DIRECTORY;
-	if (strcmp(path + slashes, "serial") != 0)
+	if (strcmp(name, "serial") == 0) {
+		*found = BADGE_SERIAL;
+		return OK;
+	}
+	if (*name < '1' || *name >= '1' + VTS || screen_presence() == SCREEN_ABSENT || (name[1] && strcmp(name + 1, "/cells") != 0))
 		return ERR_NOT_FOUND;
-	*found = BADGE_SERIAL;
+	*found = (name[1] ? (uint64_t)BADGE_CELLS : BADGE_VT) + (uint64_t)(*name - '1');
 	return OK;
 }
+
+/* The terminal of a Session; ERR_IS_DIRECTORY: it is none. */
+static status_t terminal_of(uint64_t badge, struct terminal **t)
+{
+	if (badge == BADGE_SERIAL) {
+		*t = &serial;
+		return OK;
+	}
+	return is_vt(badge) ? vts_open((uint32_t)(badge - BADGE_VT), t) : is_cells(badge) ? ERR_NOT_SUPPORTED : ERR_IS_DIRECTORY;
+}
+
+static status_t make_there(uint64_t badge)
+{
+	struct terminal *t;
+
+	return is_vt(badge) || is_cells(badge) ? vts_open((uint32_t)(badge & 0xff), &t) : OK;
+}
+
+/* ---- commands ---- */
 
 static status_t on_open(void *self unused, struct svc_cmd *c, const struct file_open_req *q, struct file_open_rep *p)
 {
@@ -344,78 +101,71 @@ static status_t on_open(void *self unused, struct svc_cmd *c, const struct file_
 
 	if (st < 0)
 		return st;
-	if (badge == BADGE_SERIAL && q->flags & OPEN_DIRECTORY)
+	if (badge != BADGE_ROOT && q->flags & OPEN_DIRECTORY)
 		return ERR_NOT_DIRECTORY;
 	if (badge == BADGE_ROOT && q->flags & OPEN_WRITE)
 		return ERR_IS_DIRECTORY;
 	if (q->flags & OPEN_EXCL)
 		return ERR_EXISTS;
+	if (is_cells(badge) && q->flags & OPEN_WRITE)
+		return ERR_DENIED;
+	uint32_t rights = SESSION_RIGHTS | (q->flags & OPEN_READ ? RIGHT_READ : 0) | (q->flags & OPEN_WRITE ? RIGHT_WRITE : 0);
+	if ((is_vt(badge) || is_cells(badge)) && screen_presence() == SCREEN_UNKNOWN) {
+		st = queue_put(&openers, &(struct parked){ .cmd = c->cmd, .offset = badge, .len = rights });
+		return st < 0 ? st : SVC_LATER;
+	}
+	st = make_there(badge);
+	if (st < 0)
+		return st;
 	c->mint = true;
 	c->mint_badge = badge;
-	c->mint_rights = SESSION_RIGHTS | (q->flags & OPEN_READ ? RIGHT_READ : 0) | (q->flags & OPEN_WRITE ? RIGHT_WRITE : 0);
-	p->type = badge == BADGE_ROOT ? FILE_DIRECTORY : FILE_STREAM;
+	c->mint_rights = rights;
+	p->type = badge == BADGE_ROOT ? FILE_DIRECTORY : is_cells(badge) ? FILE_REGULAR : FILE_STREAM;
 	p->size = 0;
 	return OK;
 }
 
+static status_t read_cells(const struct svc_cmd *c, uint64_t offset, uint64_t *done)
+{
+	struct terminal *t;
+	uint32_t i = (uint32_t)(c->badge - BADGE_CELLS);
+	size_t size;
+	char *text;
+
+	status_t st = vts_open(i, &t);
+	if (st == OK)
+		st = vts_text(i, &text, &size);
+	if (st < 0)
+		return st;
+	st = svc_read_from(c, offset, text, size, done);
+	free(text);
+	return st;
+}
+
 static status_t on_read(void *self unused, struct svc_cmd *c, const struct file_read_req *q, struct file_read_rep *p)
 {
-	struct parked r = { .cmd = c->cmd, .offset = q->offset, .len = c->out_len };
+	struct terminal *t;
 
-	if (c->badge == BADGE_ROOT)
-		return ERR_IS_DIRECTORY;
-	settle_read(c, q->offset);
-	if (c->out_len == 0) {
-		p->done = 0;
-		return OK;
-	}
-	status_t st = queue_put(&readers, &r);
-	if (st < 0)
-		return st;
-	run_terminal();
-	return SVC_LATER;
-}
-
-/* Continues where a dead instance had come to, if this is the WRITE it was at. */
-static uint32_t write_resume(const struct svc_cmd *c)
-{
-	bool same = c->redelivered && head.write_op && c->in_len == head.write_len && identity(c->cmd) == head.write_op;
-
-	return same ? head.write_done : 0;
-}
-
-static status_t park_write(struct svc_cmd *c)
-{
-	struct parked w = { .cmd = c->cmd, .len = c->in_len };
-	bool first = !writers.first;
-
-	if (w.len > 0)
-		w.done = write_resume(c);
-	status_t st = queue_put(&writers, &w);
-	if (st < 0)
-		return st;
-	if (first) {
-		write_begin(&w);
-		save();
-		pump();
-	}
-	return SVC_LATER;
+	if (is_cells(c->badge))
+		return read_cells(c, q->offset, &p->done);
+	status_t st = terminal_of(c->badge, &t);
+	return st < 0 ? st : terminal_read(t, c, q->offset, &p->done);
 }
 
 static status_t on_write(void *self unused, struct svc_cmd *c, const struct file_write_req *q unused, struct file_write_rep *p)
 {
-	if (c->badge == BADGE_ROOT)
-		return ERR_IS_DIRECTORY;
-	if (c->in_len == 0 || !uart.present) {
-		p->done = c->in_len;
-		return OK;
-	}
-	return park_write(c);
+	struct terminal *t;
+	status_t st = terminal_of(c->badge, &t);
+
+	return st < 0 ? st : terminal_write(t, c, &p->done);
 }
 
 static status_t on_sync(void *self unused, struct svc_cmd *c, const struct file_sync_req *q unused, struct file_sync_rep *p unused)
 {
-	return writers.first ? park_write(c) : OK;
+	struct terminal *t;
+	status_t st = terminal_of(c->badge, &t);
+
+	return st < 0 ? OK : terminal_sync(t, c);
 }
 
 static status_t on_stat(void *self unused, struct svc_cmd *c, const struct file_stat_req *q unused, struct file_stat_rep *p)
@@ -426,8 +176,8 @@ static status_t on_stat(void *self unused, struct svc_cmd *c, const struct file_
 	if (st < 0)
 		return st;
 	*p = (struct file_stat_rep){
-		.type = badge == BADGE_ROOT ? FILE_DIRECTORY : FILE_STREAM,
-		.mode = badge == BADGE_ROOT ? 0555 : 0666,
+		.type = badge == BADGE_ROOT ? FILE_DIRECTORY : is_cells(badge) ? FILE_REGULAR : FILE_STREAM,
+		.mode = badge == BADGE_ROOT ? 0555 : is_cells(badge) ? 0444 : 0666,
 		.ino = badge,
 	};
 	return OK;
@@ -435,7 +185,8 @@ static status_t on_stat(void *self unused, struct svc_cmd *c, const struct file_
 
 static status_t on_readdir(void *self unused, struct svc_cmd *c, const struct file_readdir_req *q, struct file_readdir_rep *p)
 {
-	uint8_t buf[64] aligned(8);
+	uint8_t buf[280] aligned(8);
+	char name[2] = "1";
 
 	if (c->badge != BADGE_ROOT)
 		return ERR_NOT_DIRECTORY;
@@ -444,146 +195,145 @@ static status_t on_readdir(void *self unused, struct svc_cmd *c, const struct fi
 	if (q->cookie > 0)
 		return OK;
 	p->done = dirent_put(buf, sizeof(buf), BADGE_SERIAL, 0, FILE_STREAM, "serial");
+	for (uint32_t i = 0; i < VTS && screen_presence() == SCREEN_THERE; i++, name[0]++)
+		p->done += dirent_put(buf + p->done, sizeof(buf) - p->done, BADGE_VT + i, 0, FILE_STREAM, name);
 	return svc_write_out(c->cmd, 0, buf, p->done);
-}
-
-static status_t set_mode(uint64_t mode)
-{
-	if (mode & ~(uint64_t)TTY_MODES)
-		return ERR_INVALID;
-	settle_read(NULL, 0);
-	head.interrupted = 0;
-	react(ldisc_set_mode(&ldisc, (uint32_t)mode));
-	save();
-	run_terminal();
-	return OK;
-}
-
-/* Anything else would only be kept alive here, and with it the Budget that paid for it. */
-static bool is_notify(handle_t h)
-{
-	struct handle_info i;
-	return handle_info(h, &i) == OK && i.type == OBJ_NOTIFY && (i.rights & RIGHT_SIGNAL);
-}
-
-/* A bit's number and one, or none. */
-static uint64_t bits_of(uint64_t number)
-{
-	return number ? 1ull << (number - 1) : 0;
-}
-
-static status_t set_signal(struct svc_cmd *c, const struct file_ctl_req *q)
-{
-	if (q->arg0 > 63 || q->arg1 > 64 || q->arg2 > 64 || (c->n_handles && !is_notify(c->handles[0])))
-		return ERR_INVALID;
-	if (signal_notify)
-		handle_close(signal_notify);
-	signal_notify = c->n_handles ? c->handles[0] : 0;
-	interrupt_bits = 1ull << q->arg0;
-	suspend_bits = bits_of(q->arg1);
-	size_bits = bits_of(q->arg2);
-	if (c->n_handles)
-		c->handles[0] = 0;      /* ours now */
-	head.had_signal = signal_notify != 0;
-	if (head.interrupted && signal_notify)
-		interrupt();
-	head.interrupted = 0;
-	save();
-	return OK;
-}
-
-/* A resize that is delivered again changes nothing, and says nothing. */
-static status_t set_size(uint64_t columns, uint64_t rows)
-{
-	if (columns < 1 || columns > TTY_SIZE_MAX || rows < 1 || rows > TTY_SIZE_MAX)
-		return ERR_INVALID;
-	bool other = head.columns != columns || head.rows != rows;
-	head.columns = (uint16_t)columns;
-	head.rows = (uint16_t)rows;
-	save();
-	if (other)
-		signal_bits(size_bits);
-	return OK;
 }
 
 static status_t on_ctl(void *self unused, struct svc_cmd *c, const struct file_ctl_req *q, struct file_ctl_rep *p)
 {
-	if (c->badge == BADGE_ROOT)
-		return ERR_NOT_SUPPORTED;
-	switch (q->code) {
-	case CTL_TTY_GET_MODE:
-		p->value0 = head.mode;
-		p->value1 = signal_notify != 0;
-		return OK;
-	case CTL_TTY_GET_SIZE:
-		p->value0 = head.columns ? head.columns : 80;   /* what is behind a serial line only a person can tell */
-		p->value1 = head.rows ? head.rows : 24;
-		return OK;
-	case CTL_TTY_SET_SIZE:
-		return c->rights & RIGHT_READ ? set_size(q->arg0, q->arg1) : ERR_DENIED;
-	case CTL_TTY_SET_MODE:
-		return c->rights & RIGHT_READ ? set_mode(q->arg0) : ERR_DENIED;
-	case CTL_TTY_SIGNAL:
-		return c->rights & RIGHT_READ ? set_signal(c, q) : ERR_DENIED;
-	default:
-		return ERR_NOT_SUPPORTED;
-	}
-}
+	struct terminal *t;
+	status_t st = terminal_of(c->badge, &t);
 
-static bool cancel_in(struct queue *q, cmd_id_t cmd)
-{
-	for (struct parked **link = &q->first; *link; link = &(*link)->next) {
-		if ((*link)->cmd != cmd)
-			continue;
-		bool first = link == &q->first;
-		uint32_t done = (*link)->done;
-		answer(cmd, done ? OK : ERR_CANCELLED, done);
-		queue_drop(q, link);
-		if (first && q == &writers && q->first)
-			write_begin(q->first);
-		return true;
-	}
-	return false;
+	return st == ERR_IS_DIRECTORY ? ERR_NOT_SUPPORTED : st < 0 ? st : terminal_ctl(t, c, q, p);
 }
 
 static void on_cancel(void *self unused, cmd_id_t cmd)
 {
-	if (!cancel_in(&readers, cmd) && cancel_in(&writers, cmd))
-		pump();
+	struct parked **link = queue_find(&openers, cmd);
+	bool found = terminal_cancel(&serial, cmd);
+
+	for (uint32_t i = 0; i < VTS && !found; i++)
+		found = vts_opened(i) && terminal_cancel(vts_opened(i), cmd);
+	if (!link)
+		return;
+	svc_reply(cmd, &(struct reply){ .status = ERR_CANCELLED });
+	queue_drop(&openers, link);
+}
+
+/* ---- events ---- */
+
+static void answer_opener(const struct parked *o)
+{
+	struct reply r = { .status = screen_presence() == SCREEN_THERE ? make_there(o->offset) : ERR_NOT_FOUND };
+
+	if (r.status == OK) {
+		r.w[0] = is_cells(o->offset) ? FILE_REGULAR : FILE_STREAM;
+		r.mint = true;
+		r.mint_badge = o->offset;
+		r.mint_rights = o->len;
+	}
+	svc_reply(o->cmd, &r);
+}
+
+/* It has turned out whether there is a screen. */
+static void screen_known(void)
+{
+	struct terminal *t;
+
+	if (screen_presence() == SCREEN_THERE) {
+		status_t st = vts_open(keys_front(), &t);
+		if (st == OK)
+			screen_show(vts_term(keys_front()));
+		else
+			log_print("terminal %u cannot be shown: %s", keys_front() + 1, error_text(st));
+		keys_go();
+	}
+	while (openers.first) {
+		answer_opener(openers.first);
+		queue_drop(&openers, &openers.first);
+	}
+}
+
+static void on_notify(void *self unused, uint64_t badge, uint64_t bits)
+{
+	if (badge == BADGE_DEVICE) {
+		serial_notified(bits);
+		if (bits & 1ull << BIT_WORK)
+			vts_work();
+	} else if (badge == BADGE_SCREEN) {
+		screen_go();
+	} else {
+		keys_go();
+	}
+}
+
+static void on_completion(void *self unused, struct event *e)
+{
+	if (e->cmd == TOKEN_SCREEN)
+		screen_done(e);
+	else if (e->cmd == TOKEN_KEYS)
+		keys_done(e);
+}
+
+static void on_idle(void *self unused)
+{
+	screen_draw();
 }
 
 /* ---- start ---- */
 
-static void state_open(void)
+static void kept_open(void)
 {
 	handle_t frame = start_handle("state");
 	struct frame_info info;
 	uint64_t va = 0;
 
-	state = &own_state;
-	if (frame && frame_info(frame, &info) == OK && info.size >= sizeof(*state) &&
-	    vmem_map(0, frame, 0, 0, ALIGN_UP(sizeof(*state), PAGE_SIZE), PROT_READ | PROT_WRITE, &va) == OK)
-		state = (struct tty_state *)va;
-	if (!tty_load(state, &head))
-		save();
-	ldisc_init(&ldisc, &head, state);
+	kept = NULL;
+	if (!frame || frame_info(frame, &info) < 0 || info.size < STATE_SIZE)
+		return;
+	if (vmem_map(0, frame, 0, 0, STATE_SIZE, PROT_READ | PROT_WRITE, &va) == OK && vmem_commit(0, va, KEPT_SIZE) == OK)
+		kept = (struct kept *)va;
 }
 
-static void device_open(void)
+/* `outputd.screen=log` on the kernel's command line: the screen stays its log. */
+static bool screen_is_log(void)
 {
-	status_t st = uart_open(&uart, start_handle("res:ioports"), start_handle("res:irq"));
+	char line[1024 + 1];
+	uint64_t size = 0;
 
-	if (st < 0) {
-		log_print("no serial port at 3f8 (%s): reads wait, writes vanish", error_name(st));
+	if (cmdline(line, sizeof(line) - 1, &size) < 0)
+		return false;
+	line[MIN(size, (uint64_t)sizeof(line) - 1)] = 0;
+	for (char *rest = line, *word; (word = strsep(&rest, " \t\n"));)
+		if (strcmp(word, "outputd.screen=log") == 0)
+			return true;
+	return false;
+}
+
+static void screen_begin(void)
+{
+	static struct screen_kept own;
+	struct tty_state *states[VTS] = { 0 };
+	struct screen_start start = {
+		.kept = kept ? &kept->screen : &own, .shelf = start_handle("shelf"), .port = svc.port, .retry = retry_screen, .token = TOKEN_SCREEN, .bit = BIT_RETRY,
+		.memory = VT_MEMORY, .history = VT_HISTORY, .known = screen_known,
+	};
+
+	screen_init(&start);
+	if (!kept || screen_is_log()) {
+		if (!kept)
+			log_print("no state Frame of %u KiB: no terminals on the screen", (unsigned)(STATE_SIZE / KiB));
+		screen_leave();
 		return;
 	}
-	if (!uart.irq)
-		log_print("no interrupt 4 for the serial port: looking at it 100 times a second");
-	else
-		MUST(notify_bind(notify, BIT_IRQ, uart.irq));
-	uart_interrupts(&uart, true, false);
-	uart_ack(&uart);
-	run_terminal();
+	for (uint32_t i = 0; i < VTS; i++)
+		states[i] = &kept->terminal[1 + i].tty;
+	vts_init(states, (uint8_t *)kept + KEPT_SIZE, start_handle("res:info"), notify, BIT_WORK);
+	keys_init(&kept->keys, svc.port, TOKEN_KEYS, retry_keys, BIT_RETRY);
+	if (screen_presence() != SCREEN_UNKNOWN)
+		screen_known();
+	screen_go();
 }
 
 static const struct file_ops ops = {
@@ -592,13 +342,18 @@ static const struct file_ops ops = {
 
 int main(int argc unused, char **argv unused)
 {
-	queue_init(&readers);
-	queue_init(&writers);
-	state_open();
+	queue_init(&openers);
+	kept_open();
 	MUST(svc_init(&svc, &file_proto, &ops, NULL));
 	svc.on_notify = on_notify;
 	svc.on_cancel = on_cancel;
+	svc.on_completion = on_completion;
+	svc.on_idle = on_idle;
 	MUST(svc_notify(&svc, BADGE_DEVICE, &notify));
-	device_open();
+	MUST(svc_notify(&svc, BADGE_SCREEN, &retry_screen));
+	MUST(svc_notify(&svc, BADGE_KEYS, &retry_keys));
+	MUST(port_reserve(svc.port, SUBMITS));
+	serial_open(kept ? &kept->terminal[0].tty : &own_state, notify);
+	screen_begin();
 	return (int)svc_run(&svc);
 }

@@ -1,5 +1,5 @@
 /*
- * outputd against a fake device and fake callers. Expected: readers are served in order, writers never
+ * outputd's serial line against a fake device and fake callers (the terminals of the screen: vt_test.c). Expected: readers are served in order, writers never
  * lose a byte whatever the device takes, cancelled ones leave, ^C finds its Notify, and an instance that begins
  * where another was killed neither repeats nor loses anything.
  */
@@ -11,6 +11,8 @@
 #define main outputd_main
 #include "main.c"
 #undef main
+#include "terminal.c"
+#include "serial.c"
 #include "ldisc.c"
 #include "tty.c"
 #include <utf8/utf8.c>
@@ -111,6 +113,30 @@ status_t vmem_map(handle_t v unused, handle_t f unused, uint64_t o unused, uint6
 status_t notify_bind(handle_t n unused, uint32_t b unused, handle_t s unused) { return OK; }
 status_t notify_timer(handle_t n unused, uint32_t b unused, uint64_t d unused, uint64_t p unused) { return OK; }
 status_t clock_now(uint64_t *ns) { *ns = 0; return OK; }
+status_t port_reserve(handle_t p unused, uint32_t n unused) { return OK; }
+status_t vmem_commit(handle_t v unused, uint64_t va unused, uint64_t size unused) { return ERR_INVALID; }
+status_t cmdline(void *buf unused, uint64_t len unused, uint64_t *size unused) { return ERR_INVALID; }
+status_t svc_read_from(const struct svc_cmd *c unused, uint64_t o unused, const void *d unused, size_t s unused, uint64_t *done unused) { return ERR_INVALID; }
+
+/* ---- there is no screen ---- */
+
+void screen_init(const struct screen_start *start unused) {}
+void screen_leave(void) {}
+void screen_go(void) {}
+void screen_done(struct event *e unused) {}
+void screen_draw(void) {}
+void screen_show(struct term *t unused) {}
+enum screen_presence screen_presence(void) { return SCREEN_ABSENT; }
+void keys_init(struct keys_kept *k unused, handle_t p unused, uint64_t t unused, handle_t n unused, uint32_t b unused) {}
+void keys_go(void) {}
+void keys_done(struct event *e unused) {}
+uint32_t keys_front(void) { return 0; }
+void vts_init(struct tty_state *const s[VTS] unused, void *m unused, handle_t l unused, handle_t n unused, uint32_t b unused) {}
+status_t vts_open(uint32_t i unused, struct terminal **t unused) { return ERR_NOT_FOUND; }
+struct terminal *vts_opened(uint32_t i unused) { return NULL; }
+struct term *vts_term(uint32_t i unused) { return NULL; }
+void vts_work(void) {}
+status_t vts_text(uint32_t i unused, char **t unused, size_t *n unused) { return ERR_NOT_FOUND; }
 status_t handle_close(handle_t h unused) { return OK; }
 status_t svc_init(struct svc *s unused, const struct svc_proto *p unused, const void *o unused, void *self unused) { return OK; }
 status_t svc_run(struct svc *s unused) { return OK; }
@@ -118,6 +144,7 @@ status_t svc_notify(struct svc *s unused, uint64_t badge unused, handle_t *n) { 
 size_t dirent_put(void *b unused, size_t r unused, uint64_t i unused, uint64_t s unused, int t unused, const char *n unused) { return 0; }
 void log_print(const char *f unused, ...) {}
 const char *error_name(status_t st unused) { return ""; }
+const char *error_text(status_t st unused) { return ""; }
 void rt_panic(const char *f unused, ...) { abort(); }
 const struct svc_proto file_proto;
 
@@ -125,10 +152,10 @@ const struct svc_proto file_proto;
 
 static void drop_all(void)
 {
-	while (readers.first)
-		queue_drop(&readers, &readers.first);
-	while (writers.first)
-		queue_drop(&writers, &writers.first);
+	while (serial.readers.first)
+		queue_drop(&serial.readers, &serial.readers.first);
+	while (serial.writers.first)
+		queue_drop(&serial.writers, &serial.writers.first);
 	memset(call, 0, sizeof(call));
 }
 
@@ -136,8 +163,8 @@ static void drop_all(void)
 static void restart(void)
 {
 	drop_all();
-	signal_notify = 0;
-	stage.at = stage.len = 0;
+	serial.signal_notify = 0;
+	serial.stage.at = serial.stage.len = 0;
 	outputd_main(0, NULL);
 }
 
@@ -146,8 +173,8 @@ static int fresh(void **state_ unused)
 	memset(&own_state, 0, sizeof(own_state));
 	memset(&dev, 0, sizeof(dev));
 	dev.room = SIZE_MAX;
-	queue_init(&readers);
-	queue_init(&writers);
+	queue_init(&serial.readers);
+	queue_init(&serial.writers);
 	signalled = 0;
 	restart();
 	return 0;
@@ -164,7 +191,7 @@ static void type(const char *text)
 	size_t n = strlen(text);
 	memcpy(dev.in + dev.in_put, text, n);
 	dev.in_put += n;
-	on_notify(NULL, BADGE_DEVICE, 1 << BIT_IRQ);
+	on_notify(NULL, BADGE_DEVICE, 1 << SERIAL_IRQ);
 }
 
 static void read_cmd(cmd_id_t cmd, uint32_t len, uint64_t offset, bool redelivered)
@@ -227,11 +254,11 @@ static void back_pressure(void **state_ unused)
 	assert_true(dev.transmit);
 	while (!call[1].answered) {
 		dev.room = 1;
-		on_notify(NULL, BADGE_DEVICE, 1 << BIT_IRQ);
+		on_notify(NULL, BADGE_DEVICE, 1 << SERIAL_IRQ);
 	}
 	assert_int_equal(call[1].done, 45);
 	dev.room = 1;
-	on_notify(NULL, BADGE_DEVICE, 1 << BIT_IRQ);
+	on_notify(NULL, BADGE_DEVICE, 1 << SERIAL_IRQ);
 	assert_true(call[2].answered);
 	assert_false(dev.transmit);
 	sent("the first writer says more than a FIFO takes\r\nsecond\r\n");
@@ -248,7 +275,7 @@ static void long_write_lets_others_in(void **state_ unused)
 	type("q\r");
 	was_read(2, "q\n");
 	while (!call[1].answered)
-		on_notify(NULL, BADGE_DEVICE, 1 << BIT_IRQ);
+		on_notify(NULL, BADGE_DEVICE, 1 << SERIAL_IRQ);
 	assert_int_equal(dev.out_len, 5000 + 3);
 }
 
@@ -263,7 +290,7 @@ static void callers_that_leave(void **state_ unused)
 	on_cancel(NULL, 3);
 	assert_int_equal(call[3].status, ERR_CANCELLED);
 	dev.room = SIZE_MAX;
-	on_notify(NULL, BADGE_DEVICE, 1 << BIT_IRQ);
+	on_notify(NULL, BADGE_DEVICE, 1 << SERIAL_IRQ);
 	assert_int_equal(call[1].status, ERR_GONE);
 	sent("seen");
 	call[4].gone = true;
@@ -336,7 +363,7 @@ static void stopped_output(void **state_ unused)
 	sent("typed\r\nheld back\r\n");
 	type("\x13");
 	write_cmd(2, "more", 0, false);
-	set_mode(TTY_NL_TO_CRNL);               /* a mode without flow control lets it go */
+	set_mode(&serial, TTY_NL_TO_CRNL);               /* a mode without flow control lets it go */
 	assert_true(call[2].answered);
 	sent("more");
 }
@@ -368,10 +395,10 @@ static void sizes_and_suspension(void **state_ unused)
 	c.handles[0] = 9;
 	c.n_handles = 1;
 	assert_int_equal(on_ctl(NULL, &c, &(struct file_ctl_req){ .code = CTL_TTY_SIGNAL, .arg0 = 1, .arg1 = 3 }, &p), OK);
-	set_mode(TTY_DEFAULT | TTY_SUSPEND);
+	set_mode(&serial, TTY_DEFAULT | TTY_SUSPEND);
 	type("\x1a");
 	assert_int_equal(signalled, 1 << 2);
-	assert_int_equal(set_mode(TTY_MODES + 1), ERR_INVALID);
+	assert_int_equal(set_mode(&serial, TTY_MODES + 1), ERR_INVALID);
 }
 
 static void unread_line_survives(void **state_ unused)
@@ -487,7 +514,7 @@ static void paths(void **state_ unused)
 {
 	static const struct { uint64_t badge; const char *path; status_t st; uint64_t found; } want[] = {
 		{ 0, "", OK, 0 }, { 0, "/", OK, 0 }, { 0, NULL, OK, 0 }, { 0, "serial", OK, BADGE_SERIAL }, { 0, "//serial", OK, BADGE_SERIAL },
-		{ 0, "serialx", ERR_NOT_FOUND, 0 }, { 0, "serial/", ERR_NOT_FOUND, 0 }, { BADGE_SERIAL, "", OK, BADGE_SERIAL },
+		{ 0, "serialx", ERR_NOT_FOUND, 0 }, { 0, "1", ERR_NOT_FOUND, 0 }, { 0, "serial/", ERR_NOT_FOUND, 0 }, { BADGE_SERIAL, "", OK, BADGE_SERIAL },
 		{ BADGE_SERIAL, "/", ERR_NOT_DIRECTORY, 0 }, { BADGE_SERIAL, "x", ERR_NOT_DIRECTORY, 0 },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(want); i++) {

@@ -1,7 +1,7 @@
 /*
  * tty: what a terminal keeps from one instance of outputd to the next.
  *
- * The state Frame (one page) holds what the device gave, the unread input, the echo to be sent, and two copies of the head that describes all. A
+ * A page of the state Frame for each holds what the device gave, the unread input, the echo to be sent, and two copies of the head that describes all. A
  * change writes its data first, then the older copy of the head with the next sequence number and a
  * checksum; so a kill at any instant leaves one whole head, and a crash that scribbled leaves none,
  * which counts as a fresh terminal. One thread; nothing here needs a lock.
@@ -10,7 +10,7 @@
 #include <abi/objects.h>
 
 #define TTY_MAGIC   0x59545453u     /* "STTY" */
-#define TTY_VERSION 5u
+#define TTY_VERSION 6u
 
 enum {
 	TTY_RAW = 16,                   /* bytes as the device gave them; power of two */
@@ -41,6 +41,9 @@ struct tty_head {
 	uint8_t  interrupted;           /* ^C came while that Notify was lost */
 	uint8_t  stopped;               /* ^S came: nothing is sent */
 	uint16_t columns, rows;         /* 0: nobody said */
+	/* Of a terminal of the screen: the last event of input:// that was typed here, and bytes of answers (term_reply) ever typed. */
+	uint64_t event;
+	uint32_t replies, reserved;
 	uint64_t check;                 /* over everything above */
 };
 
@@ -54,7 +57,7 @@ struct tty_state {
 	struct io_byte raw[TTY_RAW];    /* the last ones; at most TTY_RAW are not seen yet */
 };
 
-_Static_assert(sizeof(struct tty_head) == 112, "state format");
+_Static_assert(sizeof(struct tty_head) == 128, "state format");
 _Static_assert(sizeof(struct tty_state) <= PAGE_SIZE, "state format");
 
 /* The newer valid head of s into *h, else a fresh one; false: fresh. */

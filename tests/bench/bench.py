@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """
-bench: what make bench runs. Boots the bench image under the counting plugin, lets the cases of tests/bench/bench
-run inside, takes wall times and sizes, prints every figure beside its bar and writes them to OUT/bench.tsv.
+bench: what make bench runs. Boots the image as it ships (without menu) under the counting plugin, and one with the programs of the
+tests, to let the cases of tests/bench/bench run inside; takes wall times and sizes, prints every figure beside its bar and writes
+them to OUT/bench.tsv.
 
     bench.py [--only inside|smp|outside] [--profile]
 
@@ -24,10 +25,12 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "lib"))
+import image  # noqa: E402
 import vm  # noqa: E402
 
 OUT = ROOT / os.environ.get("OUT", "build")
 IMAGE = OUT / "bench" / "esp.img"
+SHIPPED = OUT / "bench" / "shipped.img"     # with the bench image's boot.cfg
 PLUGIN = OUT / "bench" / "insncount.so"
 COUNTS = OUT / "bench" / "counts"
 ENTRY_BYTES = 24
@@ -156,12 +159,12 @@ def several_cpus(profile):
     return figures
 
 
-def inside(profile):
-    """What is counted: the boot, and the cases of the bench program."""
+def boot():
+    """What the image as it ships needs to its prompt: instructions until everything has come to rest, and memory."""
     figures = {}
-    with vm.Machine(IMAGE, cpu=CPU, mem=MEM, extra=plugin(profile)) as machine:
+    with vm.Machine(SHIPPED, cpu=CPU, mem=MEM, extra=plugin(False)) as machine:
         machine.boot(300)
-        time.sleep(1)                   # until everything has come to rest
+        time.sleep(1)
         loader, rest = counts("L"), counts("H")
         if not loader or not rest:
             raise SystemExit("bench: the plugin did not see the loader's entry, or no CPU ever halted")
@@ -169,6 +172,15 @@ def inside(profile):
         at_prompt = [h[0] for h in rest]
         figures["boot"] = (at_prompt[-1] - loader[0][0]) / 1e6
         figures["memory"] = MEM - kstat(machine)["pages_free"] * 4 / 1024
+    return figures
+
+
+def inside(profile):
+    """What is counted: the boot, and the cases of the bench program."""
+    figures = boot()
+    with vm.Machine(IMAGE, cpu=CPU, mem=MEM, extra=plugin(profile)) as machine:
+        machine.boot(300)
+        time.sleep(1)
         figures.update(run_cases(machine, "bench", profile))
     return figures
 
@@ -190,7 +202,7 @@ def boot_wall():
     """From the loader's first line on the serial port to the prompt, in seconds of this host."""
     times = []
     for _ in range(WALL_RUNS):
-        with vm.Machine(IMAGE, mem=MEM) as machine:
+        with vm.Machine(SHIPPED, mem=MEM) as machine:
             machine.expect("Skerry: starting", 120)
             begin = time.monotonic()
             machine.prompt(120)
@@ -202,7 +214,7 @@ def least_memory():
     least = None
     for mib in range(LEAST_FROM_MIB, LEAST_TO_MIB - 1, -LEAST_STEP_MIB):
         try:
-            with vm.Machine(IMAGE, mem=mib) as machine:
+            with vm.Machine(SHIPPED, mem=mib) as machine:
                 machine.boot(LEAST_TIMEOUT_S)
                 machine.run("cat proc://kstat")
         except vm.MachineError:
@@ -260,6 +272,7 @@ def main():
     parser.add_argument("--only", choices=["inside", "smp", "outside"])
     parser.add_argument("--profile", action="store_true")
     options = parser.parse_args()
+    image.esp_with(SHIPPED, OUT, files={"boot.cfg": (OUT / "bench" / "boot.cfg").read_bytes()})
     figures = {}
     if options.only in (None, "inside"):
         figures.update(inside(options.profile))

@@ -8,6 +8,7 @@ import struct
 import time
 
 import pytest
+from image import esp_with
 from vm import Machine
 
 CRASHES = 3         # in a row; then the SSDTs are left out (sbin/acpid/main.c)
@@ -154,7 +155,7 @@ def with_ssdts(build, tmp_path, *tables, **configuration):
         path = tmp_path / f"ssdt{i}"
         path.write_bytes(aml)
         extra = extra + ["-acpitable", f"sig=SSDT,rev=2,oem_id=HAND,oem_table_id=TABLE{i},data={path}"]
-    return Machine(build / "skerry.img", mem=MEM, extra=extra, **configuration)
+    return Machine(configuration.pop("image", build / "skerry.img"), mem=MEM, extra=extra, **configuration)
 
 
 def summary(m):
@@ -174,7 +175,9 @@ LAPTOP = b"\x10" + length(b"\\_SB_" + device(b"SLPB", b"PNP0C0E")
 @pytest.fixture(scope="module")
 def laptop(build, tmp_path_factory):
     """Lid, batteries, power supply and sleep button; looking at the lid moves it, and presses the button. The last test switches it off."""
-    with with_ssdts(build, tmp_path_factory.mktemp("laptop"), write(1, 0x80), LAPTOP, extra=["-action", "shutdown=pause"]) as m:
+    folder = tmp_path_factory.mktemp("laptop")
+    image = esp_with(folder / "esp.img", build, cmdline="outputd.screen=log")
+    with with_ssdts(build, folder, write(1, 0x80), LAPTOP, image=image, extra=["-action", "shutdown=pause"]) as m:
         m.boot()
         yield m
 

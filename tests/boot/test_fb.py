@@ -1,17 +1,20 @@
 """
 fb://: pixels on the screen exactly as surfaces have them, whoever dies: tests/system/fbdraw draws a pattern that is known here, too.
 """
+import contextlib
 import re
 import socket
 
 import pytest
 from account import at_rest, back_to
+from image import esp_with
 from vm import Machine
 
 
 @pytest.fixture(scope="module", name="m")
-def machine(test_image):
-    with Machine(test_image) as m:
+def machine(build, tmp_path_factory):
+    """Without terminals on the screen: it is for surfaces of the tests."""
+    with Machine(esp_with(tmp_path_factory.mktemp("fb") / "esp.img", build / "test", cmdline="outputd.screen=log")) as m:
         m.boot()
         yield m
 
@@ -64,11 +67,15 @@ def account(m):
 
 
 def draw(m, arguments, said="shown"):
-    """Starts fbdraw in the background; its pid, once it has said so."""
-    m.sendline(f"fbdraw {arguments} &")
-    m.expect(f"fbdraw: {said}\r\n")
-    m.sendline()
-    m.prompt()
+    """Starts fbdraw in the background; its pid, once it has said so. In a file: on the terminal it may come before the prompt or after it."""
+    m.run(f"fbdraw {arguments} >tmp://drawn &")
+    for _ in range(600):
+        if f"fbdraw: {said}\n" in m.run("cat tmp://drawn"):
+            break
+        m.run("sleep 0.02")
+    else:
+        raise AssertionError(m.run("ps; log"))
+    m.run("rm tmp://drawn")
     return re.findall(r"^ *(\d+) fbdraw ", m.run("ps"), re.M)[-1]
 
 
@@ -199,8 +206,9 @@ def test_deaths_while_drawing(m):
     back_to(m, before, account)
 
 
-def spoil_interrupts(m, path):
-    """By QEMU's debugging stub: the handlers of all interrupts begin with what is no instruction (UD2)."""
+@contextlib.contextmanager
+def debugger(m, path):
+    """QEMU's debugging stub: a function that sends it a packet and gives the answer. The machine stands still meanwhile."""
     def ask(text):
         stub.sendall(f"${text}#{sum(text.encode()) & 255:02x}".encode())
         answer = b""
@@ -209,16 +217,22 @@ def spoil_interrupts(m, path):
         stub.sendall(b"+")
         return re.search(rb"\+\$([^#]*)#", answer).group(1).decode()
 
-    idt = int(re.search(r"IDT=\s+([0-9a-f]+)", m.qmp.monitor("info registers")).group(1), 16)
     m.qmp.monitor(f"gdbserver unix:{path},server=on,wait=off")
     with socket.socket(socket.AF_UNIX) as stub:
         stub.connect(str(path))
+        yield ask
+        ask("D")
+
+
+def spoil_interrupts(m, path):
+    """The handlers of all interrupts begin with what is no instruction (UD2)."""
+    idt = int(re.search(r"IDT=\s+([0-9a-f]+)", m.qmp.monitor("info registers")).group(1), 16)
+    with debugger(m, path) as ask:
         for vector in range(32, 256):
             gate = bytes.fromhex(ask(f"m{idt + 16 * vector:x},10"))
             handler = int.from_bytes(gate[0:2] + gate[6:12], "little")
             if handler:
                 assert ask(f"M{handler:x},2:0f0b") == "OK"
-        ask("D")
 
 
 def test_panic_is_shown(m, font, tmp_path):

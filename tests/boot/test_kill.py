@@ -45,7 +45,7 @@ def account(m):
     With fresh instances of all services: a shell's history or a terminal's buffers touch one page more now and
     then, which is no loss. A loss in the kernel or in initd and initfsd shows.
     """
-    assert m.run("svc kill rngd sysd tmpd outputd timed pcid fbd kbd moused inputd acpid") == "", "each is running again"
+    assert m.run("svc kill rngd sysd tmpd outputd timed pcid fbd kbd moused inputd acpid sh1") == "", "each is running again"
     m.run("svc kill sh")
     m.run("cat acpi:// >null://")
     return at_rest(m)
@@ -55,14 +55,14 @@ def same_account(m, before):
     back_to(m, before, account)
 
 
-@pytest.mark.parametrize("name", ["rngd", "sysd", "outputd", "tmpd", "timed", "pcid", "fbd", "kbd", "moused", "inputd", "acpid", "sh"])
+@pytest.mark.parametrize("name", ["rngd", "sysd", "outputd", "tmpd", "timed", "pcid", "fbd", "kbd", "moused", "inputd", "acpid", "sh1", "sh"])
 def test_fifty_kills(machine, name):
     m = machine
     at_a_time = 1 if name == "sh" else 10       # what follows in the line dies with the shell
     for _ in range(3):
         kill(m, name, at_a_time)
     before = account(m)
-    others = {other: restarts(m, other) for other in {"rngd", "sysd", "outputd", "tmpd", "timed", "pcid", "fbd", "kbd", "moused", "inputd", "acpid", "sh"} - {name}}
+    others = {other: restarts(m, other) for other in {"rngd", "sysd", "outputd", "tmpd", "timed", "pcid", "fbd", "kbd", "moused", "inputd", "acpid", "sh1", "sh"} - {name}}
     begin = restarts(m, name)
     for _ in range(KILLS // at_a_time):
         kill(m, name, at_a_time)

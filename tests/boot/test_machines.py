@@ -6,7 +6,8 @@ import re
 import time
 
 import pytest
-from vm import KERNEL_MIN, Machine
+from image import esp_with
+from vm import KERNEL_MIN, Machine, Wait
 
 bases = []          # where the kernel's image was, of every boot here that chose freely
 
@@ -100,12 +101,17 @@ def test_old_chipset(build):
 
 
 def test_no_display(build):
-    """Without one fbd has nothing to do, and says so once."""
+    """Without one fbd has nothing to do, and says so once; nor has the shell of its first terminal."""
     with Machine(build / "skerry.img", vga="none") as m:
         log = m.boot()
         check_prompt(m)
         assert "screen:" not in log
-        assert re.search(r"^fbd +- ended +0 ", m.run("svc"), re.M)
+        wait = Wait(m.process.pid, 30)
+        while not re.search(r"^sh1 +- ended ", services := m.run("svc"), re.M):
+            assert wait.left(), services
+        assert re.search(r"^fbd +- ended +0 ", services, re.M)
+        text, status = m.status_of("cat tty://1")
+        assert status != 0 and "no such" in text
         assert m.run("cat log://").count("fbd: ") == 1 and "fbd: no framebuffer\n" in m.run("cat log://")
         assert m.status_of("cat fb://")[1] != 0
 
@@ -131,9 +137,9 @@ def test_four_processors(build):
     assert "acpi: 4 CPUs" in log
 
 
-def test_no_serial(build, font):
+def test_no_serial(build, font, tmp_path):
     """The boot log is on the screen, to its end, and the machine is alive: it follows the power key."""
-    with Machine(build / "skerry.img", serial=False) as m:
+    with Machine(esp_with(tmp_path / "esp.img", build, cmdline="outputd.screen=log"), serial=False) as m:
         text = m.wait_screen(font, r"initd: \d+ services of \d+ started")
         assert text.startswith("[0.000] Skerry ")
         assert "PANIC" not in text
@@ -160,9 +166,9 @@ def test_no_serial_no_display(build):
         assert end_of_boot, "the kernel never slept"
 
 
-def test_log_on_screen(build, font):
+def test_log_on_screen(build, font, tmp_path):
     """The screen shows the log, line by line."""
-    with Machine(build / "skerry.img") as m:
+    with Machine(esp_with(tmp_path / "esp.img", build, cmdline="outputd.screen=log")) as m:
         m.boot()
         m.wait_screen(font, r"rngd: seeded")
         log = m.run("cat log://")       # since the terminal came to life the serial port shows no more of it

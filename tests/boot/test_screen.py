@@ -5,12 +5,13 @@ import os
 import pathlib
 import re
 
+from image import esp_with
 from vm import Machine
 
 
 def test_screenshot(build, font, tmp_path):
     """The boot log is readable: light letters on a dark ground, nothing cut off, no rest of the firmware's picture."""
-    with Machine(build / "skerry.img", mem=512) as m:
+    with Machine(esp_with(tmp_path / "esp.img", build, cmdline="outputd.screen=log"), mem=512) as m:
         m.boot()
         text = m.wait_screen(font, "rngd: seeded")
         screen = m.screen()

@@ -9,13 +9,13 @@ import time
 
 from account import at_rest, differences
 
-NAMES = ("rngd", "sysd", "tmpd", "outputd", "timed", "pcid", "fbd", "kbd", "moused", "inputd", "acpid", "sh")
+NAMES = ("rngd", "sysd", "tmpd", "outputd", "timed", "pcid", "fbd", "kbd", "moused", "inputd", "acpid", "sh1", "sh")
 CLIENTS = ("hexdump -n 64 rng://", "wc -l log://", "ps", "sha256sum initfs:///bin/sh", "svc", "ls -l initfs:///bin",
-           "hexdump -n 100 zero://", "sleep 0.05", "cat proc://1/handles", "put null:// text", "cat time://", "date", "cat fb://", "cat input://devices", "put input://keymap us", "cat acpi://", "wc -c acpi://irq", "put tmp:///soak some text", "ls -l tmp:///", "stat tty://serial")
+           "hexdump -n 100 zero://", "sleep 0.05", "cat proc://1/handles", "put null:// text", "cat time://", "date", "cat fb://", "cat input://devices", "put input://keymap us", "cat acpi://", "wc -c acpi://irq", "put tmp:///soak some text", "ls -l tmp:///", "stat tty://serial", "put tty://2 text", "wc -l tty://1/cells")
 
 
 def fresh(m):
-    m.run("svc kill rngd sysd tmpd outputd timed pcid fbd kbd moused inputd acpid")
+    m.run("svc kill rngd sysd tmpd outputd timed pcid fbd kbd moused inputd acpid sh1")
     m.run("svc kill sh")
     m.run("cat acpi:// >null://")
     return at_rest(m)

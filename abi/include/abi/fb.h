@@ -9,7 +9,8 @@
 enum ctl_fb {
 	CTL_FB_INFO = 64,       /* -> width, height, bits of a pixel on the screen */
 	CTL_FB_SURFACE = 65,    /* arg0, arg1: width, height, at most the screen's. Again with another size: a fresh Frame, hidden; the old one's
-	                           pages go at once. The same size: nothing. ERR_LIMIT: FB_SURFACES_MAX */
+	                           pages go at once. The same size: nothing. arg2: 0: its pages are there from the beginning; FB_SPARSE: each is made when it
+	                           is written or committed (vmem_commit), and shows black until then. ERR_LIMIT: FB_SURFACES_MAX */
 	CTL_FB_DAMAGE = 66,     /* in: 1 to FB_RECTS_MAX struct fb_rect in the surface's pixels; what lies outside is cut off */
 	CTL_FB_SHOW = 67,       /* arg0, arg1: where its left upper corner is on the screen (int32_t); arg2: 0: shown, in front of all others; 1: hidden */
 	CTL_FB_CURSOR = 68,     /* arg0, arg1: width, height (0: none; at most FB_CURSOR_MAX), arg2, arg3: hot spot; in: pixels 0xAARRGGBB */
@@ -27,6 +28,7 @@ enum ctl_fb {
 	CTL_FB_WAIT = 91,
 };
 
+#define FB_SPARSE       1
 #define FB_SURFACES_MAX 16
 #define FB_RECTS_MAX    64
 #define FB_CURSOR_MAX   64      /* pixels each way */

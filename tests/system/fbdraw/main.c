@@ -1,5 +1,5 @@
 /*
- * fbdraw: surfaces of fb://, for tests/boot/test_fb.py, which knows the same pattern.
+ * fbdraw: surfaces of fb://, for tests/boot/test_fb.py and test_gpu.py, which know the same pattern.
  *
  *   fbdraw W H X Y SEED          shows a surface with the pattern, says so, and stays
  *   fbdraw cursor W H X Y SEED   the same, with a cursor of CURSOR pixels each way, half seen through, its hot spot (3, 2) at 100, 60 of the
@@ -7,6 +7,8 @@
  *   fbdraw live W H X Y MS       a moving pattern for so many ms, in rectangles at random; at last that of seed 0, and stays
  *   fbdraw sizes W H             one surface after the other through one Session, the last of W x H stays, with the pattern of seed 5
  *   fbdraw wrong                 what is refused
+ *   fbdraw mode W H              gives the screen that mode, and says what comes of it
+ *   fbdraw changes               says what size the screen has, now and after each change
  *   fbdraw many                  surfaces until there are no more; closed, they leave room for as many
  */
 #include "../random.h"
@@ -197,6 +199,12 @@ static int wrong(void)
 		CHECK(ctl(writer, code, 0, 0, 0, 0, code == CTL_FB_DAMAGE ? rects : NULL, code == CTL_FB_DAMAGE ? 16 : 0) == ERR_INVALID);
 	}
 	CHECK(map_frame(writer, PROT_READ, &frame, &size) == ERR_INVALID);
+	CHECK(ctl(reader, CTL_FB_MODE, screen[0], screen[1], 0, 0, NULL, 0) == ERR_DENIED);
+	CHECK(ctl(writer, CTL_FB_MODE, 0, 8, 0, 0, NULL, 0) == ERR_INVALID && ctl(writer, CTL_FB_MODE, 8, 0, 0, 0, NULL, 0) == ERR_INVALID);
+	CHECK(ctl(writer, CTL_FB_MODE, 1 << 15, 8, 0, 0, NULL, 0) == ERR_INVALID && ctl(writer, CTL_FB_MODE, (1ull << 32) + 640, 480, 0, 0, NULL, 0) == ERR_INVALID);
+	CHECK(ctl(writer, CTL_FB_MODE, 640, 480, 0, 0, rects, 16) == ERR_INVALID && ctl(writer, CTL_FB_WAIT, 0, 0, 0, 0, rects, 16) == ERR_INVALID);
+	MUST(ctl(writer, CTL_FB_MODE, screen[0], screen[1], 0, 0, NULL, 0));
+	MUST(ctl(reader, CTL_FB_WAIT, 0, 0, 0, 0, NULL, 0));
 	CHECK(ctl(writer, CTL_FB_BLANK + 1, 0, 0, 0, 0, NULL, 0) == ERR_NOT_SUPPORTED);
 	CHECK(ctl(writer, CTL_FB_SURFACE, 0, 8, 0, 0, NULL, 0) == ERR_INVALID && ctl(writer, CTL_FB_SURFACE, 8, 0, 0, 0, NULL, 0) == ERR_INVALID);
 	CHECK(ctl(writer, CTL_FB_SURFACE, screen[0] + 1, 8, 0, 0, NULL, 0) == ERR_INVALID);
@@ -229,6 +237,18 @@ static int wrong(void)
 	MUST(ctl(writer, CTL_FB_DAMAGE, 0, 0, 0, 0, rects, 16));
 	print("fbdraw: as it should be\n");
 	return 0;
+}
+
+static noreturn void changes(void)
+{
+	handle_t fb = open_fb(OPEN_READ);
+	uint64_t values[3] = { 0 };
+
+	for (;;) {
+		MUST(file_ctl(fb, CTL_FB_WAIT, (uint64_t[4]){ values[0] }, 0, values));
+		print("fbdraw: %llux%llu\n", (unsigned long long)values[1], (unsigned long long)values[2]);
+		print_flush();
+	}
 }
 
 static uint32_t fill_places(handle_t *sessions)
@@ -273,10 +293,17 @@ int main(int argc, char **argv)
 		return wrong();
 	if (!strcmp(what, "many"))
 		return many();
+	if (!strcmp(what, "changes"))
+		changes();
+	if (!strcmp(what, "mode") && n == 2) {
+		status_t st = ctl(open_fb(OPEN_READ | OPEN_WRITE), CTL_FB_MODE, number(a[0]), number(a[1]), 0, 0, NULL, 0);
+		print("fbdraw: %s\n", st < 0 ? error_name(st) : "OK");
+		return st < 0;
+	}
 	if (!strcmp(what, "sizes") && n == 2)
 		sizes(number(a[0]), number(a[1]));
 	if (n != 5) {
-		print_error("usage: fbdraw [cursor] W H X Y SEED | live W H X Y MS | sizes W H | wrong | many");
+		print_error("usage: fbdraw [cursor] W H X Y SEED | live W H X Y MS | sizes W H | mode W H | changes | wrong | many");
 		return 2;
 	}
 	struct surface s = make(number(a[0]), number(a[1]));

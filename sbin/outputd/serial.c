@@ -1,0 +1,191 @@
+/*
+ * serial: see serial.h. WRITE is answered when its last byte is in the device's FIFO, so writers go as fast as the line and
+ * nothing is dropped; the device is filled in bounded pieces, driven by its transmit-empty interrupt, so input and ^C are served
+ * in between.
+ *
+ * Killed at any instant: the state Frame tells how far the first WRITE and the echo had come, to the byte. The kernel stores what
+ * is typed there as it takes it from the device. So nothing is lost.
+ */
+#include "serial.h"
+#include <rt/io.h>
+#include <rt/start.h>
+#include "uart.h"
+
+/* Some 16550s lose the transmit-empty interrupt (Linux, 8250_core.c, UART_BUG_THRE): look again then. */
+#define BACKUP_NS   (50 * NS_PER_MS)
+#define POLL_NS     (10 * NS_PER_MS)    /* no interrupt at all */
+
+struct terminal serial;
+
+static struct uart uart;
+static handle_t notify;                 /* interrupt and timer */
+static uint64_t timer_period;           /* ns; 0: disarmed */
+
+static void timer_set(uint64_t period)
+{
+	uint64_t now;
+
+	if (period == timer_period)
+		return;
+	if (clock_now(&now) < 0 || notify_timer(notify, SERIAL_TIMER, period ? now + period : FOREVER, period) < 0)
+		return;
+	timer_period = period;
+}
+
+/* ---- output ---- */
+
+/* Sends one FIFO load of w (the first writer); returns its bytes. *st < 0: w cannot be read any more. */
+static size_t send_load(struct terminal *t, struct parked *w, uint8_t *fifo, size_t room, status_t *st)
+{
+	size_t used, n;
+
+	if (t->stage.at == t->stage.len) {
+		*st = terminal_fetch(t, w);
+		if (*st < 0)
+			return 0;
+	}
+	/* A FIFO of one byte cannot take CR and NL at once; two in a row into an empty one lose nothing but time. */
+	n = ldisc_output(t->head.mode, t->stage.bytes + t->stage.at, t->stage.len - t->stage.at, fifo, MAX(room, (size_t)2), &used);
+	t->head.load = (uint32_t)used;
+	terminal_save(t);
+	uart_write(&uart, fifo, n, &t->state->sent);
+	t->head.load = 0;                       /* to be saved with whatever is next: until then `sent` says so */
+	t->stage.at += (uint32_t)used;
+	w->done += (uint32_t)used;
+	t->head.write_done = w->done;
+	return n;
+}
+
+static size_t send_echo(struct terminal *t, uint8_t *fifo, size_t room)
+{
+	size_t n = ldisc_echo(&t->ldisc, fifo, room);
+
+	t->head.echo_load = (uint32_t)n;
+	terminal_save(t);
+	uart_write(&uart, fifo, n, &t->state->sent);
+	t->head.echo_load = 0;                  /* as above */
+	t->head.echo_taken += (uint32_t)n;
+	return n;
+}
+
+static void serial_begin(struct terminal *t, const struct parked *w)
+{
+	t->head.write_op = terminal_identity(w->cmd);
+	t->head.write_len = w->len;
+	t->head.write_done = w->done;
+	t->head.load = 0;
+}
+
+/* Continues where a dead instance had come to, if this is the WRITE it was at. */
+static uint32_t serial_resume(const struct terminal *t, const struct svc_cmd *c)
+{
+	bool same = t->head.write_op && c->in_len == t->head.write_len && terminal_identity(c->cmd) == t->head.write_op;
+
+	return same ? t->head.write_done : 0;
+}
+
+/* Echo first, then writers in order, until the FIFO stays full or a piece is through. */
+static void pump(struct terminal *t)
+{
+	uint8_t fifo[UART_FIFO_MAX];
+
+	/* While the FIFO is watched here, its emptiness need not interrupt. */
+	if (uart.present && (t->writers.first || terminal_echoes(t)))
+		uart_interrupts(&uart, uart_receiving(&uart), false);
+	for (size_t sent = 0; uart.present && !ldisc_stopped(&t->ldisc) && sent < PIECE_MAX;) {
+		bool echo = terminal_echoes(t);
+		struct parked *w = t->writers.first;
+		status_t st = OK;
+
+		if (!echo && w && w->done == w->len) {
+			terminal_written(t, OK);
+			continue;
+		}
+		if (!echo && !w)
+			break;
+		size_t room = uart_room(&uart);
+		if (room == 0)
+			break;
+		if (echo) {
+			sent += send_echo(t, fifo, room);
+			continue;
+		}
+		sent += send_load(t, w, fifo, room, &st);
+		if (st < 0)
+			terminal_written(t, st);
+	}
+	while (t->writers.first && (!uart.present || t->writers.first->done == t->writers.first->len)) {
+		t->writers.first->done = t->writers.first->len;
+		terminal_written(t, OK);
+	}
+	if (!uart.present)
+		return;
+	bool more = !ldisc_stopped(&t->ldisc) && (t->writers.first || terminal_echoes(t));
+	uart_interrupts(&uart, ldisc_room(&t->ldisc) > 0, more);
+	timer_set(!uart.irq ? POLL_NS : more ? BACKUP_NS : 0);
+}
+
+/* ---- input ---- */
+
+static void receive(struct terminal *t)
+{
+	size_t at;
+
+	do {
+		for (; t->head.seen != t->state->received && ldisc_room(&t->ldisc) > 0; terminal_save(t)) {
+			struct io_byte b = t->state->raw[t->head.seen++ % TTY_RAW];
+			if (!uart_broke(b))
+				terminal_input(t, b.byte);
+		}
+		at = t->state->received % TTY_RAW;
+	} while (ldisc_room(&t->ldisc) > 0 && uart_read(&uart, t->state->raw + at, TTY_RAW - at, &t->state->received));
+}
+
+static void serial_run(struct terminal *t)
+{
+	if (uart.present) {
+		bool full;
+		do {
+			receive(t);
+			full = ldisc_room(&t->ldisc) == 0;
+			terminal_serve_readers(t);
+		} while (full && ldisc_room(&t->ldisc) > 0);
+	}
+	pump(t);
+}
+
+void serial_notified(uint64_t bits)
+{
+	if (bits & 1ull << SERIAL_IRQ)
+		uart_ack(&uart);
+	if (bits & (1ull << SERIAL_IRQ | 1ull << SERIAL_TIMER))
+		serial_run(&serial);
+}
+
+/* ---- start ---- */
+
+static bool serial_absent(const struct terminal *t unused)
+{
+	return !uart.present;
+}
+
+static const struct device device = { .run = serial_run, .begin = serial_begin, .resume = serial_resume, .absent = serial_absent };
+
+void serial_open(struct tty_state *state, handle_t on)
+{
+	notify = on;
+	timer_period = 0;
+	terminal_init(&serial, &device, state);
+	status_t st = uart_open(&uart, start_handle("res:ioports"), start_handle("res:irq"));
+	if (st < 0) {
+		log_print("no serial port at 3f8 (%s): reads wait, writes vanish", error_name(st));
+		return;
+	}
+	if (!uart.irq)
+		log_print("no interrupt 4 for the serial port: looking at it 100 times a second");
+	else
+		MUST(notify_bind(notify, SERIAL_IRQ, uart.irq));
+	uart_interrupts(&uart, true, false);
+	uart_ack(&uart);
+	serial_run(&serial);
+}

@@ -1,0 +1,334 @@
+/*
+ * terminal: see terminal.h.
+ *
+ * Killed at any instant: parked commands are delivered again; the state Frame tells which input the last READ was given, should its
+ * answer not have left, and the device how far the first WRITE and the echo had come.
+ */
+#include "terminal.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- queues ---- */
+
+void queue_init(struct queue *q)
+{
+	q->first = NULL;
+	q->last = &q->first;
+}
+
+status_t queue_put(struct queue *q, const struct parked *w)
+{
+	struct parked *p = malloc(sizeof(*p));
+
+	if (!p)
+		return ERR_NO_MEMORY;
+	*p = *w;
+	p->next = NULL;
+	*q->last = p;
+	q->last = &p->next;
+	return OK;
+}
+
+void queue_drop(struct queue *q, struct parked **link)
+{
+	struct parked *p = *link;
+
+	*link = p->next;
+	if (!p->next)
+		q->last = link;
+	free(p);
+}
+
+struct parked **queue_find(struct queue *q, cmd_id_t cmd)
+{
+	for (struct parked **link = &q->first; *link; link = &(*link)->next)
+		if ((*link)->cmd == cmd)
+			return link;
+	return NULL;
+}
+
+static void answer(cmd_id_t cmd, status_t st, uint64_t done)
+{
+	struct reply r = { .status = st };
+
+	r.w[0] = done;
+	svc_reply(cmd, &r);
+}
+
+/* ---- output ---- */
+
+bool terminal_echoes(const struct terminal *t)
+{
+	return t->head.echo_put != t->head.echo_taken;
+}
+
+uint64_t terminal_identity(cmd_id_t cmd)
+{
+	struct cmd_info info;
+
+	return cmd_info(cmd, &info) == OK ? info.op_id : 0;
+}
+
+status_t terminal_fetch(struct terminal *t, const struct parked *w)
+{
+	t->stage.at = 0;
+	t->stage.len = MIN(w->len - w->done, (uint32_t)sizeof(t->stage.bytes));
+	status_t st = svc_read_in(w->cmd, w->done, t->stage.bytes, t->stage.len);
+	if (st < 0)
+		t->stage.len = 0;
+	return st;
+}
+
+static void begin(struct terminal *t, const struct parked *w)
+{
+	t->stage.at = t->stage.len = 0;
+	t->device->begin(t, w);
+}
+
+void terminal_written(struct terminal *t, status_t st)
+{
+	struct parked *w = t->writers.first;
+
+	answer(w->cmd, w->done ? OK : st, w->done);
+	queue_drop(&t->writers, &t->writers.first);
+	if (t->writers.first)
+		begin(t, t->writers.first);
+}
+
+static status_t park_write(struct terminal *t, const struct svc_cmd *c)
+{
+	struct parked w = { .cmd = c->cmd, .len = c->in_len };
+	bool first = !t->writers.first;
+
+	if (w.len > 0 && c->redelivered)
+		w.done = t->device->resume(t, c);
+	status_t st = queue_put(&t->writers, &w);
+	if (st < 0)
+		return st;
+	if (first) {
+		begin(t, &w);
+		terminal_save(t);
+		t->device->run(t);
+	}
+	return SVC_LATER;
+}
+
+status_t terminal_write(struct terminal *t, const struct svc_cmd *c, uint64_t *done)
+{
+	if (c->in_len == 0 || t->device->absent(t)) {
+		*done = c->in_len;
+		return OK;
+	}
+	return park_write(t, c);
+}
+
+status_t terminal_sync(struct terminal *t, const struct svc_cmd *c)
+{
+	return t->writers.first ? park_write(t, c) : OK;
+}
+
+/* ---- input ---- */
+
+static void interrupt(struct terminal *t)
+{
+	if (t->signal_notify)
+		(void)!notify_signal(t->signal_notify, t->interrupt_bits);
+	else if (t->head.had_signal)
+		t->head.interrupted = 1;        /* an earlier instance held the Notify: its owner will come again */
+}
+
+static void signal_bits(const struct terminal *t, uint64_t bits)
+{
+	if (t->signal_notify && bits)
+		(void)!notify_signal(t->signal_notify, bits);
+}
+
+static void react(struct terminal *t, enum ldisc_result result)
+{
+	if (result == LDISC_INTERRUPT)
+		interrupt(t);
+	if (result == LDISC_SUSPEND)
+		signal_bits(t, t->suspend_bits);
+}
+
+void terminal_input(struct terminal *t, uint8_t byte)
+{
+	react(t, ldisc_input(&t->ldisc, byte));
+}
+
+/* Which READ the last answer belonged to, decided when it matters: taken unless that READ is here again. */
+static void settle_read(struct terminal *t, const struct svc_cmd *c, uint64_t offset)
+{
+	if (!t->head.read_cells)
+		return;
+	if (!(c && c->redelivered && offset == t->head.read_offset && c->out_len == t->head.read_len))
+		ldisc_take(&t->ldisc, t->head.read_cells);
+	t->head.read_cells = 0;
+	terminal_save(t);
+}
+
+void terminal_serve_readers(struct terminal *t)
+{
+	uint8_t buf[TTY_RING];
+	uint32_t cells;
+
+	while (t->readers.first) {
+		struct parked *r = t->readers.first;
+		size_t n = ldisc_peek(&t->ldisc, buf, MIN(r->len, (uint32_t)sizeof(buf)), &cells);
+		if (cells == 0)
+			return;
+		status_t st = svc_write_out(r->cmd, 0, buf, n);
+		if (st == OK) {
+			t->head.read_offset = r->offset;
+			t->head.read_len = r->len;
+			t->head.read_cells = cells;
+			terminal_save(t);
+		}
+		answer(r->cmd, st, n);
+		if (st == OK) {
+			ldisc_take(&t->ldisc, cells);
+			t->head.read_cells = 0;
+			terminal_save(t);
+		}
+		queue_drop(&t->readers, &t->readers.first);
+	}
+}
+
+status_t terminal_read(struct terminal *t, const struct svc_cmd *c, uint64_t offset, uint64_t *done)
+{
+	struct parked r = { .cmd = c->cmd, .offset = offset, .len = c->out_len };
+
+	settle_read(t, c, offset);
+	if (c->out_len == 0) {
+		*done = 0;
+		return OK;
+	}
+	status_t st = queue_put(&t->readers, &r);
+	if (st < 0)
+		return st;
+	t->device->run(t);
+	return SVC_LATER;
+}
+
+bool terminal_cancel(struct terminal *t, cmd_id_t cmd)
+{
+	struct parked **link = queue_find(&t->readers, cmd);
+	bool reads = link != NULL;
+
+	if (!reads)
+		link = queue_find(&t->writers, cmd);
+	if (!link)
+		return false;
+	bool first = link == &t->writers.first;
+	uint32_t done = (*link)->done;
+	answer(cmd, done ? OK : ERR_CANCELLED, done);
+	queue_drop(reads ? &t->readers : &t->writers, link);
+	if (first && t->writers.first)
+		begin(t, t->writers.first);
+	if (!reads)
+		t->device->run(t);
+	return true;
+}
+
+/* ---- modes and signals ---- */
+
+static status_t set_mode(struct terminal *t, uint64_t mode)
+{
+	if (mode & ~(uint64_t)TTY_MODES)
+		return ERR_INVALID;
+	settle_read(t, NULL, 0);
+	t->head.interrupted = 0;
+	react(t, ldisc_set_mode(&t->ldisc, (uint32_t)mode));
+	terminal_save(t);
+	t->device->run(t);
+	return OK;
+}
+
+/* Anything else would only be kept alive here, and with it the Budget that paid for it. */
+static bool is_notify(handle_t h)
+{
+	struct handle_info i;
+	return handle_info(h, &i) == OK && i.type == OBJ_NOTIFY && (i.rights & RIGHT_SIGNAL);
+}
+
+/* A bit's number and one, or none. */
+static uint64_t bits_of(uint64_t number)
+{
+	return number ? 1ull << (number - 1) : 0;
+}
+
+static status_t set_signal(struct terminal *t, struct svc_cmd *c, const struct file_ctl_req *q)
+{
+	if (q->arg0 > 63 || q->arg1 > 64 || q->arg2 > 64 || (c->n_handles && !is_notify(c->handles[0])))
+		return ERR_INVALID;
+	if (t->signal_notify)
+		handle_close(t->signal_notify);
+	t->signal_notify = c->n_handles ? c->handles[0] : 0;
+	t->interrupt_bits = 1ull << q->arg0;
+	t->suspend_bits = bits_of(q->arg1);
+	t->size_bits = bits_of(q->arg2);
+	if (c->n_handles)
+		c->handles[0] = 0;      /* ours now */
+	t->head.had_signal = t->signal_notify != 0;
+	if (t->head.interrupted && t->signal_notify)
+		interrupt(t);
+	t->head.interrupted = 0;
+	terminal_save(t);
+	return OK;
+}
+
+/* A resize that is delivered again changes nothing, and says nothing. */
+static status_t set_size(struct terminal *t, uint64_t columns, uint64_t rows)
+{
+	if (t->device->fixed_size)
+		return ERR_NOT_SUPPORTED;
+	if (columns < 1 || columns > TTY_SIZE_MAX || rows < 1 || rows > TTY_SIZE_MAX)
+		return ERR_INVALID;
+	bool other = t->head.columns != columns || t->head.rows != rows;
+	t->head.columns = (uint16_t)columns;
+	t->head.rows = (uint16_t)rows;
+	terminal_save(t);
+	if (other)
+		signal_bits(t, t->size_bits);
+	return OK;
+}
+
+status_t terminal_ctl(struct terminal *t, struct svc_cmd *c, const struct file_ctl_req *q, struct file_ctl_rep *p)
+{
+	switch (q->code) {
+	case CTL_TTY_GET_MODE:
+		p->value0 = t->head.mode;
+		p->value1 = t->signal_notify != 0;
+		return OK;
+	case CTL_TTY_GET_SIZE:
+		p->value0 = t->head.columns ? t->head.columns : 80;     /* what is behind a serial line only a person can tell */
+		p->value1 = t->head.rows ? t->head.rows : 24;
+		return OK;
+	case CTL_TTY_SET_SIZE:
+		return c->rights & RIGHT_READ ? set_size(t, q->arg0, q->arg1) : ERR_DENIED;
+	case CTL_TTY_SET_MODE:
+		return c->rights & RIGHT_READ ? set_mode(t, q->arg0) : ERR_DENIED;
+	case CTL_TTY_SIGNAL:
+		return c->rights & RIGHT_READ ? set_signal(t, c, q) : ERR_DENIED;
+	default:
+		return ERR_NOT_SUPPORTED;
+	}
+}
+
+/* ---- start ---- */
+
+void terminal_save(struct terminal *t)
+{
+	tty_save(t->state, &t->head);
+}
+
+void terminal_init(struct terminal *t, const struct device *device, struct tty_state *state)
+{
+	t->device = device;
+	t->state = state;
+	queue_init(&t->readers);
+	queue_init(&t->writers);
+	if (!tty_load(state, &t->head))
+		terminal_save(t);
+	ldisc_init(&t->ldisc, &t->head, state);
+}

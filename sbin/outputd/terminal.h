@@ -1,0 +1,76 @@
+/*
+ * terminal: what all terminals share: READs and WRITEs that wait, the line discipline, modes and signals. What bytes go to and
+ * come from is a device: the serial line (serial.c), or cells on the screen (vt.c).
+ *
+ * READ waits in order of arrival and gets at most one line. WRITE is answered when its last byte is with the device. SYNC: when
+ * everything before it is.
+ */
+#pragma once
+#include <abi/file.h>
+#include <gen/file.h>
+#include <rt/svc.h>
+#include "ldisc.h"
+#include "tty.h"
+
+#define PIECE_MAX 2048                  /* bytes fetched from a writer at once */
+
+/* A command that waits. A SYNC is a WRITE of nothing. */
+struct parked {
+	struct parked *next;
+	cmd_id_t cmd;
+	uint64_t offset;                /* of a READ; the badge of an OPEN */
+	uint32_t len, done;             /* len: of an OPEN: rights of its Session */
+};
+struct queue { struct parked *first, **last; };
+
+struct terminal;
+struct device {
+	/* Everything that can move, moves: input, READs, echo, WRITEs. */
+	void (*run)(struct terminal *t);
+	/* The first writer's turn begins. */
+	void (*begin)(struct terminal *t, const struct parked *w);
+	/* How much of a WRITE that is delivered again an earlier instance had done. */
+	uint32_t (*resume)(const struct terminal *t, const struct svc_cmd *c);
+	/* Writes vanish: there is nobody to show them to. */
+	bool (*absent)(const struct terminal *t);
+	bool fixed_size;                /* CTL_TTY_SET_SIZE is refused */
+};
+
+struct terminal {
+	const struct device *device;
+	struct tty_state *state;        /* borrowed */
+	struct tty_head head;
+	struct ldisc ldisc;
+	struct queue readers, writers;
+	handle_t signal_notify;         /* who wants to know of ^C, ^Z and a new size; 0: nobody */
+	uint64_t interrupt_bits, suspend_bits, size_bits;       /* of that Notify; 0: not this */
+	struct { uint8_t bytes[PIECE_MAX]; uint32_t at, len; } stage;   /* what comes next of the first writer */
+};
+
+void queue_init(struct queue *q);
+must_use status_t queue_put(struct queue *q, const struct parked *w);
+void queue_drop(struct queue *q, struct parked **link);
+/* The one that waits with this command; NULL: none. */
+struct parked **queue_find(struct queue *q, cmd_id_t cmd);
+
+/* Takes up what an earlier instance left. state: borrowed for good. */
+void terminal_init(struct terminal *t, const struct device *device, struct tty_state *state);
+void terminal_save(struct terminal *t);
+/* The same when a command is delivered again; 0: its caller has left. */
+uint64_t terminal_identity(cmd_id_t cmd);
+
+must_use status_t terminal_read(struct terminal *t, const struct svc_cmd *c, uint64_t offset, uint64_t *done);
+must_use status_t terminal_write(struct terminal *t, const struct svc_cmd *c, uint64_t *done);
+must_use status_t terminal_sync(struct terminal *t, const struct svc_cmd *c);
+must_use status_t terminal_ctl(struct terminal *t, struct svc_cmd *c, const struct file_ctl_req *q, struct file_ctl_rep *p);
+/* False: no command of this terminal. */
+bool terminal_cancel(struct terminal *t, cmd_id_t cmd);
+
+/* For devices. One byte comes in; see ldisc_input. */
+void terminal_input(struct terminal *t, uint8_t byte);
+void terminal_serve_readers(struct terminal *t);
+bool terminal_echoes(const struct terminal *t);
+/* Fetches what comes next of w, the first writer, into the empty stage. */
+must_use status_t terminal_fetch(struct terminal *t, const struct parked *w);
+/* The first writer is answered: with what it has done, else with st. */
+void terminal_written(struct terminal *t, status_t st);
