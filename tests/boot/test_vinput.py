@@ -10,6 +10,7 @@ import pytest
 from account import at_rest, back_to
 from test_input import heard, keys_of, let_go, listen, press, send, so_far, type_keys, typed, wait_until
 from test_kill import restarts
+from test_vt import type_keys as type_text, wait_cells
 from vm import Machine
 
 # A keyboard that gets what is typed for the second screen, one for all else, a tablet without interrupts, and a slot.
@@ -57,6 +58,13 @@ def test_they_are_there(m):
     assert m.status_of("events inputdev://")[1] != 0, "only drivers have to do with it"
     log = m.run("log")
     assert "must go downwards" not in log and re.findall(r"(\S+): an interrupt cannot be had", log) == [TABLET], log
+
+
+def test_a_terminal(m):
+    """The shell on the screen has no other keyboard here."""
+    wait_cells(m, r"^skerry:/\$")
+    type_text(m, "echo virtual\n")
+    wait_cells(m, r"^virtual$")
 
 
 def test_typing(m):
