@@ -91,13 +91,13 @@ status_t virtq_next(struct virtq *q, uint64_t *token, uint32_t *len)
 		return ERR_IO;
 	volatile struct virtq_used *u = (volatile struct virtq_used *)(q->used + RING) + (q->seen & (q->size - 1));
 	uint32_t id = u->id, length = u->length;        /* read once: it may write on */
-	if (id >= q->size || !q->chain[id].out || length > q->chain[id].writable) {
+	if (id >= q->size || !q->chain[id].out || (q->chain[id].writable && length > q->chain[id].writable)) {
 		q->broken = true;
 		return ERR_IO;
 	}
 	q->seen++;
 	*token = q->chain[id].token;
-	*len = length;
+	*len = q->chain[id].writable ? length : 0;
 	give_back(q, (uint16_t)id);
 	return OK;
 }

@@ -58,6 +58,7 @@ must_use status_t virtq_add(struct virtq *q, const struct virtq_buffer *buffers,
 must_use bool virtq_publish(struct virtq *q);
 /*
  * The next chain that the device is done with. ERR_AGAIN: none. ERR_IO: what it wrote cannot be, the queue is broken. *len: bytes that it
- * says it has written, at most those that it could.
+ * says it has written, at most those that it could; 0 for a chain that it could only read, whatever it says (QEMU 7.2's input devices say what
+ * they have read).
  */
 must_use status_t virtq_next(struct virtq *q, uint64_t *token, uint32_t *len);

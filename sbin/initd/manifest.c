@@ -10,12 +10,13 @@
 
 enum key {
 	KEY_EXEC, KEY_ARGS, KEY_PROVIDES, KEY_OPENS, KEY_LEVEL, KEY_PRIORITY, KEY_START, KEY_RESTART, KEY_MEMORY, KEY_KERNEL,
-	KEY_HANDLES, KEY_THREADS, KEY_COMMANDS, KEY_PROCESSES, KEY_STATE, KEY_SHELF, KEY_TTY, KEY_HEARTBEAT, KEY_RESOURCE, KEY_PCI, KEYS,
+	KEY_HANDLES, KEY_THREADS, KEY_COMMANDS, KEY_PROCESSES, KEY_STATE, KEY_SHELF, KEY_TTY, KEY_HEARTBEAT, KEY_RESOURCE, KEY_PCI, KEY_SUBMITS, KEYS,
 };
 
 static const char *const key_names[KEYS] = {
 	"exec", "args", "provides", "opens", "level", "priority", "start", "restart", "budget.memory", "budget.kernel",
 	"budget.handles", "budget.threads", "budget.commands", "budget.processes", "state", "shelf", "tty", "heartbeat", "resource", "pci",
+	"submits",
 };
 
 static bool refuse(struct manifest_error *e, const char *format, ...) printf_like(2, 3);
@@ -277,6 +278,13 @@ static bool set(struct manifest *m, enum key key, const char *value, struct mani
 		bool all = false;
 		bool good = schemes(value, m->opens, &m->n_opens, MANIFEST_OPENS, &all, e);
 		m->opens_all = all;
+		return good;
+	}
+	case KEY_SUBMITS: {
+		uint32_t first = m->n_opens;
+		bool good = schemes(value, m->opens, &m->n_opens, MANIFEST_OPENS, NULL, e);
+		for (uint32_t i = first; i < m->n_opens; i++)
+			m->submits |= 1u << i;
 		return good;
 	}
 	case KEY_LEVEL:

@@ -6,6 +6,7 @@
  *   args = -v                      its arguments, separated by blanks
  *   provides = rng                 schemes; the i-th gets the Port under badge i
  *   opens = log null               schemes it may open; "*" is all there are
+ *   submits = inputdev             more of them, which may stand above: it only submits there
  *   level = 20                     place in the call order, 1..100
  *   priority = service             idle, normal, interactive, service or driver
  *   start = boot                   boot or first-use
@@ -67,6 +68,7 @@ struct manifest {
 	uint32_t n_provides;
 	char     opens[MANIFEST_OPENS][MANIFEST_SCHEME_MAX + 1];
 	uint32_t n_opens;
+	uint32_t submits;           /* which of `opens` it only submits to, by bit */
 	bool     opens_all;
 	uint32_t level;
 	uint32_t priority;          /* enum in abi/objects.h */

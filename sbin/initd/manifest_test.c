@@ -75,6 +75,10 @@ static void whole(void **state)
 static void defaults(void **state)
 {
 	(void)state;
+	assert_true(parse("exec = initfs:///bin/sh\nopens = a b\nsubmits = c d\n"));
+	assert_true(m.n_opens == 4 && m.submits == 0xc && !strcmp(m.opens[3], "d"));
+	assert_true(parse("submits = c\nexec = initfs:///bin/sh\nopens = a\n"));
+	assert_true(m.n_opens == 2 && m.submits == 1 && !strcmp(m.opens[1], "a"));
 	assert_true(parse("exec = initfs:///bin/sh\nopens = *\n"));
 	assert_true(m.opens_all);
 	assert_int_equal(m.level, 100);
@@ -135,6 +139,9 @@ static void mistakes(void **state)
 		{ "provides = *", 1, "\"*\" is not a scheme name" },
 		{ "opens = abcdefghijklmnop", 1, "\"abcdefghijklmnop\" is not a scheme name" },
 		{ "opens = a a", 1, "scheme \"a\" is named twice" },
+		{ "opens = a b\nsubmits = b", 2, "scheme \"b\" is named twice" },
+		{ "submits = *", 1, "\"*\" is not a scheme name" },
+		{ "submits =", 1, "submits has no value" },
 		{ "provides = a b c d e f g h i", 1, "more than 8 schemes" },
 		{ "args = 1 2 3 4 5 6 7 8 9 a b c d e f g h", 1, "more than 16 arguments" },
 		{ "resource = ioports:3f8", 1, "ioports wants HEX+COUNT below 10000" },

@@ -422,7 +422,7 @@ static void bind_others(struct service *s)
 				log_print("%s: scheme initfs cannot be bound: %s", s->m.name, error_text(st));
 		} else if (!server) {
 			log_print("%s opens %s, which nobody provides", s->m.name, scheme);
-		} else if (server->m.level >= s->m.level) {
+		} else if (server->m.level >= s->m.level && !(s->m.submits >> o & 1)) {
 			log_print("%s (level %u) opens %s of %s (level %u): calls must go downwards", s->m.name, s->m.level, scheme,
 			          server->m.name, server->m.level);
 		}

@@ -4,8 +4,12 @@
  *
  * Killed at any instant: for each source the number of the last event acted on, what is down, locks and begun combinations, and the
  * number of the last event of our own are one head, committed by one store. A source that goes lets go of what it held.
+ *
+ * Sources 0 and 1 are always asked for. The others come and go: a driver brings a Session by CTL_INPUT_SOURCE (abi/input.h), which lies in
+ * the shelf's slot of the source's number; the head says which of them count.
  */
 #include <abi/file.h>
+#include <abi/objects.h>
 #include <gen/file.h>
 #include <rt/file.h>
 #include <rt/io.h>
@@ -20,8 +24,8 @@
 #include <string.h>
 #include "keymap.h"
 
-enum { STATE_VERSION = 1, KEEP = 1024, SOURCES = 2, NAME_SIZE = 32, LEDS = 7, LEDS_UNKNOWN = 0xff };
-enum { FILE_EVENTS = 1, FILE_KEYMAP = 2, FILE_DEVICES = 3 };
+enum { STATE_VERSION = 2, KEEP = 1024, SOURCES = 16, FIXED = 2, NAME_SIZE = 32, LEDS = 7, LEDS_UNKNOWN = 0xff };
+enum { FILE_SOURCES = 1, FILE_EVENTS = 2, FILE_KEYMAP = 3, FILE_DEVICES = 4 };  /* FILE_SOURCES: inputdev://, the second scheme's root */
 enum { BADGE_TIMER = 1, TOKEN_READ = 1, TOKEN_LEDS = 0x100, TOKEN_REBOOT = 0x200 };
 #define RETRY_NS (1000 * NS_PER_MS)     /* a source that is away is asked for again */
 
@@ -29,6 +33,7 @@ struct head {
 	uint64_t last;              /* number of our last event */
 	uint64_t taken[SOURCES];    /* of the last event of each that was acted on */
 	uint64_t down[SOURCES][5];  /* by key code */
+	uint32_t there;             /* of the sources from FIXED on, by bit */
 	struct keymap_state keys;
 	char     map[NAME_SIZE];    /* chosen at run time; "": as the command line says */
 };
@@ -36,6 +41,7 @@ struct head {
 struct kept {
 	uint64_t which;
 	struct head head[2];
+	struct input_source what[SOURCES];      /* whole before `there` says so */
 	struct input_event events[KEEP + RING_SPARE];
 };
 
@@ -50,13 +56,14 @@ static char *map_text;
 static handle_t timer, initd;
 static bool rebooting;
 static struct ring ring = { .keep = KEEP, .last = &head.last };
-static struct stream_dir dir = { .n = 3, .file = {
-	{ .name = "events", .ring = &ring }, { .name = "keymap", .writable = true }, { .name = "devices" },
+static struct stream_dir dir = { .n = 4, .file = {
+	{ .name = "", .hidden = true }, { .name = "events", .ring = &ring }, { .name = "keymap", .writable = true }, { .name = "devices" },
 } };
 static struct device {
 	struct source source;
 	bool from_now;              /* what it said before we were there is nothing to us */
 	bool has_leds;
+	bool replaced;              /* the READ that is under way went to the Session before */
 	bool telling;               /* `leds` is lent to a WRITE */
 	uint8_t told;               /* which lights it was told */
 	struct input_event leds[LED_SCROLLL + 1];
@@ -237,13 +244,39 @@ static void tell_leds(struct device *d)
 	d->told = head.keys.locks;
 }
 
+static bool is_there(size_t source)
+{
+	return source < FIXED || head.there >> source & 1;
+}
+
+/* One of those that come and go has gone. */
+static void leave(size_t source)
+{
+	struct device *d = &devices[source];
+
+	release_all(source);
+	head.there &= ~(1u << source);
+	head.taken[source] = 0;
+	save();
+	(void)!shelf_clear(state.shelf, (uint32_t)source);
+	if (d->source.file)
+		file_close(d->source.file);
+	d->source.file = 0;
+}
+
 static void read_more(size_t source)
 {
 	struct device *d = &devices[source];
-	status_t st = source_ask(&d->source, svc.port, head.taken[source]);
 
+	if (!is_there(source))
+		return;
+	status_t st = source_ask(&d->source, svc.port, head.taken[source]);
 	if (st == OK) {
 		tell_leds(d);
+		return;
+	}
+	if (source >= FIXED && !d->source.file) {
+		leave(source);
 		return;
 	}
 	if (st == ERR_NOT_FOUND || st == ERR_GONE)
@@ -256,7 +289,16 @@ static void on_read_done(size_t source, struct event *e)
 	struct device *d = &devices[source];
 	size_t n;
 
+	if (d->replaced && e->status < 0) {
+		/* What has become of the Session before says nothing of this one. */
+		d->replaced = d->source.asked = false;
+		read_more(source);
+		return;
+	}
+	d->replaced = false;
 	status_t st = source_done(&d->source, e, head.taken[source], &n);
+	if (st == OK && n == 0)
+		st = ERR_BAD_FORMAT;    /* asked again at once it might say so for ever */
 	if (st == ERR_INVALID || st == ERR_GONE || st == ERR_NOT_FOUND)
 		release_all(source);
 	if (st == ERR_INVALID)
@@ -270,7 +312,9 @@ static void on_read_done(size_t source, struct event *e)
 	for (size_t i = 0; i < n && st == OK; i++)
 		on_event(source, &d->source.events[i]);
 	save();
-	if (st < 0 && st != ERR_INVALID)
+	if (source >= FIXED && !d->source.file)
+		leave(source);
+	else if (st < 0 && st != ERR_INVALID)
 		(void)!notify_timer(timer, 0, now_ns() + RETRY_NS, 0);
 	else
 		read_more(source);
@@ -299,20 +343,128 @@ static void on_notify(void *self unused, uint64_t badge unused, uint64_t bits un
 	stream_serve(&dir);
 }
 
+/* ---- sources that come and go ---- */
+
+/* What a driver says of a device is shown to people: letters and nothing else, and a name that is one word. */
+static bool good_text(const char *text, size_t size, char least)
+{
+	size_t n = strnlen(text, size);
+
+	for (size_t i = 0; i < n; i++)
+		if (text[i] < least || text[i] > '~')
+			return false;
+	return n < size;
+}
+
+static bool good_source(const struct input_source *w)
+{
+	return w->name[0] && good_text(w->name, sizeof(w->name), '!') && good_text(w->product, sizeof(w->product), ' ')
+	       && !(w->flags & ~(uint32_t)INPUT_SOURCE_LEDS) && !w->reserved;
+}
+
+/* The one with that name, or else the first that is free; SOURCES: none. */
+static size_t place_for(const char *name)
+{
+	size_t place = SOURCES;
+
+	for (size_t i = FIXED; i < SOURCES; i++) {
+		if (!is_there(i))
+			place = MIN(place, i);
+		else if (!strcmp(kept->what[i].name, name))
+			return i;
+	}
+	return place;
+}
+
+static void use_source(size_t i, handle_t session)
+{
+	struct device *d = &devices[i];
+
+	if (d->source.file)
+		file_close(d->source.file);
+	d->source.file = session;
+	d->source.token = TOKEN_READ + i;
+	d->replaced = d->source.asked;
+	d->has_leds = kept->what[i].flags & INPUT_SOURCE_LEDS;
+	d->told = LEDS_UNKNOWN;
+	read_more(i);
+}
+
+static status_t announce(struct svc_cmd *c, uint64_t newest)
+{
+	struct input_source what;
+
+	if (c->in_len != sizeof(what) || !c->handles[0])
+		return ERR_INVALID;
+	status_t st = svc_read_in(c->cmd, 0, &what, sizeof(what));
+	if (st < 0)
+		return st;
+	if (!good_source(&what))
+		return ERR_INVALID;
+	size_t i = place_for(what.name);
+	if (i == SOURCES)
+		return ERR_NO_SPACE;
+	st = shelf_put(state.shelf, (uint32_t)i, c->handles[0]);
+	if (st < 0)
+		return st;
+	kept->what[i] = what;
+	if (!is_there(i)) {
+		head.there |= 1u << i;
+		head.taken[i] = newest;
+		save();
+	}
+	use_source(i, c->handles[0]);
+	c->handles[0] = 0;
+	stream_serve(&dir);
+	return OK;
+}
+
+static bool is_recorded(void *ctx unused, uint32_t slot)
+{
+	return slot < SOURCES && is_there(slot);
+}
+
+/* Those that an instance before us knew. */
+static void sources_take(void)
+{
+	head.there &= (1u << SOURCES) - (1u << FIXED);
+	for (size_t i = FIXED; i < SOURCES; i++) {
+		handle_t session;
+		if (!is_there(i))
+			continue;
+		if (good_source(&kept->what[i]) && shelf_get(state.shelf, (uint32_t)i, &session) == OK)
+			use_source(i, session);
+		else
+			leave(i);
+	}
+	MUST(state_sweep(&state, is_recorded, NULL));
+}
+
 /* ---- commands ---- */
 
 static status_t on_open(void *self unused, struct svc_cmd *c, const struct file_open_req *q, struct file_open_rep *p)
 {
+	if (c->badge == FILE_SOURCES && (!c->path || !c->path[strspn(c->path, "/")])) {
+		p->type = FILE_DEVICE;
+		c->mint = true;
+		c->mint_badge = FILE_SOURCES;
+		c->mint_rights = RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER | (q->flags & OPEN_WRITE ? c->rights & RIGHT_WRITE : 0);
+		return OK;
+	}
 	return stream_open(&dir, c, q, p);
 }
 
 static status_t read_devices(struct svc_cmd *c, uint64_t offset, uint64_t *done)
 {
-	char text[SOURCES * 64];
+	char text[SOURCES * (INPUT_SOURCE_NAME + INPUT_SOURCE_PRODUCT + 16)];
 	size_t n = 0;
 
-	for (size_t i = 0; i < SOURCES; i++)
-		n += (size_t)snprintf(text + n, sizeof(text) - n, "%-15s %s\n", devices[i].source.uri, devices[i].source.file ? "present" : "absent");
+	for (size_t i = 0; i < SOURCES; i++) {
+		const char *name = i < FIXED ? devices[i].source.uri : kept->what[i].name, *product = i < FIXED ? "" : kept->what[i].product;
+		if (is_there(i))
+			n += (size_t)snprintf(text + n, sizeof(text) - n, "%-15s %s%s%s\n", name, devices[i].source.file ? "present" : "absent",
+			                      product[0] ? " " : "", product);
+	}
 	return svc_read_from(c, offset, text, n, done);
 }
 
@@ -368,6 +520,13 @@ static status_t on_readdir(void *self unused, struct svc_cmd *c, const struct fi
 	return stream_readdir(&dir, c, q, p);
 }
 
+static status_t on_ctl(void *self unused, struct svc_cmd *c, const struct file_ctl_req *q, struct file_ctl_rep *p unused)
+{
+	if (c->badge != FILE_SOURCES || q->code != CTL_INPUT_SOURCE)
+		return ERR_NOT_SUPPORTED;
+	return c->rights & RIGHT_WRITE ? announce(c, q->arg0) : ERR_DENIED;
+}
+
 static void on_cancel(void *self unused, cmd_id_t cmd)
 {
 	stream_cancel(&dir, cmd);
@@ -384,12 +543,14 @@ static void state_take(void)
 	commit_load(&commit, &head);
 	head.map[NAME_SIZE - 1] = 0;
 	head.keys.locks &= LEDS;
-	for (size_t i = 0; i < SOURCES; i++)
+	if (!state.shelf)
+		rt_panic("its manifest gives it no shelf");
+	for (size_t i = 0; i < FIXED; i++)
 		devices[i].from_now = state.fresh;
 }
 
 static const struct file_ops ops = {
-	.open = on_open, .read = on_read, .write = on_write, .stat = on_stat, .readdir = on_readdir,
+	.open = on_open, .read = on_read, .write = on_write, .stat = on_stat, .readdir = on_readdir, .ctl = on_ctl,
 };
 
 int main(int argc unused, char **argv unused)
@@ -403,6 +564,7 @@ int main(int argc unused, char **argv unused)
 	MUST(svc_notify(&svc, BADGE_TIMER, &timer));
 	MUST(port_reserve(svc.port, 2 * SOURCES + 1));
 	choose_map();
+	sources_take();
 	status_t st = file_open("svc://", OPEN_READ | OPEN_WRITE, &initd);
 	if (st < 0)
 		log_print("svc://: %s: Ctrl-Alt-Del will do nothing", error_text(st));

@@ -8,6 +8,7 @@
  * Whatever a service makes of a message, it answers: calls have no deadline but for those that may rightly wait.
  */
 #include <abi/fb.h>
+#include <abi/input.h>
 #include <gen/file.h>
 #include <gen/shapes.h>
 #include <rt/file.h>
@@ -167,7 +168,7 @@ static void put_handle(struct ipc_regs *q, unsigned i, uint32_t h)
 static void compose(struct random *r, struct message *m, const struct session *s, const struct op_shape *shape)
 {
 	static const uint64_t usual[] = { OPEN_READ, OPEN_READ, OPEN_READ | OPEN_DIRECTORY, OPEN_READ | OPEN_WRITE, OPEN_READ | OPEN_WRITE | OPEN_CREATE };
-	static const uint32_t codes[] = { 1, 2, 3, 4, 16, 17, 18, 19, 20, 21, 32, 33, 34, 48, 49, 50, 64, 65, 66, 67, 68, 69, 70, CTL_FB_MODE, CTL_FB_WAIT, COUNT_ADD, COUNT_WAIT, COUNT_DIE };
+	static const uint32_t codes[] = { 1, 2, 3, 4, 16, 17, 18, 19, 20, 21, 32, 33, 34, 48, 49, 50, 64, 65, 66, 67, 68, 69, 70, CTL_FB_MODE, CTL_FB_WAIT, CTL_INPUT_SOURCE, COUNT_ADD, COUNT_WAIT, COUNT_DIE };
 	struct ipc_regs *q = &m->q;
 	size_t at = below(r, 4) ? below(r, 2000) : PAGE_SIZE - below(r, 40);
 	uint32_t in = length(r, shape->in_min, shape->in_max), out = length(r, shape->out_min, shape->out_max), flags = 0;
