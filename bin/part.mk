@@ -1,7 +1,7 @@
 # bin/part.mk: programs. Every folder sbin/NAME or bin/NAME that holds C files is one static PIE:
 # OUT/user/NAME with symbols, OUT/strip/NAME as it is installed. NAME/part.mk may set
 #
-#   LIBS_NAME   := zlib       libraries to link (lib/part.mk)
+#   LIBS_NAME   := bearssl    libraries to link (lib/part.mk)
 #   CFLAGS_NAME := -DX=1      flags for its files
 #
 # tests/system/NAME and tests/bench/NAME are programs too; the images of tests and of make bench have them as

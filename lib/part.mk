@@ -1,8 +1,8 @@
-# lib/part.mk: libraries for programs. A program says LIBS_name := zlib bearssl NAME in its part.mk.
+# lib/part.mk: libraries for programs. A program says LIBS_name := libdeflate bearssl NAME in its part.mk.
 #
-#   build/lib/zlib.a      inflate, crc32 and adler32 of zlib (Z_SOLO: the caller gives zalloc and zfree); goes with lib/zfast
 #   build/lib/acpica.a    ACPICA without its debugger and disassembler, for sbin/acpid
 #   build/lib/bearssl.a   hashes, MACs, DRBG and ChaCha20 of BearSSL, the constant-time C versions
+#   build/lib/libdeflate.a  gzip's decompressor and CRC-32 of libdeflate
 #   build/lib/libvterm.a  the parser and the state of libvterm
 #   OUT/lib/NAME.a        our own: every folder lib/NAME
 #   OUT/lib/rt.a          the run-time: abi/rt, the generated entries, the files of musl that
@@ -11,15 +11,16 @@
 -include abi/rt/part.mk
 -include $(wildcard lib/*/part.mk)
 
-# --- zlib ------------------------------------------------------------------------------------------
-ZLIB_FILES := $(addprefix $(ZLIB_SRC)/,adler32.c crc32.c inffast.c inflate.c inftrees.c zutil.c)
-ZLIB_OBJS  := $(ZLIB_FILES:build/src/%.c=build/lib/obj/%.o)
-# With Z_SOLO zlib copies byte by byte unless it is told that there is a memcpy. Its inflate_fast is lib/zfast's, which calls this one.
-$(ZLIB_OBJS): LIB_FLAGS := -DZ_SOLO -DHAVE_MEMCPY -w
-$(filter %/inffast.o,$(ZLIB_OBJS)): LIB_FLAGS += -Dinflate_fast=inffast_near_end
-$(ZLIB_OBJS): lib/part.mk
-build/lib/zlib.a: $(ZLIB_OBJS)
-CFLAGS_zlib := -isystem $(ZLIB_SRC) -DZ_SOLO
+# --- libdeflate ------------------------------------------------------------------------------------
+# What it has for x86 uses vector registers, or asks which processor this is; without those headers it is portable C. FREESTANDING:
+# memcpy of a word is a load, not a call. Its utils.c has an allocator to be set, and a memcpy to come before ours: left out.
+DEFLATE_FILES := $(addprefix $(DEFLATE_SRC)/lib/,crc32.c deflate_decompress.c gzip_decompress.c)
+DEFLATE_OBJS  := $(DEFLATE_FILES:build/src/%.c=build/lib/obj/%.o)
+DEFLATE_FLAGS := -I$(DEFLATE_SRC) -DFREESTANDING -Dlibdeflate_malloc=malloc -Dlibdeflate_free=free \
+	-DLIB_X86_CPU_FEATURES_H -DLIB_X86_DECOMPRESS_IMPL_H -DLIB_X86_CRC32_IMPL_H
+$(DEFLATE_OBJS): LIB_FLAGS := $(DEFLATE_FLAGS) -w
+build/lib/libdeflate.a: $(DEFLATE_OBJS)
+CFLAGS_libdeflate := -isystem $(DEFLATE_SRC)
 
 # --- BearSSL ---------------------------------------------------------------------------------------
 # aes_x86ni*, chacha20_sse2, ghash_pclmul and *_pwr8 need registers or processors that we leave alone.
@@ -73,8 +74,8 @@ $(OUT)/lib/$(1).a: $(call objects,$(call sources,lib/$(1)))
 endef
 $(foreach l,$(OWN_LIBS),$(eval $(call OWN_LIB,$(l))))
 
-# $(call lib_files,zlib usb): the archives of these libraries.
-lib_files = $(foreach l,$(1),$(if $(filter zlib bearssl acpica libvterm,$(l)),build/lib/$(l).a,$(OUT)/lib/$(l).a))
+# $(call lib_files,bearssl usb): the archives of these libraries.
+lib_files = $(foreach l,$(1),$(if $(filter libdeflate bearssl acpica libvterm,$(l)),build/lib/$(l).a,$(OUT)/lib/$(l).a))
 
 # --- the run-time ----------------------------------------------------------------------------------
 RT_OBJS := $(call objects,$(call sources,abi/rt))

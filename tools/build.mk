@@ -53,7 +53,7 @@ NEED_BUILD := $(if $(MAKECMDGOALS),$(filter-out $(BARE_GOALS),$(MAKECMDGOALS)),a
 # What is missing gets installed, and the source packages are unpacked to build/src; sources.mk says
 # which versions came. Its age is the only stamp: a later make costs nothing.
 MUSL_SRC    := build/src/musl
-ZLIB_SRC    := build/src/zlib
+DEFLATE_SRC := build/src/libdeflate
 BEARSSL_SRC := build/src/bearssl
 ACPICA_SRC  := build/src/acpica
 VTERM_SRC   := build/src/libvterm

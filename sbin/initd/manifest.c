@@ -315,7 +315,7 @@ static bool set(struct manifest *m, enum key key, const char *value, struct mani
 	case KEY_STATE:
 		if (!number(value, &m->state, e))
 			return false;
-		return (m->state > 0 && m->state <= MANIFEST_STATE_MAX) || refuse(e, "state must be 1 to 16M");
+		return (m->state > 0 && m->state <= MANIFEST_STATE_MAX) || refuse(e, "state must be 1 to 32M");
 	case KEY_SHELF:
 		if (!choice(value, switches, counting, ARRAY_LEN(switches), &c))
 			return refuse(e, "shelf must be yes or no");

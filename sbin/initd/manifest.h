@@ -17,7 +17,7 @@
  *                                  boot, framebuffer, devices (to tell initd of devices)
  *   pci = class:0c0330             repeatable: class:CC, CCSS or CCSSPP, id:VVVV:DDDD, in hexadecimal: this is a template, of which
  *                                  an instance NAME.00:04.0 is started for each such function, with it as handle "device"
- *   state = 64K                    size of its state Frame (4K; at most 16M)
+ *   state = 64K                    size of its state Frame (4K; at most 32M)
  *   shelf = yes                    yes or no: a shelf for handles that outlive an instance
  *   heartbeat = 2000               ms that it may go without accepting before it is replaced; 0: for ever
  *   tty = tty://serial             its terminal (TTY in its environment)
@@ -36,7 +36,7 @@
 #define MANIFEST_PLACE      8       /* ".00:04.0", which a template's name leaves room for */
 #define MANIFEST_HEARTBEAT_MIN 500
 #define MANIFEST_HEARTBEAT_MAX 3600000
-#define MANIFEST_STATE_MAX  (16 * MiB)
+#define MANIFEST_STATE_MAX  (32 * MiB)
 
 enum manifest_start { START_BOOT, START_FIRST_USE };
 enum manifest_restart { RESTART_ALWAYS, RESTART_ON_FAULT, RESTART_NEVER };

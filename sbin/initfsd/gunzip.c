@@ -1,151 +1,86 @@
 /*
- * gunzip: see gunzip.h. RFC 1952; zlib reads header and trailer of each member itself when asked for gzip only (window
- * bits + 16), and checks the header. The trailer is checked here, with a quicker CRC-32 than zlib's.
+ * gunzip: see gunzip.h. RFC 1952; libdeflate checks each member's header, CRC-32 and length.
  */
 #include "gunzip.h"
-#include <limits.h>
-#include <zfast/crc.h>
-#include <stdlib.h>
-#include <string.h>
+#include <libdeflate.h>
 
-/* In z_stream.data_type after Z_BLOCK: at the end of a block or of the header (zlib.h, inflate). */
-#define HEADER_ENDED 128
+#define MEMBER_MIN 18           /* a header and a trailer (RFC 1952, 2.3) */
 
-static void *zlib_alloc(void *opaque, unsigned items, unsigned size)
+/* Two bits are the least for a match, and 258 bytes the most that one gives (RFC 1951, 3.2.5); a byte of input has eight. */
+#define PER_BYTE_MAX (4 * 258)
+
+/*
+ * libdeflate notices the end of its input up to eight bytes late, having taken zeros for them; and it copies by words, up to
+ * five of them past the end of a match.
+ */
+#define UNSURE_MAX (8 * PER_BYTE_MAX + 5 * 8)
+
+static bool member_at(const uint8_t *p, size_t left)
 {
-	(void)opaque;
-	return calloc(items, size);
+	return left >= 2 && p[0] == 0x1f && p[1] == 0x8b;
 }
 
-static void zlib_free(void *opaque, void *p)
+size_t gunzip_room(size_t size, size_t limit)
 {
-	(void)opaque;
-	free(p);
+	return size <= limit / PER_BYTE_MAX ? size * PER_BYTE_MAX : limit;
 }
 
-size_t gunzip_offset(const struct gunzip *g)
+static void next_member(struct gunzip *g, struct libdeflate_decompressor *d, const uint8_t *data, size_t size, uint8_t *out,
+                        size_t room)
 {
-	return g->ready ? (size_t)((const uint8_t *)g->z.next_in - g->data) : 0;
-}
+	size_t used = 0, got = SIZE_MAX;
 
-void gunzip_begin(struct gunzip *g, const void *data, size_t size, uint64_t limit)
-{
-	memset(g, 0, sizeof(*g));
-	g->data = data;
-	g->size = size;
-	g->limit = limit;
-	if (size < 18 || g->data[0] != 0x1f || g->data[1] != 0x8b) {
-		g->why = "it is not a gzip file";
+	switch (libdeflate_gzip_decompress_ex(d, data, size, out, room, &used, &got)) {
+	case LIBDEFLATE_SUCCESS:
+		g->in += used;
+		g->out += got;
 		return;
-	}
-	g->z.zalloc = zlib_alloc;
-	g->z.zfree = zlib_free;
-	g->z.next_in = (Bytef *)(uintptr_t)data;
-	if (inflateInit2(&g->z, MAX_WBITS + 16) != Z_OK) {
-		g->why = "no memory to unpack it";
+	case LIBDEFLATE_INSUFFICIENT_SPACE:
+		g->why = "it unpacks to more than is allowed";
 		return;
-	}
-	g->ready = true;
-	g->in_header = true;
-}
-
-static uint32_t word_at(const uint8_t *p)
-{
-	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-/* A member is complete, its trailer the last that was read. gzip allows another right behind it; zero bytes are padding. */
-static void member_ended(struct gunzip *g)
-{
-	size_t at = gunzip_offset(g), left = g->size - at;
-
-	if (word_at(g->data + at - 8) != g->crc)
-		g->why = "incorrect data check";
-	else if (word_at(g->data + at - 4) != (uint32_t)g->z.total_out)
-		g->why = "incorrect length check";
-	if (g->why)
-		return;
-	if (left >= 2 && g->data[at] == 0x1f && g->data[at + 1] == 0x8b) {
-		if (inflateReset(&g->z) != Z_OK || inflateValidate(&g->z, 1) != Z_OK)
-			g->why = "it cannot be unpacked any further";
-		g->in_header = true;
-		g->crc = 0;
-		return;
-	}
-	g->ended = true;
-	for (size_t i = at; i < g->size; i++) {
-		if (g->data[i]) {
-			g->why = "something follows its end";
+	default:
+		/* How much it unpacked to is only known of a stream that had an end. */
+		if (got > room) {
+			g->why = "it breaks off, or is no deflate stream";
 			return;
 		}
+		g->unverified = got;
+		g->why = "its checksum or its length is wrong";
 	}
 }
 
-/* As inflate(); of a member it reads no further than the header at first, and from there on zlib takes no sums. */
-static int step(struct gunzip *g)
+struct gunzip gunzip(const void *data, size_t size, void *out, size_t room)
 {
-	int r = Z_OK;
+	struct gunzip g = { 0 };
+	const uint8_t *p = data;
 
-	if (g->in_header) {
-		r = inflate(&g->z, Z_BLOCK);
-		if (r == Z_OK && g->z.data_type & HEADER_ENDED) {
-			g->in_header = false;
-			inflateValidate(&g->z, 0);
-		}
+	if (size < MEMBER_MIN || !member_at(p, size)) {
+		g.why = "it is not a gzip file";
+		return g;
 	}
-	return r == Z_OK && !g->in_header ? inflate(&g->z, Z_NO_FLUSH) : r;
+	struct libdeflate_decompressor *d = libdeflate_alloc_decompressor();
+	if (!d) {
+		g.why = "no memory to unpack it";
+		return g;
+	}
+	do {
+		next_member(&g, d, p + g.in, size - g.in, (uint8_t *)out + g.out, room - g.out);
+	} while (!g.why && member_at(p + g.in, size - g.in));
+	libdeflate_free_decompressor(d);
+	for (size_t i = g.in; i < size && !g.why; i++)
+		if (p[i])
+			g.why = "something follows its end";
+	return g;
 }
 
-size_t gunzip_read(void *self, void *buf, size_t len)
+size_t gunzip_rescued(const struct gunzip *g, const void *out, size_t touched)
 {
-	struct gunzip *g = self;
-	size_t done = 0;
+	const uint8_t *p = out;
+	size_t n = touched;
 
-	while (done < len && g->ready && !g->ended && !g->why) {
-		size_t room = MIN(len - done, (size_t)INT_MAX);
-		size_t in = MIN(g->size - gunzip_offset(g), (size_t)INT_MAX);
-
-		if (g->out == g->limit) {
-			/* Exactly the limit is allowed: see whether anything comes after it. */
-			uint8_t extra;
-			g->z.next_out = &extra;
-			g->z.avail_out = 1;
-			g->z.avail_in = (uInt)in;
-			int r = step(g);
-			if (r == Z_STREAM_END)
-				member_ended(g);
-			else
-				g->why = "it unpacks to more than is allowed";
-			if (g->z.avail_out == 0)
-				g->why = "it unpacks to more than is allowed";
-			continue;
-		}
-		room = MIN(room, g->limit - g->out);
-		g->z.next_out = (Bytef *)buf + done;
-		g->z.avail_out = (uInt)room;
-		g->z.avail_in = (uInt)in;
-		int r = step(g);
-		size_t got = room - g->z.avail_out;
-		g->crc = crc_of(g->crc, (uint8_t *)buf + done, got);
-		done += got;
-		g->out += got;
-		if (r == Z_STREAM_END)
-			member_ended(g);
-		else if (r == Z_MEM_ERROR)
-			g->why = "no memory to unpack it";
-		else if (r == Z_NEED_DICT)
-			g->why = "it wants a dictionary";
-		else if (r == Z_BUF_ERROR || (r == Z_OK && got == 0 && g->z.avail_in == 0))
-			g->why = "it breaks off";
-		else if (r != Z_OK)
-			g->why = g->z.msg ? g->z.msg : "it is damaged";
-	}
-	return done;
-}
-
-void gunzip_end(struct gunzip *g)
-{
-	if (g->ready)
-		inflateEnd(&g->z);
-	g->ready = false;
+	if (g->unverified)
+		return g->out + g->unverified;
+	while (n > g->out && p[n - 1] == 0)
+		n--;
+	return n - g->out > UNSURE_MAX ? n - UNSURE_MAX : g->out;
 }

@@ -1,26 +1,23 @@
 /*
- * gunzip: a gzip file in memory as a stream of what it unpacks to. The work is zlib's; this checks
- * what zlib leaves to its caller: several members behind each other, padding, a limit; and the contents' CRC-32.
+ * gunzip: a gzip file in memory, unpacked into memory. libdeflate does the work, one member at a time; this checks what it
+ * leaves to its caller: several members behind each other, padding, and how much of a damaged one can be used.
  */
 #pragma once
 #include <abi/types.h>
-#include <zlib.h>
 
 struct gunzip {
-	z_stream       z;
-	const uint8_t *data;
-	size_t         size;
-	uint64_t       out;         /* bytes delivered */
-	uint64_t       limit;       /* stops after so many, with an error */
-	uint32_t       crc;         /* of what this member has given so far */
-	bool           ready, in_header, ended;
-	const char    *why;         /* what is wrong; NULL: nothing so far */
+	size_t      in;             /* bytes of complete members: where the one that is damaged begins */
+	size_t      out;            /* bytes they unpacked to */
+	size_t      unverified;     /* bytes behind them, of a member that is complete but for its checksum */
+	const char *why;            /* what is wrong; NULL: nothing */
 };
 
-/* `data` is borrowed until gunzip_end. Fails by leaving g->why. */
-void gunzip_begin(struct gunzip *g, const void *data, size_t size, uint64_t limit);
-/* Unpacks up to `len` bytes; fewer only at the end (g->ended: checksum and length were right) or with g->why. */
-size_t gunzip_read(void *g, void *buf, size_t len);
-/* Bytes of the archive used so far: where g->why happened. */
-size_t gunzip_offset(const struct gunzip *g);
-void gunzip_end(struct gunzip *g);
+/* No more than this comes out of `size` bytes, and not more than `limit`: the room for them. */
+size_t gunzip_room(size_t size, size_t limit);
+/* Unpacks `size` bytes at `data` into the `room` bytes at `out`, which are zero. Nothing is kept. */
+struct gunzip gunzip(const void *data, size_t size, void *out, size_t room);
+/*
+ * With g->why: how many bytes at `out` came before the damage, as far as that can be seen. Behind `touched`, at most the
+ * room, nothing has been written.
+ */
+size_t gunzip_rescued(const struct gunzip *g, const void *out, size_t touched);

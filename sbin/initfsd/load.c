@@ -1,6 +1,7 @@
 /*
- * load: see load.h. File data is inflated straight to where it stays: the Frame is mapped, filled,
- * and from then on mapped read-only; readers get one copy out of it, and MAP gives the Frame away.
+ * load: see load.h. The archive is unpacked as a whole into a Frame that is given back afterwards. File data is copied from
+ * there to where it stays: a Frame of its own, mapped, filled, and from then on mapped read-only; readers get one copy out of
+ * it, and MAP gives the Frame away.
  */
 #include "load.h"
 #include "gunzip.h"
@@ -11,13 +12,15 @@
 #include <rt/ipc.h>
 #include <rt/start.h>
 #include <rt/state.h>
+#include <string.h>
 
 /* So that an archive of nothing but mistakes does not wash everything else out of the log. */
 #define COMPLAINTS_MAX 20
 
 struct load {
 	struct tree  *tree;
-	struct gunzip gz;
+	const uint8_t *next;        /* of the unpacked archive: not yet read */
+	size_t        left;
 	struct ustar  tar;
 	struct ustar_entry entry;
 	uint32_t      files, complaints;
@@ -149,39 +152,87 @@ static void take_directory(struct load *l)
 	l->tree->nodes[number].mode = l->entry.mode & 0555;
 }
 
+/* A ustar_read: the next bytes of the unpacked archive. */
+static size_t read_unpacked(void *ctx, void *buf, size_t len)
+{
+	struct load *l = ctx;
+	size_t n = MIN(len, l->left);
+
+	memcpy(buf, l->next, n);
+	l->next += n;
+	l->left -= n;
+	return n;
+}
+
+/* What the archive unpacks to, and how far it can be used. Its pages come as they are written to, so the room costs nothing. */
+static struct gunzip unpack(struct load *l, const void *archive, size_t size, handle_t room, uint64_t room_size, void *at)
+{
+	struct gunzip g = gunzip(archive, size, at, room_size);
+	struct frame_info info;
+
+	l->next = at;
+	l->left = g.out;
+	if (g.why && frame_info(room, &info) == OK)
+		l->left = gunzip_rescued(&g, at, MIN(info.committed, room_size));
+	return g;
+}
+
+/* False: something is wrong with the archive, and it has been said. */
+static bool take_entries(struct load *l, bool damaged)
+{
+	int r;
+
+	ustar_init(&l->tar, read_unpacked, l);
+	while ((r = ustar_next(&l->tar, &l->entry)) == USTAR_ENTRY) {
+		switch (l->entry.type) {
+		case USTAR_FILE:      take_file(l); break;
+		case USTAR_DIRECTORY: take_directory(l); break;
+		default:              complain(l, l->entry.why);
+		}
+	}
+	if (r == USTAR_BROKEN && !damaged)
+		log_print("initfs: the archive is damaged at byte %llu (unpacked): %s; what follows is lost",
+		          (unsigned long long)l->tar.offset, l->tar.why);
+	return r != USTAR_BROKEN && !damaged;
+}
+
+/* Who sees what is wrong may be nobody but the kernel's consoles, also in a quiet boot. */
+static void show_log(void)
+{
+	(void)!log_write("", 0);
+}
+
 void load_archive(struct tree *t, const void *archive, size_t size)
 {
 	static struct load l;       /* 12 KiB: too much for a stack */
-	char rest[512];
-	int r;
+	uint64_t room_size = ALIGN_UP(gunzip_room(size, LOAD_UNPACKED_MAX), PAGE_SIZE), va;
+	handle_t room;
 
 	l.tree = t;
 	l.files = l.complaints = 0;
 	l.bytes = 0;
-	gunzip_begin(&l.gz, archive, size, LOAD_UNPACKED_MAX);
-	ustar_init(&l.tar, gunzip_read, &l.gz);
-	while ((r = ustar_next(&l.tar, &l.entry)) == USTAR_ENTRY) {
-		switch (l.entry.type) {
-		case USTAR_FILE:      take_file(&l); break;
-		case USTAR_DIRECTORY: take_directory(&l); break;
-		default:              complain(&l, l.entry.why);
-		}
+	status_t st = frame_create(room_size, 0, &room);
+	if (st >= 0) {
+		st = vmem_map(0, room, 0, 0, room_size, PROT_READ | PROT_WRITE, &va);
+		if (st < 0)
+			handle_close(room);
 	}
-	if (r == USTAR_BROKEN && !l.gz.why)
-		log_print("initfs: the archive is damaged at byte %llu (unpacked): %s; what follows is lost",
-		          (unsigned long long)l.tar.offset, l.tar.why);
-	/* The checksum comes last: it speaks for every byte, so read up to it. */
-	while (r == USTAR_END && gunzip_read(&l.gz, rest, sizeof(rest)) > 0)
-		;
-	if (l.gz.why)
-		log_print("initfs: the archive is damaged at byte %zu of %zu (packed): %s; "
-		          "files that came complete are served, unverified", gunzip_offset(&l.gz), size, l.gz.why);
-	/* Who sees what is wrong may be nobody but the kernel's consoles, also in a quiet boot. */
-	if (r == USTAR_BROKEN || l.gz.why || l.files == 0)
-		(void)!log_write("", 0);
-	gunzip_end(&l.gz);
+	if (st < 0) {
+		log_print("initfs: there is no room to unpack the archive: %s; initfs:// is empty", error_text(st));
+		show_log();
+		return;
+	}
+	struct gunzip g = unpack(&l, archive, size, room, room_size, (void *)va);
+	bool whole = take_entries(&l, g.why);
+	MUST(vmem_unmap(0, va, room_size));
+	handle_close(room);
+	if (g.why)
+		log_print("initfs: the archive is damaged behind byte %zu of %zu (packed): %s; files that came complete are served, unverified",
+		          g.in, size, g.why);
 	if (l.files == 0)
 		log_print("initfs: nothing could be unpacked; initfs:// is empty");
 	else
 		log_print("initfs: %u files, %llu KiB", l.files, (unsigned long long)l.bytes >> 10);
+	if (!whole || l.files == 0)
+		show_log();
 }

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <cmocka.h>
-#include "../../lib/zfast/crc.c"
+#include <zlib.h>
 #include "gunzip.c"
 #include "ustar.c"
 #include "tree.c"
@@ -29,6 +29,11 @@ status_t frame_create(uint64_t size, uint32_t flags, handle_t *frame)
 	frames[n_frames].handles = 1;
 	n_handles++;
 	*frame = (handle_t)++n_frames;
+	return OK;
+}
+status_t frame_info(handle_t h, struct frame_info *info)
+{
+	*info = (struct frame_info){ frames[h - 1].size, frames[h - 1].size, 0 };
 	return OK;
 }
 status_t handle_dup(handle_t h, uint32_t rights, handle_t *copy)

@@ -24,7 +24,7 @@
 enum { BADGE_ROOT = 0, BADGE_SERIAL = 0x100, BADGE_VT = 0x200, BADGE_CELLS = 0x300, BADGE_PTY = 0x400, BADGE_DEVICE = 1, BADGE_SCREEN = 2, BADGE_KEYS = 3 };
 enum { BIT_WORK = 2 };                          /* of the Notify of serial.h */
 enum { BIT_RETRY = 0 };                         /* of the other two */
-enum { TOKEN_SCREEN = 1, TOKEN_KEYS = 2, SUBMITS = 2 };
+enum { TOKEN_SCREEN = 1, TOKEN_KEYS = 2, TOKEN_CHANGE = 3, SUBMITS = 3 };
 enum { SESSION_RIGHTS = RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER };
 
 /* The state Frame. A page for the head of each terminal, then the cells of those of the screen, then pseudo-terminals. */
@@ -330,6 +330,8 @@ static void on_completion(void *self unused, struct event *e)
 {
 	if (e->cmd == TOKEN_SCREEN)
 		screen_done(e);
+	else if (e->cmd == TOKEN_CHANGE)
+		screen_changed(e);
 	else if (e->cmd == TOKEN_KEYS)
 		keys_done(e);
 }
@@ -367,7 +369,7 @@ static void screen_begin(void)
 	static struct screen_kept own;
 	struct tty_state *states[VTS] = { 0 };
 	struct screen_start start = {
-		.kept = kept ? &kept->screen : &own, .shelf = start_handle("shelf"), .port = svc.port, .retry = retry_screen, .token = TOKEN_SCREEN, .bit = BIT_RETRY,
+		.kept = kept ? &kept->screen : &own, .shelf = start_handle("shelf"), .port = svc.port, .retry = retry_screen, .token = TOKEN_SCREEN, .token_change = TOKEN_CHANGE, .bit = BIT_RETRY,
 		.memory = VT_MEMORY, .history = VT_HISTORY, .known = screen_known, .resized = vts_resized,
 	};
 

@@ -125,6 +125,7 @@ void screen_init(const struct screen_start *start unused) {}
 void screen_leave(void) {}
 void screen_go(void) {}
 void screen_done(struct event *e unused) {}
+void screen_changed(const struct event *e unused) {}
 void screen_draw(void) {}
 void screen_show(struct term *t unused) {}
 enum screen_presence screen_presence(void) { return SCREEN_ABSENT; }

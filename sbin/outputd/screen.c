@@ -22,6 +22,7 @@
 
 enum step { STEP_OPEN, STEP_INFO, STEP_SURFACE, STEP_MAP, STEP_DRAW, STEP_NONE };
 enum { SLOT = 0, SIDE_MAX = 16384 };
+enum { ROWS_FORESEEN = 75, COLS_FORESEEN = 240 };      /* of 1920 x 1200; a screen that is much larger has larger letters */
 #define RETRY_NS (1000 * NS_PER_MS)
 #define FRAME_NS (NS_PER_SEC / 60)      /* as often as screens show another picture */
 #define PAUSE_MAX_NS (250 * NS_PER_MS)
@@ -34,6 +35,8 @@ static bool asked, showing;             /* a COMPLETION will come; it is that of
 static bool waiting;                    /* for the timer */
 static uint64_t due;                    /* when there may be another picture */
 static struct { uint32_t width, height; } wanted;       /* what the screen has become while something was asked; 0: nothing */
+static bool watching, watches;          /* CTL_FB_WAIT is under way; is to be */
+static uint64_t change;                 /* the last one of the screen that we know of */
 static bool remade;                     /* the surface; nothing has been drawn on it yet */
 static handle_t session;
 static uint64_t mapped, made;           /* bytes at surface.pixels; of these have pages */
@@ -85,6 +88,24 @@ static bool fit(uint32_t width, uint32_t height, struct term_shape *shape, unsig
 	return false;
 }
 
+/* A terminal's memory is laid out once: for the first size of the screen, and for larger ones if there is enough. */
+static void lay_out(struct screen_kept *k, const struct term_shape *first)
+{
+	struct term_shape s = *first;
+
+	s.rows_max = MAX(s.rows, (uint16_t)ROWS_FORESEEN);
+	s.cols_max = MAX(s.cols, (uint16_t)COLS_FORESEEN);
+	s.history = (uint16_t)with.history;
+	if (!term_size(&s) || term_size(&s) > with.memory)
+		s = *first;
+	k->check = 0;
+	k->rows_max = s.rows_max;
+	k->cols_max = s.cols_max;
+	k->history = s.history;
+	__asm__ volatile("" ::: "memory");
+	k->check = kept_sum();
+}
+
 bool screen_shape(struct term_shape *s)
 {
 	struct screen_kept *k = with.kept;
@@ -92,14 +113,8 @@ bool screen_shape(struct term_shape *s)
 
 	if (presence != SCREEN_THERE || !fit(k->width, k->height, s, &scale))
 		return false;
-	if (!k->rows_max) {
-		k->check = 0;
-		k->rows_max = s->rows;
-		k->cols_max = s->cols;
-		k->history = s->history;
-		__asm__ volatile("" ::: "memory");
-		k->check = kept_sum();
-	}
+	if (!k->rows_max)
+		lay_out(k, s);
 	*s = (struct term_shape){
 		(uint16_t)MIN(s->rows, k->rows_max), (uint16_t)MIN(s->cols, k->cols_max), (uint16_t)k->rows_max, (uint16_t)k->cols_max, (uint16_t)k->history,
 	};
@@ -136,12 +151,19 @@ static void retry(void)
 	(void)!notify_timer(with.retry, with.bit, now + RETRY_NS, 0);
 }
 
-static void begin_again(void)
+static void leave_session(void)
 {
-	unmap();
+	if (watching)
+		(void)!cancel(with.port, with.token_change);
 	if (session)
 		handle_close(session);
 	session = 0;
+}
+
+static void begin_again(void)
+{
+	unmap();
+	leave_session();
 	remade = false;
 	step = STEP_OPEN;
 	waiting = true;
@@ -157,9 +179,7 @@ static void give_up(const char *why, status_t st)
 void screen_leave(void)
 {
 	unmap();
-	if (session)
-		handle_close(session);
-	session = 0;
+	leave_session();
 	step = STEP_NONE;
 	if (with.shelf)
 		(void)!shelf_clear(with.shelf, SLOT);
@@ -273,6 +293,17 @@ static status_t submit_map(void)
 
 	file_map_ask(&m, &(struct file_map_req){ .prot = PROT_READ | PROT_WRITE });
 	return ipc_submit(session, &m, with.port, with.token);
+}
+
+/* Beside all that is asked. If it fails, not before there is another surface. */
+static void watch(void)
+{
+	struct msg m = { .op = FILE_CTL };
+
+	if (watching || !watches || step != STEP_DRAW)
+		return;
+	file_ctl_ask(&m, &(struct file_ctl_req){ .code = CTL_FB_WAIT, .arg0 = change });
+	watching = watches = ipc_submit(session, &m, with.port, with.token_change) == OK;
 }
 
 /* What changed; if nothing did, the surface comes to the front when it has not yet. ERR_AGAIN: there is nothing to ask, or no memory now to draw on. */
@@ -414,6 +445,17 @@ void screen_resized(uint64_t width, uint64_t height)
 	screen_go();
 }
 
+void screen_changed(const struct event *e)
+{
+	watching = false;
+	watches = e->status == OK;
+	if (e->status < 0)
+		return;
+	change = e->w[0];
+	screen_resized(e->w[1], e->w[2]);
+	watch();
+}
+
 static void opened(handle_t *h)
 {
 	session = *h;
@@ -474,6 +516,8 @@ static void answered(struct event *e)
 		}
 		step = STEP_DRAW;
 		decide(SCREEN_THERE);
+		watches = true;
+		watch();
 		return;
 	default:
 		remade = false;

@@ -19,19 +19,21 @@ struct screen_kept {
 enum screen_presence { SCREEN_UNKNOWN, SCREEN_THERE, SCREEN_ABSENT };
 
 /*
- * kept: borrowed for good. shelf: slot 0 is ours; 0: none. port: where COMPLETIONs with `token` go, one command of its reserve.
+ * kept: borrowed for good. shelf: slot 0 is ours; 0: none. port: where COMPLETIONs with `token` and
+ * `token_change` go, a command of its reserve for each.
  * retry: a Notify whose timer of bit `bit` is ours: then call screen_go. known: is called once, when screen_presence is no longer UNKNOWN;
  * resized: whenever screen_shape says something else than before.
  */
-struct screen_start { struct screen_kept *kept; handle_t shelf, port, retry; uint64_t token; uint32_t bit; size_t memory; unsigned history; void (*known)(void), (*resized)(void); };
+struct screen_start { struct screen_kept *kept; handle_t shelf, port, retry; uint64_t token, token_change; uint32_t bit; size_t memory; unsigned history; void (*known)(void), (*resized)(void); };
 void screen_init(const struct screen_start *start);
 /* There is none, whatever fbd says. */
 void screen_leave(void);
 void screen_go(void);
 void screen_done(struct event *e);      /* takes its handles */
+void screen_changed(const struct event *e);     /* of token_change */
 
 enum screen_presence screen_presence(void);
-/* What fits onto the screen and into the memory of a terminal: never more than the first time, since memory was laid out then. False: there is no screen. */
+/* What fits onto the screen and into the memory of a terminal as it was laid out the first time. False: there is no screen. */
 must_use bool screen_shape(struct term_shape *s);
 /* The screen has another size: the surface gets it, and terminals as far as they can. One that is of no use, or the same, changes nothing. */
 void screen_resized(uint64_t width, uint64_t height);

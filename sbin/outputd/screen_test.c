@@ -26,6 +26,7 @@
 #undef print
 #undef keep
 #include "screen.c"
+#include "vt.h"
 
 /* ---- fbd, and the kernel ---- */
 
@@ -39,8 +40,19 @@ static struct term *term;
 static void *memory;
 static size_t memory_size;
 
-status_t ipc_submit(handle_t s unused, const struct msg *m, handle_t p unused, uint64_t token unused)
+enum { TOKEN_CHANGE = 9 };
+static bool watched;
+static uint64_t watched_from;
+
+status_t ipc_submit(handle_t s unused, const struct msg *m, handle_t p unused, uint64_t token)
 {
+	if (token == TOKEN_CHANGE) {
+		assert_false(watched);
+		assert_true(m->op == FILE_CTL && m->w[0] == CTL_FB_WAIT);
+		watched = true;
+		watched_from = m->w[1];
+		return OK;
+	}
 	assert_int_equal(question.op, 0);
 	question.op = m->op;
 	question.code = m->op == FILE_CTL ? (uint32_t)m->w[0] : 0;
@@ -71,6 +83,7 @@ status_t shelf_put(handle_t s unused, uint32_t slot unused, handle_t h unused) {
 status_t shelf_get(handle_t s unused, uint32_t slot unused, handle_t *h) { *h = SESSION; return OK; }
 status_t shelf_clear(handle_t s unused, uint32_t slot unused) { return OK; }
 status_t handle_close(handle_t h unused) { return OK; }
+status_t cancel(handle_t p unused, uint64_t token unused) { assert_true(watched); watched = false; screen_changed(&(struct event){ .status = ERR_CANCELLED }); return OK; }
 status_t file_slurp(const char *u unused, size_t m unused, char **d unused, size_t *s unused) { return ERR_NOT_FOUND; }
 status_t file_open(const char *u unused, uint32_t f unused, handle_t *h unused) { return ERR_NOT_FOUND; }
 status_t file_map(handle_t h unused, handle_t *f unused, uint64_t *s unused) { return ERR_NOT_FOUND; }
@@ -148,7 +161,9 @@ static void begin(void)
 	session = 0;
 	front = NULL;
 	wanted.width = 0;
-	screen_init(&(struct screen_start){ .kept = &kept, .shelf = 1, .port = 2, .retry = 3, .memory = 2 * MiB, .history = 100, .known = on_known, .resized = on_resized });
+	watching = watched = false;
+	change = 0;
+	screen_init(&(struct screen_start){ .kept = &kept, .token_change = TOKEN_CHANGE, .shelf = 1, .port = 2, .retry = 3, .memory = VT_MEMORY, .history = VT_HISTORY, .known = on_known, .resized = on_resized });
 	if (presence == SCREEN_THERE)
 		on_known();
 	screen_go();
@@ -226,11 +241,18 @@ static void another_size(void **s unused)
 	screen_resized(0, 240);
 	screen_resized(1u << 30, 240);
 	assert_int_equal(question.op, 0);
-	/* More than memory was laid out for: as much as that. */
+	/* More than there was at first. */
 	screen_resized(1024, 768);
 	surface_comes(1024, 768);
-	assert_int_equal(term_rows(term), 25);
-	assert_int_equal(term_cols(term), 80);
+	assert_int_equal(kept.history, VT_HISTORY);
+	assert_int_equal(term_rows(term), 48);
+	assert_int_equal(term_cols(term), 128);
+	/* More than memory was laid out for: as much as that. */
+	screen_resized(640, 1360);
+	surface_comes(640, 1360);
+	assert_int_equal(term_rows(term), 75);
+	screen_resized(1024, 768);
+	surface_comes(1024, 768);
 	/* The next instance goes on with it. */
 	begin();
 	asks(FILE_MAP, 0);
@@ -239,6 +261,41 @@ static void another_size(void **s unused)
 	assert_int_equal(surface.width, 1024);
 	answer_with(OK, 0, 0, 0);
 	assert_int_equal(resizes, 0);
+}
+
+static void change_comes(uint64_t number, uint64_t width, uint64_t height)
+{
+	assert_true(watched);
+	watched = false;
+	screen_changed(&(struct event){ .status = OK, .w = { number, width, height } });
+}
+
+/* fbd says so, also while it is asked something else; what it says twice changes nothing. */
+static void told(void **s unused)
+{
+	assert_true(watched);
+	assert_int_equal(watched_from, 0);
+	change_comes(3, 320, 240);
+	assert_int_equal(resizes, 1);
+	assert_false(watched);                  /* not before there is a surface again */
+	surface_comes(320, 240);
+	assert_true(watched);
+	assert_int_equal(watched_from, 3);
+	change_comes(4, 320, 240);
+	assert_int_equal(resizes, 1);
+	assert_true(watched && question.op == 0);
+	now += NS_PER_SEC;
+	write_text("text");
+	asks(FILE_CTL, CTL_FB_DAMAGE);
+	change_comes(5, 640, 400);
+	answer_with(OK, 0, 0, 0);
+	surface_comes(640, 400);
+	assert_int_equal(resizes, 2);
+	/* fbd ends: what waits there goes with the Session. */
+	now += NS_PER_SEC;
+	write_text("more");
+	answer_with(ERR_GONE, 0, 0, 0);
+	assert_false(watched);
 }
 
 /* fbd has lost all, and comes back with another mode. */
@@ -257,6 +314,6 @@ static void forgotten(void **s unused)
 int main(int argc unused, char **argv unused)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fresh, done)
-	const struct CMUnitTest tests[] = { TEST(streams), TEST(another_size), TEST(forgotten) };
+	const struct CMUnitTest tests[] = { TEST(streams), TEST(another_size), TEST(told), TEST(forgotten) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,7 +9,7 @@
 #include "terminal.h"
 
 enum { VTS = 6 };
-#define VT_MEMORY (2304 * KiB)          /* that one may take of the state Frame */
+#define VT_MEMORY (2944 * KiB)          /* that one may take of the state Frame */
 enum { VT_HISTORY = 300 };              /* lines of history, at most */
 
 /*

@@ -163,6 +163,25 @@ def test_history(m):
         assert wait.left(), before
 
 
+def test_modes(test_image):
+    """The screen gets another size: the terminals are laid out for it, with what was on them, whoever dies then."""
+    with Machine(test_image, mem=512, vga="virtio") as m:
+        m.boot()
+        wait_cells(m, re.escape(PROMPT.rstrip()))
+        for width, height in ((1024, 768), (800, 600), (1280, 800)):
+            m.run(f"put fb://mode {width}x{height}")
+            wait = Wait(m.process.pid, 30)
+            while len(cells(m)[0]) != height // 16:
+                assert wait.left(), cells(m)
+            type_keys(m, f"echo at {width}\n")
+            wait_cells(m, rf"^at {width}$")
+            wait_picture(m)
+            m.run("svc kill outputd fbd")
+            shown = wait_picture(m)
+            assert (shown.width, shown.height) == (width, height)
+        assert [row for row in cells(m)[0] if row.startswith("at ")] == ["at 1024", "at 800", "at 1280"]
+
+
 @pytest.mark.parametrize("names", ["outputd", "fbd", "inputd", "kbd", "outputd fbd inputd kbd"])
 def test_killed_while_typing(m, names):
     """Each line that is typed is run once, and each is printed once."""
