@@ -56,6 +56,6 @@ def test_a_wait_for_ever_is_noticed(booted, test_image):
             text, failed = fuzz(m, f"-w wait {seed} 400000")
             found = [re.search(r"seed (\w+): no answer to message \d+ \(operation 15 of count://\)", f) for f in failed]
             assert found and found[0], text
-            if "no answer to message" in fuzz(m, f"-w wait -1 {found[0].group(1)} 20000")[0]:
+            if "no answer to message" in fuzz(m, f"-w wait -1 {found[0].group(1)} 100000")[0]:
                 return
         raise AssertionError(text)
