@@ -94,13 +94,17 @@ def test_no_legacy_devices(build):
     boots(build, machine="q35,i8042=off,smm=off,sata=off")
 
 
-def test_two_of_each(build):
-    """A second serial port, and keyboards that nobody drives beside the one that somebody does; no HPET."""
+def test_two_of_each(build, tmp_path):
+    """A second serial port, and two more keyboards, one of which nobody drives yet; no HPET, and no century in the clock."""
     extra = ["-chardev", "null,id=second", "-device", "isa-serial,chardev=second", "-device", "qemu-xhci", "-device", "usb-kbd", "-device", "virtio-keyboard-pci"]
-    with Machine(build / "skerry.img", machine="q35,hpet=off", extra=extra) as m:
+    image = esp_with(tmp_path / "esp.img", build, cmdline="timed.century=none")
+    with Machine(image, machine="q35,hpet=off", extra=extra) as m:
         m.boot()
         check_prompt(m)
-        assert "kbd: PS/2 controller: a keyboard" in m.run("cat log://")
+        log = m.run("cat log://")
+        assert "kbd: PS/2 controller: a keyboard" in log and "by the clock chip (without a century)" in log
+        assert f" {time.gmtime().tm_year}\n" in m.run("date")
+        assert re.search(r"^vinputd\S* +\d+ running ", m.run("svc"), re.M)
 
 
 def test_old_chipset(build):

@@ -9,6 +9,7 @@ import time
 
 import pytest
 from account import exact, kstat
+from campaign import all_run
 from vm import PROMPT
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -60,6 +61,7 @@ def test_cat(machine, root):
 
 
 def test_services_table(machine):
+    all_run(machine)        # the other shell comes after this prompt
     text = machine.run("cat svc://")
     assert text.split()[:4] == ["SERVICE", "PID", "STATE", "RESTARTS"]
     assert [line.split()[0] for line in text.splitlines()[1:]] == SERVICES

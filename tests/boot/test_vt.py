@@ -60,13 +60,17 @@ def wait_picture(m, number=1):
     while True:
         rows, cursor = cells(m, number)
         shown = m.screen()
-        scale = max(1, min(shown.height // 720, shown.width // 640))
+        scale = scale_of(shown.width, shown.height)
         wrong = [(r, c) for r, row in enumerate(rows) for c in range(shown.width // (8 * scale))
                  if (r, c) != cursor and lit(shown, r, c, scale) != (c < len(row) and row[c] != " ")]
         if not wrong:
             return shown
         assert wait.left(), (wrong[:20], rows)
         time.sleep(0.2)
+
+
+def scale_of(width, height):
+    return max(1, min(height // 720, width // 640))
 
 
 def lit(shown, row, col, scale):
@@ -168,10 +172,10 @@ def test_modes(test_image):
     with Machine(test_image, mem=512, vga="virtio") as m:
         m.boot()
         wait_cells(m, re.escape(PROMPT.rstrip()))
-        for width, height in ((1024, 768), (800, 600), (1280, 800)):
+        for width, height in ((1024, 768), (800, 600), (3840, 2160), (1280, 800)):
             m.run(f"put fb://mode {width}x{height}")
             wait = Wait(m.process.pid, 30)
-            while len(cells(m)[0]) != height // 16:
+            while len(cells(m)[0]) != height // (16 * scale_of(width, height)):
                 assert wait.left(), cells(m)
             type_keys(m, f"echo at {width}\n")
             wait_cells(m, rf"^at {width}$")
@@ -179,7 +183,7 @@ def test_modes(test_image):
             m.run("svc kill outputd fbd")
             shown = wait_picture(m)
             assert (shown.width, shown.height) == (width, height)
-        assert [row for row in cells(m)[0] if row.startswith("at ")] == ["at 1024", "at 800", "at 1280"]
+        assert [row for row in cells(m)[0] if row.startswith("at ")] == ["at 1024", "at 800", "at 3840", "at 1280"]
 
 
 @pytest.mark.parametrize("names", ["outputd", "fbd", "inputd", "kbd", "outputd fbd inputd kbd"])

@@ -8,6 +8,7 @@ import re
 import time
 
 from account import at_rest, differences
+from campaign import all_run
 
 NAMES = ("rngd", "sysd", "tmpd", "outputd", "timed", "pcid", "fbd", "kbd", "moused", "inputd", "acpid", "sh1", "sh")
 CLIENTS = ("hexdump -n 64 rng://", "wc -l log://", "ps", "sha256sum initfs:///bin/sh", "svc", "ls -l initfs:///bin",
@@ -15,6 +16,7 @@ CLIENTS = ("hexdump -n 64 rng://", "wc -l log://", "ps", "sha256sum initfs:///bi
 
 
 def fresh(m):
+    all_run(m)
     m.run("svc kill rngd sysd tmpd outputd timed pcid fbd kbd moused inputd acpid sh1")
     m.run("svc kill sh")
     m.run("cat acpi:// >null://")
