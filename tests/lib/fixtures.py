@@ -6,6 +6,7 @@ SKERRY_BUILD names another build folder than build/ (with build/test/ for the te
 """
 import os
 import pathlib
+import time
 
 import pytest
 import vm
@@ -42,6 +43,14 @@ def font(build):
     return vm.kernel_font(build)
 
 
+def idle(machine):
+    """What starts beside and after the prompt has done so: all CPUs sleep, for half a second. Nobody is asked, so the shell's history is empty."""
+    wait, looks = vm.Wait(machine.process.pid, 10), 0
+    while looks < 5 and wait.left():
+        looks = 0 if "HLT=0" in machine.qmp.monitor("info registers -a") else looks + 1
+        time.sleep(0.1)
+
+
 @pytest.fixture(scope="session")
 def booted(build, tmp_path_factory):
     """
@@ -61,6 +70,7 @@ def booted(build, tmp_path_factory):
             path = tmp_path_factory.mktemp("state") / "state"
             with first:
                 first.boot()
+                idle(first)
                 if image != build / "skerry.img":
                     settled(first)      # the programs of the test build count what there is
                 first.snapshot(path)
