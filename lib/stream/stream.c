@@ -8,7 +8,7 @@
 #include <string.h>
 #include "stream.h"
 
-enum { PIECE = 64, SESSION_RIGHTS = RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER };
+enum { PIECE = 64, LIGHTS_MAX = 8 /* in one WRITE */, SESSION_RIGHTS = RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER };
 
 void stream_init(struct stream_dir *d)
 {
@@ -137,6 +137,27 @@ status_t stream_readdir(struct stream_dir *d, struct svc_cmd *c, const struct fi
 			used += dirent_put(buf + used, sizeof(buf) - used, i + 1, 0, (int)type_of(d, i + 1), d->file[i].name);
 	p->done = used;
 	return used ? svc_write_out(c->cmd, 0, buf, used) : OK;
+}
+
+status_t stream_lights(const struct svc_cmd *c, uint32_t *lights)
+{
+	struct input_event e[LIGHTS_MAX];
+	uint32_t now = *lights;
+
+	if (c->in_len % sizeof(*e) || c->in_len > sizeof(e))
+		return ERR_INVALID;
+	status_t st = svc_read_in(c->cmd, 0, e, c->in_len);
+	if (st < 0)
+		return st;
+	for (size_t i = 0; i < c->in_len / sizeof(*e); i++) {
+		if (e[i].type == EV_SYN)
+			continue;
+		if (e[i].type != EV_LED || e[i].code > LED_SCROLLL || e[i].value < 0 || e[i].value > 1)
+			return ERR_INVALID;
+		now = (now & ~(1u << e[i].code)) | (uint32_t)e[i].value << e[i].code;
+	}
+	*lights = now;
+	return OK;
 }
 
 static void drop(struct stream_dir *d, struct stream_waiting **link)

@@ -35,6 +35,8 @@ must_use status_t stream_open(struct stream_dir *d, struct svc_cmd *c, const str
 must_use status_t stream_read(struct stream_dir *d, struct svc_cmd *c, const struct file_read_req *q, struct file_read_rep *p);
 must_use status_t stream_stat(struct stream_dir *d, struct svc_cmd *c, struct file_stat_rep *p);
 must_use status_t stream_readdir(struct stream_dir *d, struct svc_cmd *c, const struct file_readdir_req *q, struct file_readdir_rep *p);
+/* What a WRITE of EV_LED events makes of the lights, a bit for each. ERR_INVALID, and those of svc_read_in: nothing has changed. */
+must_use status_t stream_lights(const struct svc_cmd *c, uint32_t *lights);
 /* Answers those who wait for what is there now: to be called after events were committed. */
 void stream_serve(struct stream_dir *d);
 void stream_cancel(struct stream_dir *d, cmd_id_t cmd);

@@ -22,7 +22,7 @@
 enum { STATE_VERSION = 1, RAW = 64, BATCH = 16, KEEP = 256 };
 enum { FILE_EVENTS = 1, FILE_AUX = 2 };
 enum { BADGE_DEVICE = 1, BIT_IRQ_KEYBOARD = 0, BIT_IRQ_AUX = 1, BIT_TIMER = 2 };
-enum { AUX_WRITE_MAX = 16, LED_EVENTS_MAX = 8, LEDS = 7 };
+enum { AUX_WRITE_MAX = 16, LEDS = 7 };
 #define BACKUP_NS  (250 * NS_PER_MS)    /* an interrupt that was lost costs no more than this */
 #define POLL_NS    (10 * NS_PER_MS)     /* no interrupt at all */
 #define ANSWER_NS  (40 * NS_PER_MS)     /* a keyboard has 20 ms */
@@ -254,23 +254,11 @@ static status_t on_read(void *self unused, struct svc_cmd *c, const struct file_
 
 static status_t write_leds(const struct svc_cmd *c)
 {
-	struct input_event e[LED_EVENTS_MAX];
-	uint32_t leds = head.leds;
+	status_t st = stream_lights(c, &head.leds);
 
-	if (c->in_len % sizeof(*e) || c->in_len > sizeof(e))
-		return ERR_INVALID;
-	status_t st = svc_read_in(c->cmd, 0, e, c->in_len);
 	if (st < 0)
 		return st;
-	for (size_t i = 0; i < c->in_len / sizeof(*e); i++) {
-		if (e[i].type == EV_SYN)
-			continue;
-		if (e[i].type != EV_LED || e[i].code > LED_SCROLLL || e[i].value < 0 || e[i].value > 1)
-			return ERR_INVALID;
-		leds = (leds & ~(1u << e[i].code)) | (uint32_t)e[i].value << e[i].code;
-	}
 	/* Told again even if nothing changed: this may be the same command, delivered again. */
-	head.leds = leds;
 	save();
 	(void)!command(KEYBOARD_SET_LEDS, led_bits());
 	run_device();

@@ -22,7 +22,7 @@
 #include <string.h>
 #include "device.h"
 
-enum { STATE_VERSION = 1, KEEP = 256, BATCH = 16, ROUNDS = 8, LED_EVENTS_MAX = 8, LEDS = 7 };
+enum { STATE_VERSION = 1, KEEP = 256, BATCH = 16, ROUNDS = 8, LEDS = 7 };
 enum { FILE_EVENTS = 1, BADGE_FILE = 0xff, BADGE_SHIFT = 8 };   /* a badge: the moment, and the file */
 enum { BADGE_DEVICE = 1, BIT_IRQ = 0, BIT_LOOK = 1, BIT_AGAIN = 2 };
 enum { TOKEN_OPEN = 1, TOKEN_SOURCE = 2 };
@@ -229,22 +229,10 @@ static status_t on_read(void *self unused, struct svc_cmd *c, const struct file_
 
 static status_t on_write(void *self unused, struct svc_cmd *c, const struct file_write_req *q unused, struct file_write_rep *p)
 {
-	struct input_event e[LED_EVENTS_MAX];
-	uint32_t leds = head.leds;
+	status_t st = stream_lights(c, &head.leds);
 
-	if (c->in_len % sizeof(*e) || c->in_len > sizeof(e))
-		return ERR_INVALID;
-	status_t st = svc_read_in(c->cmd, 0, e, c->in_len);
 	if (st < 0)
 		return st;
-	for (size_t i = 0; i < c->in_len / sizeof(*e); i++) {
-		if (e[i].type == EV_SYN)
-			continue;
-		if (e[i].type != EV_LED || e[i].code > LED_SCROLLL || e[i].value < 0 || e[i].value > 1)
-			return ERR_INVALID;
-		leds = (leds & ~(1u << e[i].code)) | (uint32_t)e[i].value << e[i].code;
-	}
-	head.leds = leds;
 	save();
 	p->done = c->in_len;
 	st = device_lights(&device, head.leds);
