@@ -55,8 +55,9 @@ static uint32_t type_of(const struct stream_dir *d, uint64_t badge)
 	return badge == 0 ? FILE_DIRECTORY : d->file[badge - 1].ring ? FILE_STREAM : FILE_REGULAR;
 }
 
-status_t stream_open(struct stream_dir *d, struct svc_cmd *c, const struct file_open_req *q, struct file_open_rep *p)
+status_t stream_open(void *dir, struct svc_cmd *c, const struct file_open_req *q, struct file_open_rep *p)
 {
+	struct stream_dir *d = dir;
 	uint64_t badge;
 
 	status_t st = find(d, c, &badge);
@@ -110,8 +111,9 @@ status_t stream_read(struct stream_dir *d, struct svc_cmd *c, const struct file_
 	return SVC_LATER;
 }
 
-status_t stream_stat(struct stream_dir *d, struct svc_cmd *c, struct file_stat_rep *p)
+status_t stream_stat(void *dir, struct svc_cmd *c, const struct file_stat_req *q unused, struct file_stat_rep *p)
 {
+	struct stream_dir *d = dir;
 	uint64_t badge;
 
 	status_t st = find(d, c, &badge);
@@ -124,8 +126,9 @@ status_t stream_stat(struct stream_dir *d, struct svc_cmd *c, struct file_stat_r
 	return OK;
 }
 
-status_t stream_readdir(struct stream_dir *d, struct svc_cmd *c, const struct file_readdir_req *q, struct file_readdir_rep *p)
+status_t stream_readdir(void *dir, struct svc_cmd *c, const struct file_readdir_req *q, struct file_readdir_rep *p)
 {
+	struct stream_dir *d = dir;
 	uint8_t buf[STREAM_FILES * 48] aligned(8);      /* less than any READDIR's window holds */
 	size_t used = 0;
 
@@ -186,8 +189,10 @@ void stream_serve(struct stream_dir *d)
 	}
 }
 
-void stream_cancel(struct stream_dir *d, cmd_id_t cmd)
+void stream_cancel(void *dir, cmd_id_t cmd)
 {
+	struct stream_dir *d = dir;
+
 	for (struct stream_waiting **link = &d->first; *link; link = &(*link)->next)
 		if ((*link)->cmd == cmd) {
 			svc_reply(cmd, &(struct reply){ .status = ERR_CANCELLED });

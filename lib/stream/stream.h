@@ -30,13 +30,14 @@ struct stream_dir {
 void stream_init(struct stream_dir *d);
 /* The file that a badge names; NULL: the directory, or none. */
 const struct stream_file *stream_file(const struct stream_dir *d, uint64_t badge);
-must_use status_t stream_open(struct stream_dir *d, struct svc_cmd *c, const struct file_open_req *q, struct file_open_rep *p);
+/* These, and stream_cancel, are hooks as they are: of a service whose `self` is its directory. */
+must_use status_t stream_open(void *dir, struct svc_cmd *c, const struct file_open_req *q, struct file_open_rep *p);
+must_use status_t stream_stat(void *dir, struct svc_cmd *c, const struct file_stat_req *q, struct file_stat_rep *p);
+must_use status_t stream_readdir(void *dir, struct svc_cmd *c, const struct file_readdir_req *q, struct file_readdir_rep *p);
 /* For files with a ring: the answer now, or SVC_LATER. */
 must_use status_t stream_read(struct stream_dir *d, struct svc_cmd *c, const struct file_read_req *q, struct file_read_rep *p);
-must_use status_t stream_stat(struct stream_dir *d, struct svc_cmd *c, struct file_stat_rep *p);
-must_use status_t stream_readdir(struct stream_dir *d, struct svc_cmd *c, const struct file_readdir_req *q, struct file_readdir_rep *p);
 /* What a WRITE of EV_LED events makes of the lights, a bit for each. ERR_INVALID, and those of svc_read_in: nothing has changed. */
 must_use status_t stream_lights(const struct svc_cmd *c, uint32_t *lights);
 /* Answers those who wait for what is there now: to be called after events were committed. */
 void stream_serve(struct stream_dir *d);
-void stream_cancel(struct stream_dir *d, cmd_id_t cmd);
+void stream_cancel(void *dir, cmd_id_t cmd);

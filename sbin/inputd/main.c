@@ -510,26 +510,11 @@ static status_t on_write(void *self unused, struct svc_cmd *c, const struct file
 	return OK;
 }
 
-static status_t on_stat(void *self unused, struct svc_cmd *c, const struct file_stat_req *q unused, struct file_stat_rep *p)
-{
-	return stream_stat(&dir, c, p);
-}
-
-static status_t on_readdir(void *self unused, struct svc_cmd *c, const struct file_readdir_req *q, struct file_readdir_rep *p)
-{
-	return stream_readdir(&dir, c, q, p);
-}
-
 static status_t on_ctl(void *self unused, struct svc_cmd *c, const struct file_ctl_req *q, struct file_ctl_rep *p unused)
 {
 	if (c->badge != FILE_SOURCES || q->code != CTL_INPUT_SOURCE)
 		return ERR_NOT_SUPPORTED;
 	return c->rights & RIGHT_WRITE ? announce(c, q->arg0) : ERR_DENIED;
-}
-
-static void on_cancel(void *self unused, cmd_id_t cmd)
-{
-	stream_cancel(&dir, cmd);
 }
 
 /* ---- start ---- */
@@ -550,16 +535,16 @@ static void state_take(void)
 }
 
 static const struct file_ops ops = {
-	.open = on_open, .read = on_read, .write = on_write, .stat = on_stat, .readdir = on_readdir, .ctl = on_ctl,
+	.open = on_open, .read = on_read, .write = on_write, .stat = stream_stat, .readdir = stream_readdir, .ctl = on_ctl,
 };
 
 int main(int argc unused, char **argv unused)
 {
 	stream_init(&dir);
 	state_take();
-	MUST(svc_init(&svc, &file_proto, &ops, NULL));
+	MUST(svc_init(&svc, &file_proto, &ops, &dir));
 	svc.on_notify = on_notify;
-	svc.on_cancel = on_cancel;
+	svc.on_cancel = stream_cancel;
 	svc.on_completion = on_completion;
 	MUST(svc_notify(&svc, BADGE_TIMER, &timer));
 	MUST(port_reserve(svc.port, 2 * SOURCES + 1));

@@ -241,11 +241,6 @@ static void on_notify(void *self unused, uint64_t badge unused, uint64_t bits)
 
 /* ---- commands ---- */
 
-static status_t on_open(void *self unused, struct svc_cmd *c, const struct file_open_req *q, struct file_open_rep *p)
-{
-	return stream_open(&dir, c, q, p);
-}
-
 static status_t on_read(void *self unused, struct svc_cmd *c, const struct file_read_req *q, struct file_read_rep *p)
 {
 	state_good(&state);
@@ -297,16 +292,6 @@ static status_t on_write(void *self unused, struct svc_cmd *c, const struct file
 	return c->badge == FILE_AUX ? write_aux(c) : write_leds(c);
 }
 
-static status_t on_stat(void *self unused, struct svc_cmd *c, const struct file_stat_req *q unused, struct file_stat_rep *p)
-{
-	return stream_stat(&dir, c, p);
-}
-
-static status_t on_readdir(void *self unused, struct svc_cmd *c, const struct file_readdir_req *q, struct file_readdir_rep *p)
-{
-	return stream_readdir(&dir, c, q, p);
-}
-
 static status_t on_ctl(void *self unused, struct svc_cmd *c, const struct file_ctl_req *q, struct file_ctl_rep *p unused)
 {
 	if (c->badge != FILE_EVENTS || q->code != CTL_KBD_TYPEMATIC)
@@ -320,11 +305,6 @@ static status_t on_ctl(void *self unused, struct svc_cmd *c, const struct file_c
 	bool done = command(KEYBOARD_SET_RATE, (uint8_t)head.typematic);
 	run_device();
 	return done ? OK : ERR_IO;
-}
-
-static void on_cancel(void *self unused, cmd_id_t cmd)
-{
-	stream_cancel(&dir, cmd);
 }
 
 /* ---- start ---- */
@@ -430,16 +410,16 @@ static void device_open(void)
 }
 
 static const struct file_ops ops = {
-	.open = on_open, .read = on_read, .write = on_write, .stat = on_stat, .readdir = on_readdir, .ctl = on_ctl,
+	.open = stream_open, .read = on_read, .write = on_write, .stat = stream_stat, .readdir = stream_readdir, .ctl = on_ctl,
 };
 
 int main(int argc unused, char **argv unused)
 {
 	stream_init(&dir);
 	state_take();
-	MUST(svc_init(&svc, &file_proto, &ops, NULL));
+	MUST(svc_init(&svc, &file_proto, &ops, &dir));
 	svc.on_notify = on_notify;
-	svc.on_cancel = on_cancel;
+	svc.on_cancel = stream_cancel;
 	MUST(svc_notify(&svc, BADGE_DEVICE, &notify));
 	device_open();
 	return (int)svc_run(&svc);

@@ -273,30 +273,10 @@ static void on_notify(void *self unused, uint64_t badge unused, uint64_t bits un
 
 /* ---- commands ---- */
 
-static status_t on_open(void *self unused, struct svc_cmd *c, const struct file_open_req *q, struct file_open_rep *p)
-{
-	return stream_open(&dir, c, q, p);
-}
-
 static status_t on_read(void *self unused, struct svc_cmd *c, const struct file_read_req *q, struct file_read_rep *p)
 {
 	state_good(&state);
 	return stream_read(&dir, c, q, p);
-}
-
-static status_t on_stat(void *self unused, struct svc_cmd *c, const struct file_stat_req *q unused, struct file_stat_rep *p)
-{
-	return stream_stat(&dir, c, p);
-}
-
-static status_t on_readdir(void *self unused, struct svc_cmd *c, const struct file_readdir_req *q, struct file_readdir_rep *p)
-{
-	return stream_readdir(&dir, c, q, p);
-}
-
-static void on_cancel(void *self unused, cmd_id_t cmd)
-{
-	stream_cancel(&dir, cmd);
 }
 
 /* ---- start ---- */
@@ -317,15 +297,15 @@ static void state_take(void)
 	head.buttons &= (1u << BUTTONS) - 1;
 }
 
-static const struct file_ops ops = { .open = on_open, .read = on_read, .stat = on_stat, .readdir = on_readdir };
+static const struct file_ops ops = { .open = stream_open, .read = on_read, .stat = stream_stat, .readdir = stream_readdir };
 
 int main(int argc unused, char **argv unused)
 {
 	stream_init(&dir);
 	state_take();
-	MUST(svc_init(&svc, &file_proto, &ops, NULL));
+	MUST(svc_init(&svc, &file_proto, &ops, &dir));
 	svc.on_notify = on_notify;
-	svc.on_cancel = on_cancel;
+	svc.on_cancel = stream_cancel;
 	svc.on_completion = on_completion;
 	MUST(svc_notify(&svc, BADGE_TIMER, &timer));
 	MUST(port_reserve(svc.port, SUBMITTED));

@@ -241,15 +241,10 @@ static status_t on_write(void *self unused, struct svc_cmd *c, const struct file
 	return OK;
 }
 
-static status_t on_stat(void *self unused, struct svc_cmd *c, const struct file_stat_req *q unused, struct file_stat_rep *p)
+static status_t on_stat(void *self unused, struct svc_cmd *c, const struct file_stat_req *q, struct file_stat_rep *p)
 {
 	c->badge &= BADGE_FILE;
-	return stream_stat(&dir, c, p);
-}
-
-static void on_cancel(void *self unused, cmd_id_t cmd)
-{
-	stream_cancel(&dir, cmd);
+	return stream_stat(&dir, c, q, p);
 }
 
 /* ---- start ---- */
@@ -339,9 +334,9 @@ int main(int argc unused, char **argv)
 
 	stream_init(&dir);
 	state_take();
-	MUST(svc_init(&svc, &file_proto, &ops, NULL));
+	MUST(svc_init(&svc, &file_proto, &ops, &dir));
 	svc.on_notify = on_notify;
-	svc.on_cancel = on_cancel;
+	svc.on_cancel = stream_cancel;
 	svc.on_completion = on_completion;
 	svc.on_close = on_close;
 	MUST(svc_notify(&svc, BADGE_DEVICE, &notify));
