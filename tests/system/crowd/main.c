@@ -144,9 +144,10 @@ static int wait_round(void)
 	unsigned before[CLIENTS_MAX];
 	uint64_t until = now_ms() + PATIENCE_S * 1000;
 
-	log_print("a round");           /* for those who follow the log */
 	for (unsigned i = 0; i < clients; i++)
 		before[i] = shared->told[i].rounds;
+	/* For those who follow the log; after the noting, lest their round with this line be over before it counts. */
+	log_print("a round");
 	while (!all_moved(before)) {
 		if (now_ms() > until) {
 			tell_who_hangs(before);
