@@ -1,6 +1,6 @@
 # esp/part.mk: initfs.tar.gz and what is written to a disk or stick.
 #
-#   OUT/initfs.tar.gz   initfs/, the time zones as etc/zones, the screen's font as etc/font, and the programs, stripped, as sbin/NAME and bin/NAME
+#   OUT/initfs.tar.gz   initfs/, the time zones as etc/zones, the screen's font as etc/font, licences, and the programs, stripped, as sbin/NAME and bin/NAME
 #   OUT/esp.img         the EFI system partition: FAT32, nothing around it
 #   OUT/skerry.img      a GPT disk with that partition
 #   OUT/skerry.iso      the same for CD drives, also a disk when written to a stick
@@ -17,6 +17,11 @@ INITFS_BIN   := $(BIN_PROGRAMS:%=$(OUT)/strip/%)
 ZONES        := $(OUT)/zones/etc/zones
 # The font of the screen's terminals, from the packages console-setup-linux and unifont: not committed.
 FONT         := $(OUT)/font/etc/font
+# The notices that the licences of what is in the image want to see beside it.
+LICENCES_DIR := $(OUT)/licences/etc/licences
+LICENCES     := $(addprefix $(LICENCES_DIR)/,skerry musl libdeflate bearssl libvterm terminus unifont gpl-2)
+INITFS_MADE  := $(ZONES) $(FONT) $(LICENCES)
+INITFS_TREES := --tree initfs --tree $(OUT)/zones --tree $(OUT)/font --tree $(OUT)/licences
 TEST_TREE    := $(sort $(shell find tests/system/initfs -type f 2>/dev/null))
 TEST_BIN     := $(TEST_PROGRAMS:%=$(OUT)/strip/%) $(patsubst tests/foreign/%.c,$(OUT)/foreign/%.linux,$(wildcard tests/foreign/*.c))
 # The tests read the log off the serial line.
@@ -31,14 +36,25 @@ $(FONT): tools/mkscreenfont.py /usr/share/unifont/unifont.hex $(wildcard /usr/sh
 	$(call say,FONT,$@)
 	$(Q)mkdir -p $(@D) && $(PYTHON) tools/mkscreenfont.py /usr/share/consolefonts /usr/share/unifont/unifont.hex >$@
 
-$(OUT)/initfs.tar.gz: tools/mkinitfs $(OUT)/epoch $(INITFS_TREE) $(ZONES) $(FONT) $(INITFS_SBIN) $(INITFS_BIN) $(if $(TEST),$(TEST_TREE) $(TEST_BIN))
+$(LICENCES_DIR)/skerry:     LICENSE
+$(LICENCES_DIR)/musl:       $(MUSL_SRC)/COPYRIGHT
+$(LICENCES_DIR)/libdeflate: $(DEFLATE_SRC)/COPYING
+$(LICENCES_DIR)/bearssl:    $(BEARSSL_SRC)/LICENSE.txt
+$(LICENCES_DIR)/libvterm:   $(VTERM_SRC)/LICENSE
+$(LICENCES_DIR)/terminus:   /usr/share/doc/console-setup-linux/copyright
+$(LICENCES_DIR)/unifont:    /usr/share/doc/unifont/copyright
+$(LICENCES_DIR)/gpl-2:      /usr/share/common-licenses/GPL-2
+$(LICENCES):
+	$(Q)mkdir -p $(@D) && cp $< $@
+
+$(OUT)/initfs.tar.gz: tools/mkinitfs $(OUT)/epoch $(INITFS_TREE) $(INITFS_MADE) $(INITFS_SBIN) $(INITFS_BIN) $(if $(TEST),$(TEST_TREE) $(TEST_BIN))
 	$(call say,TAR,$@)
-	$(Q)tools/mkinitfs --out $@ --tree initfs --tree $(OUT)/zones --tree $(OUT)/font $(if $(TEST),--tree tests/system/initfs) \
+	$(Q)tools/mkinitfs --out $@ $(INITFS_TREES) $(if $(TEST),--tree tests/system/initfs) \
 		--sbin $(INITFS_SBIN) --bin $(INITFS_BIN) $(if $(TEST),$(TEST_BIN))
 
-$(OUT)/bench/initfs.tar.gz: tools/mkinitfs $(OUT)/epoch $(INITFS_TREE) $(ZONES) $(FONT) $(TEST_TREE) $(INITFS_SBIN) $(INITFS_BIN) $(TEST_BIN)
+$(OUT)/bench/initfs.tar.gz: tools/mkinitfs $(OUT)/epoch $(INITFS_TREE) $(INITFS_MADE) $(TEST_TREE) $(INITFS_SBIN) $(INITFS_BIN) $(TEST_BIN)
 	$(call say,TAR,$@)
-	$(Q)mkdir -p $(@D) && tools/mkinitfs --out $@ --tree initfs --tree $(OUT)/zones --tree $(OUT)/font --tree tests/system/initfs \
+	$(Q)mkdir -p $(@D) && tools/mkinitfs --out $@ $(INITFS_TREES) --tree tests/system/initfs \
 		--sbin $(INITFS_SBIN) --bin $(INITFS_BIN) $(TEST_BIN)
 
 $(OUT)/boot.cfg: esp/boot.cfg

@@ -5,6 +5,7 @@ image that other tools find nothing wrong with.
 import hashlib
 import os
 import subprocess
+import tarfile
 
 from image import copy_tree
 
@@ -60,3 +61,12 @@ def test_partition_table_is_right(build):
 def test_initfs_is_small(build):
     listing = subprocess.run(["gzip", "-dc", str(build / "initfs.tar.gz")], check=True, stdout=subprocess.PIPE).stdout
     assert len(listing) <= 2 << 20
+
+
+def test_licences_are_in_the_image(build):
+    """Of everything in it that is not ours, as the licences want."""
+    with tarfile.open(build / "initfs.tar.gz") as tar:
+        notices = {name.rpartition("/")[2]: tar.extractfile(name).read().decode() for name in tar.getnames() if "/etc/licences/" in name}
+    for name in ("acpica", "bearssl", "libdeflate", "libvterm", "musl", "skerry", "terminus", "unifont"):
+        assert "opyright" in notices.get(name, ""), name
+    assert "GNU GENERAL PUBLIC LICENSE" in notices["gpl-2"]        # unifont's
