@@ -2,6 +2,7 @@
  * machine: see machine.h. ACPI 6.5; ACPICA does the reading.
  */
 #include "machine.h"
+#include "ged.h"
 #include "inside.h"
 #include "osl.h"
 #include <acpi/acpi.h>
@@ -174,6 +175,7 @@ static void on_any_event(u32 type, acpi_handle block, u32 number, void *context 
 
 void machine_settled(void)
 {
+	ged_settled();
 	for (uint32_t i = 0; gpes && i < ARRAY_LEN(gpes->bits); i++)
 		if (gpes->bits[i])
 			gpes->bits[i] = 0;
@@ -254,6 +256,7 @@ status_t machine_begin(machine_heard *heard, bool again, struct machine_gpes *ke
 		hear(MACHINE_POWER_BUTTON);
 	(void)failed(acpi_update_all_gpes(), "events cannot be switched on");
 	keep_gpes();
+	ged_begin();
 	log_print("%u tables; %s power button, %u batteries, %u lids", tables.n,
 	          fixed_power ? "a fixed" : devices[KIND_POWER_BUTTON].n ? "a" : "no", devices[KIND_BATTERY].n, devices[KIND_LID].n);
 	return OK;
@@ -389,6 +392,7 @@ size_t machine_summary(char *buf, size_t room, const char *aml)
 		add_lids(&t);
 		add_batteries(&t);
 		add_supplies(&t);
+		t.len += ged_text(t.at + t.len, t.room - t.len);
 	}
 	if (osl_refused())
 		add(&t, "%-10s %u accesses of AML beyond what it may reach\n", "refused", osl_refused());
