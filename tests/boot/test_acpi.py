@@ -274,6 +274,25 @@ def test_controller_not_there(build, tmp_path):
         power_button(m)
 
 
+def test_controller_is_silent(build, tmp_path):
+    """
+    A register that keeps what is written to it (APM status) takes all commands and answers none: three failures of half a second, then AML is
+    refused at once, and the log is told once.
+    """
+    with with_ssdts(build, tmp_path, controller(0x80, 0xb3)) as m:
+        m.boot()
+        seen = summary(m)
+        assert re.search(r"^controller embedded, data 0x80 command 0xb3, GPE 23, does not answer$", seen, re.M), seen
+        assert re.search(r"^battery +unknown$", seen, re.M), seen
+        before = m.run("cat log://").count("EmbeddedControl")
+        for _ in range(5):
+            summary(m)
+        said = m.run("cat log://")
+        assert said.count("acpid: the embedded controller does not answer") == 1 and said.count("EmbeddedControl") == before
+        assert restarts(m) == 0
+        power_button(m)
+
+
 def test_controller_is_something_else(build, tmp_path, test_image):
     """
     A management controller's registers look like it and mean other things: whatever it answers is bounded in time, and neither the prompt nor
