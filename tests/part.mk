@@ -7,7 +7,7 @@ SOAK_MINUTES ?= 60
 export FUZZ_SECONDS SOAK_MINUTES
 
 TEST_ROOMS  := $(wildcard abi kernel efiloader sbin bin lib tests tools)
-HOST_TESTS  := $(sort $(shell find $(TEST_ROOMS) -name '*_test.c'))
+HOST_TESTS  := $(filter-out $(if $(VERSION_acpica),,sbin/acpid/embedded_test.c),$(sort $(shell find $(TEST_ROOMS) -name '*_test.c')))
 HOST_FUZZ   := $(sort $(shell find $(TEST_ROOMS) -name '*_fuzz.c'))
 TEST_BINS   := $(HOST_TESTS:%.c=$(OUT)/host/%)
 FUZZ_BINS   := $(HOST_FUZZ:%.c=$(OUT)/host/%)

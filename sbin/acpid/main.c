@@ -15,6 +15,7 @@
  * Tables come from outside. If they end us three times in a row, the next instance leaves the SSDTs out, of which machines have
  * many; if that is not enough, the one after it runs no AML, and serves the rest.
  */
+#include "embedded.h"
 #include "ged.h"
 #include "machine.h"
 #include "osl.h"
@@ -29,9 +30,10 @@
 #include <string.h>
 
 #define SESSION_RIGHTS (RIGHT_READ | RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER)
-#define STATE_VERSION  5
+#define STATE_VERSION  6
 #define CRASHES_SSDTS  3                    /* in a row; then without SSDTs */
 #define CRASHES_MAX    4                    /* then without AML */
+#define CRASHES_QUERY  2                    /* then what is noted of the embedded controller's events is not tried again */
 #define PROVEN_NS      (10 * NS_PER_SEC)    /* if an instance ran so long, the tables are not to blame for earlier crashes */
 #define RETRY_NS       NS_PER_SEC
 #define BEGIN_NS       NS_PER_MS            /* Notifies come before commands: those that wait when we start are taken first */
@@ -191,6 +193,8 @@ static void begin_aml(void)
 	if (again)
 		on_slot(SLOT_ANYWHERE, SLOT_BUS_CHECK);
 	machine_hear_slots(on_slot);
+	if (kept->crashes >= CRASHES_QUERY && ec_forget(&kept->gpes.embedded))
+		log_print("events of the embedded controller are dropped: their methods have ended acpid");
 	if (machine_begin(heard, again, &kept->gpes) < 0)
 		aml = "not running: the tables do not allow it, see log://";
 	else
@@ -460,6 +464,7 @@ static void on_idle(void *self unused)
 	if (osl_work())
 		machine_settled();
 	ask_poweroff();
+	embedded_rest();
 }
 
 /* ---- start ---- */

@@ -34,6 +34,7 @@ static struct {
 	struct { acpi_osd_exec_callback run; void *context; } work[WORK_MAX];
 	uint32_t work_first, work_n;
 	uint32_t refused;
+	bool quiet;
 } os;
 
 static void refuse(const char *what, uint64_t address, uint64_t len)
@@ -547,6 +548,11 @@ acpi_status acpi_os_enter_sleep(u8 state unused, u32 a, u32 b)
 	return AE_CTRL_TERMINATE;
 }
 
+void osl_quiet(bool quiet)
+{
+	os.quiet = quiet;
+}
+
 /* ACPICA prints parts of lines. What is neither an error nor a warning begins so; acpi://tables has it all. */
 #define MERE_NEWS "ACPI: "
 
@@ -560,7 +566,7 @@ void acpi_os_vprintf(const char *format, va_list args)
 		len = MIN(len + (size_t)n, sizeof(line) - 1);
 	for (char *end; (end = memchr(line, '\n', len)) || len == sizeof(line) - 1;) {
 		size_t used = end ? (size_t)(end - line) : len;
-		if (used > 0 && strncmp(line, MERE_NEWS, sizeof(MERE_NEWS) - 1))
+		if (used > 0 && !os.quiet && strncmp(line, MERE_NEWS, sizeof(MERE_NEWS) - 1))
 			log_print("%.*s", (int)used, line);
 		used += end != NULL;
 		len -= used;

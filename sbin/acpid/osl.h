@@ -20,6 +20,8 @@ must_use status_t osl_line(uint32_t gsi, uint32_t flags, handle_t *irq);
 const char *osl_sci(char *text, size_t room);
 /* Runs what was put off, a bounded part; false: there is more, and a notification under OSL_BADGE_WORK comes. */
 bool osl_work(void);
+/* Whether what ACPICA prints is left out of the log. */
+void osl_quiet(bool quiet);
 /* How many accesses were refused so far, to memory and to ports. */
 uint32_t osl_refused(void);
 /* The registers of power off were written, and it goes on all the same: that takes so long to show. */

@@ -39,6 +39,7 @@ def test_summary(machine):
     assert re.search(r"^hardware +fixed, SCI 9 level high$", text, re.M), text
     assert re.search(r"^sleep +(S\d )*S5$", text, re.M), text
     assert re.search(r"^buttons +power", text, re.M), text
+    assert re.search(r"^controller none$", text, re.M), text
     assert "refused" not in text, text
     assert machine.run("ls acpi://").split() == ["irq", "tables/"]
     assert {"DSDT", "FACP", "APIC", "HPET", "MCFG"} <= set(machine.run("ls acpi://tables").split())
@@ -478,6 +479,87 @@ def test_reduced_hardware(build, tmp_path):
         assert "cannot be" not in m.run("cat log://") and restarts(m) == 0
         line(m, 9, 1)
         m.expect("could not be switched off by software", 60)          # everything has ended; that FADT has no register to sleep by
+# ---- an embedded controller: QEMU has none (sbin/acpid/embedded_test.c has), so what is seen here is how acpid does without ----
+
+def port(address):
+    """One port in a list of resources (ACPI 6.5 section 6.4.2.5)."""
+    return b"\x47\x01" + struct.pack("<HHBB", address, address, 0, 1)
+
+
+def controller(data, command):
+    """With a battery and a lid behind it, and a _REG, which reads."""
+    crs = port(data) + port(command) + b"\x79\0"
+    fields = b"".join(seg + bytes([bits]) for seg, bits in ((b"STAT", 8), (b"RATE", 16), (b"LEFT", 16), (b"VOLT", 16), (b"FULL", 16), (b"LIDS", 8)))
+    wide = b"WIDE" + bytes([0x40 | 0, 8])      # 128 bits
+    store = lambda seg, to, i: b"\x70" + seg + b"\x88" + to + bytes([0x0a, i, 0])
+    battery = (name(b"PBST", package(*[number(0)] * 4))
+               + name(b"PBIF", package(*[number(0)] * 9, text(b"Cell"), text(b""), text(b""), text(b"")))
+               + method(b"_BST", b"".join(store(seg, b"PBST", i) for i, seg in enumerate((b"STAT", b"RATE", b"LEFT", b"VOLT"))) + b"\xa4PBST")
+               + method(b"_BIF", store(b"FULL", b"PBIF", 2) + b"\xa4PBIF"))
+    body = (name(b"_CRS", b"\x11" + length(bytes([0x0a, len(crs)]) + crs)) + name(b"_GPE", b"\x0a\x17")
+            + b"\x5b\x80ERAM\x03\0\x0b\0\x01" + b"\x5b\x81" + length(b"ERAM\x01" + fields + wide)
+            + name(b"SEEN", b"\0") + method(b"_REG", b"\x70STATSEEN", 2) + method(b"_Q01", notify(b"LID0", 0x80))
+            + device(b"BATE", b"PNP0C0A", battery) + device(b"LID0", b"PNP0C0D", method(b"_LID", b"\xa4LIDS")))
+    return b"\x10" + length(b"\\_SB_" + device(b"EC0_", b"PNP0C09", body))
+
+
+def test_controller_not_there(build, tmp_path):
+    """An empty bus answers with ones: said once, the battery is unknown, and all else is as ever."""
+    with with_ssdts(build, tmp_path, controller(0x62, 0x66)) as m:
+        m.boot()
+        seen = summary(m)
+        assert re.search(r"^controller embedded, data 0x62 command 0x66, GPE 23, not there$", seen, re.M), seen
+        assert re.search(r"^battery +unknown$", seen, re.M) and re.search(r"^lid +unknown$", seen, re.M), seen
+        for _ in range(5):
+            summary(m)
+        said = m.run("cat log://")
+        assert said.count("acpid: there is no embedded controller at the ports 0x62 and 0x66") == 1
+        assert said.count("EmbeddedControl") == 1, "_REG's access; who looks at the battery again and again does not fill the log"
+        assert restarts(m) == 0
+        power_button(m)
+
+
+def test_controller_is_silent(build, tmp_path):
+    """
+    A register that keeps what is written to it (APM status) takes all commands and answers none: three failures of half a second, then AML is
+    refused at once, and the log is told once.
+    """
+    with with_ssdts(build, tmp_path, controller(0x80, 0xb3)) as m:
+        m.boot()
+        seen = summary(m)
+        assert re.search(r"^controller embedded, data 0x80 command 0xb3, GPE 23, does not answer$", seen, re.M), seen
+        assert re.search(r"^battery +unknown$", seen, re.M), seen
+        before = m.run("cat log://").count("EmbeddedControl")
+        for _ in range(5):
+            summary(m)
+        said = m.run("cat log://")
+        assert said.count("acpid: the embedded controller does not answer") == 1 and said.count("EmbeddedControl") == before
+        assert restarts(m) == 0
+        power_button(m)
+
+
+def test_controller_is_something_else(build, tmp_path, test_image):
+    """
+    A management controller's registers look like it and mean other things: whatever it answers is bounded in time, and neither the prompt nor
+    the button waits for it. Before that acpid is killed twenty times, most of them while it begins.
+    """
+    bmc = ["-device", "ipmi-bmc-sim,id=bmc", "-device", "isa-ipmi-kcs,bmc=bmc,ioport=0xca2"]
+    with with_ssdts(build, tmp_path, controller(0xca2, 0xca3), extra=bmc, image=test_image) as m:
+        m.boot()
+        m.run("put killer:// 'acpid 20 50 1500000'")
+        for _ in range(120):
+            if restarts(m) == 20:
+                break
+            time.sleep(0.5)
+        begin = time.monotonic()
+        seen = summary(m)
+        assert re.search(r"^controller embedded, data 0xca2 command 0xca3, GPE 23, (working|does not answer|not asked yet)$", seen, re.M), seen
+        assert "aml        running" in seen, seen
+        for _ in range(5):
+            summary(m)
+        assert time.monotonic() - begin < 60
+        assert restarts(m) == 20
+        power_button(m)
 
 
 # ---- tables that mean harm ----
