@@ -266,6 +266,14 @@ static void set_raw(void)
 	(void)!file_ctl(shell.in, CTL_TTY_SET_MODE, (uint64_t[4]){ TTY_NL_TO_CRNL }, 0, NULL);
 }
 
+/* Asked for each time something is typed: the screen may have got another mode meanwhile. */
+static unsigned terminal_columns(void)
+{
+	uint64_t size[3] = { 0 };
+
+	return file_ctl(shell.in, CTL_TTY_GET_SIZE, NULL, 0, size) >= 0 && size[0] > 1 && size[0] < 1000 ? (unsigned)size[0] : editor.columns;
+}
+
 /* One line from the terminal into editor.text. A raw READ never goes past its line: what follows is for the program. */
 static enum edit_result edit_line(void)
 {
@@ -273,11 +281,13 @@ static enum edit_result edit_line(void)
 	size_t n;
 
 	set_raw();
+	editor.columns = terminal_columns();
 	edit_start(&editor, PROMPT);
 	for (;;) {
 		edit_flush(&editor);
 		if (read_in(buf, sizeof(buf), &n) < 0 || n == 0)
 			return EDIT_END;
+		edit_resize(&editor, terminal_columns());
 		for (size_t i = 0; i < n; i++) {
 			enum edit_result r = edit_byte(&editor, (uint8_t)buf[i]);
 			if (r != EDIT_MORE) {
@@ -290,13 +300,9 @@ static enum edit_result edit_line(void)
 
 static void run_terminal(void)
 {
-	uint64_t size[3] = { 0 };
-
 	editor.write = write_out;
 	editor.complete = shell_complete;
 	editor.columns = 80;
-	if (file_ctl(shell.in, CTL_TTY_GET_SIZE, NULL, 0, size) >= 0 && size[0] > 1 && size[0] < 1000)
-		editor.columns = (unsigned)size[0];
 	while (!shell.leaving) {
 		jobs_reap();
 		enum edit_result r = edit_line();
