@@ -238,6 +238,24 @@ static void report_size(struct term *t)
 	term_put_reply(t, text, (size_t)n);
 }
 
+/* DECRQM: 1 set, 2 reset, 0 unknown. libvterm knows neither those of ANSI nor the other names of the alternate screen. */
+static void report_mode(struct term *t, const struct csi *c)
+{
+	char text[32];
+	int mode = MAX(c->arg[0].value, 0), state = 0;
+
+	if (c->leader == '?' && mode != 47 && mode != 1049) {
+		csi_feed(t, c, 1);
+		return;
+	}
+	if (c->leader)
+		state = t->head.alt ? 1 : 2;
+	else if (mode == 4 || mode == 20)
+		state = vt_ansi_mode(t, mode) ? 1 : 2;
+	int n = snprintf(text, sizeof(text), "\33[%s%d;%d$y", c->leader ? "?" : "", mode, state);
+	term_put_reply(t, text, (size_t)n);
+}
+
 static void csi_plain(struct term *t, const struct csi *c)
 {
 	int first = c->arg[0].value;
@@ -308,9 +326,10 @@ static void csi(struct term *t, char final)
 		if (final == 'p')
 			vt_reset(t, false);
 		return;
+	case '$' << 8:
 	case '$' << 8 | '?':
 		if (final == 'p')
-			csi_feed(t, &c, 1);
+			report_mode(t, &c);
 		return;
 	case ' ' << 8:
 	case '"' << 8:

@@ -136,6 +136,7 @@ size_t vt_print(struct term *t, const uint8_t *ascii, size_t n);
 struct term_pen vt_pen(const struct term *t);
 bool vt_mouse(const struct term *t);    /* somebody wants to know of it */
 bool vt_margins(const struct term *t);
+bool vt_ansi_mode(const struct term *t, int mode);      /* 4 insert (IRM) or 20 newline (LNM) is set */
 
 /* term_gate.c: a step, at least one byte or a change of state; returns bytes taken. */
 size_t gate_step(struct term *t, const uint8_t *bytes, size_t len);

@@ -81,6 +81,11 @@ bool vt_mouse(const struct term *t)
 	return t->vs->mouse_flags != 0;
 }
 
+bool vt_ansi_mode(const struct term *t, int mode)
+{
+	return mode == 4 ? t->vs->mode.insert : t->vs->mode.newline;
+}
+
 bool vt_margins(const struct term *t)
 {
 	return t->vs->mode.leftrightmargin;
