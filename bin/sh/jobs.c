@@ -120,6 +120,11 @@ static void terminal_mode(uint32_t mode)
 		(void)!file_ctl(shell.in, CTL_TTY_SET_MODE, (uint64_t[4]){ mode }, 0, NULL);
 }
 
+bool terminal_reset(void)
+{
+	return shell.interactive && file_ctl(shell.in, CTL_TTY_RESET, NULL, 0, NULL) >= 0;
+}
+
 static void job_drop(struct job *j)
 {
 	handle_close(j->notify);
@@ -270,6 +275,9 @@ static int job_result(struct job *j, bool interrupted)
 		return LAUNCH_FAILED;
 	}
 	shell.cpu_ns += info.cpu_time_ns;
+	/* It had no time to put the terminal in order. */
+	if (info.exit_kind == EXIT_KILLED || info.exit_kind == EXIT_FAULT)
+		(void)terminal_reset();
 	if (interrupted && info.exit_kind == EXIT_KILLED)
 		return STATUS_INTERRUPTED;
 	reason_text(text, sizeof(text), &info);

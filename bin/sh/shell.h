@@ -50,6 +50,8 @@ void jobs_reap(void);           /* says which background jobs have ended */
 void jobs_list(void);
 /* Whether the terminal has hung up: then all ends. */
 bool terminal_hung(void);
+/* Undoes what a program has left of modes and colours; false: that is not to be had, as on the serial line. */
+bool terminal_reset(void);
 /* Ends all jobs: nobody is left to see what they do. */
 void jobs_end_all(void);
 /* Ends a job of this shell, and all that it has started. False: it is none. */
