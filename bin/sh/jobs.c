@@ -294,7 +294,7 @@ static int run_foreground(struct job **list, int n, int status)
 	bool interrupted = false;
 
 	while (wait_for(list, n)) {
-		interrupted = true;
+		interrupted = shell.interrupted = true;
 		for (int i = 0; i < n; i++)
 			if (list[i])
 				(void)!job_end(list[i]);
@@ -440,8 +440,10 @@ int jobs_wait(uint64_t pid)
 	}
 	terminal_mode(TTY_DEFAULT);
 	ask_for_interrupts();
-	if (wait_for(&j, j ? 1 : 0))
+	if (wait_for(&j, j ? 1 : 0)) {
+		shell.interrupted = true;
 		return STATUS_INTERRUPTED;
+	}
 	if (!j)
 		return 0;
 	int status = job_result(j, false);

@@ -230,7 +230,8 @@ void run_line(const char *line)
 		shell.status = STATUS_SYNTAX;
 		return;
 	}
-	for (int i = 0, n = 1; i < s.n && !shell.leaving; i += n) {
+	shell.interrupted = false;
+	for (int i = 0, n = 1; i < s.n && !shell.leaving && !shell.interrupted; i += n) {
 		enum join join = s.commands[i].join;
 		for (n = 1; i + n < s.n && s.commands[i + n].join == JOIN_PIPE; n++)
 			;
@@ -274,22 +275,28 @@ static unsigned terminal_columns(void)
 	return file_ctl(shell.in, CTL_TTY_GET_SIZE, NULL, 0, size) >= 0 && size[0] > 1 && size[0] < 1000 ? (unsigned)size[0] : editor.columns;
 }
 
-/* One line from the terminal into editor.text. A raw READ never goes past its line: what follows is for the program. */
+/*
+ * One line from the terminal into editor.text. A raw READ never goes past its line: what follows is for the program. It goes past ^C, which starts none: what
+ * follows that is the next line's.
+ */
 static enum edit_result edit_line(void)
 {
-	char buf[256];
-	size_t n;
+	static char buf[256];
+	static size_t at, n;
 
 	set_raw();
 	editor.columns = terminal_columns();
 	edit_start(&editor, PROMPT);
 	for (;;) {
 		edit_flush(&editor);
-		if (read_in(buf, sizeof(buf), &n) < 0 || n == 0)
-			return EDIT_END;
-		edit_resize(&editor, terminal_columns());
-		for (size_t i = 0; i < n; i++) {
-			enum edit_result r = edit_byte(&editor, (uint8_t)buf[i]);
+		if (at == n) {
+			at = 0;
+			if (read_in(buf, sizeof(buf), &n) < 0 || n == 0)
+				return EDIT_END;
+			edit_resize(&editor, terminal_columns());
+		}
+		while (at < n) {
+			enum edit_result r = edit_byte(&editor, (uint8_t)buf[at++]);
 			if (r != EDIT_MORE) {
 				edit_flush(&editor);
 				return r;

@@ -9,6 +9,7 @@ struct shell {
 	handle_t in, out;           /* Sessions or Sockets; in is read here, both are what programs inherit */
 	handle_t terminal;          /* what `out` was at the start: for messages and for stderr of programs */
 	bool     interactive;       /* in is a terminal */
+	bool     interrupted;       /* ^C ended what ran: the rest of the line does not run */
 	bool     leaving;           /* `exit` was run, or the terminal hung up */
 	bool     hung;              /* the terminal hung up: nobody is there any more */
 	int      status;            /* $? */

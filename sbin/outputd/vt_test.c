@@ -340,10 +340,10 @@ static void a_terminal_is_reset(void **state unused)
 	write_cmd(0, 1, "$ vi\33[?1049hscreen\33[5", false);
 	assert_int_equal(ctl(0, RIGHT_READ, CTL_TTY_RESET), ERR_DENIED);
 	assert_int_equal(ctl(0, RIGHT_WRITE, CTL_TTY_RESET), OK);
-	shows(0, "$ vi");
-	restart();
-	write_cmd(0, 2, "|", false);
 	shows(0, "$ vi|");
+	restart();
+	write_cmd(0, 2, "!", false);
+	shows(0, "$ vi!|");
 }
 
 /* inputd lost its state: its first event is a new one, though its number is an old one's. */
