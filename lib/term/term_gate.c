@@ -256,6 +256,23 @@ static void report_mode(struct term *t, const struct csi *c)
 	term_put_reply(t, text, (size_t)n);
 }
 
+/* CUU, CUD, CNL and CPL stop at a margin that they would cross (DEC STD 070; libvterm: at the screen's border only). */
+static void vertical(struct term *t, const struct csi *c)
+{
+	bool up = c->final == 'A' || c->final == 'F';
+	int n = MIN(MAX(c->arg[0].value, 1), vt_rows_to_margin(t, up));
+
+	if (c->final == 'E' || c->final == 'F')
+		feed(t, "\r", 1);
+	if (n > 0) {
+		struct csi to = { .final = up ? 'A' : 'B', .n = 1 };
+		to.arg[0].value = n;
+		csi_feed(t, &to, 1);
+	} else {
+		vt_stay(t);
+	}
+}
+
 static void csi_plain(struct term *t, const struct csi *c)
 {
 	int first = c->arg[0].value;
@@ -271,6 +288,12 @@ static void csi_plain(struct term *t, const struct csi *c)
 		return;
 	case 'b':
 		repeat(t, first);
+		return;
+	case 'A':
+	case 'B':
+	case 'E':
+	case 'F':
+		vertical(t, c);
 		return;
 	case 'J':
 		if (first == 3)
@@ -297,7 +320,7 @@ static void csi_plain(struct term *t, const struct csi *c)
 			csi_feed(t, c, 1);
 		return;
 	default:
-		if (strchr("@ABCDEFGHIKLMPSXZ`acdefgjknr", c->final))
+		if (strchr("@CDGHIKLMPSXZ`acdefgjknr", c->final))
 			csi_feed(t, c, c->n);
 	}
 }

@@ -412,6 +412,22 @@ void vt_look(struct term *t)
 	t->vs->mouse_protocol = MOUSE_X10;
 }
 
+int vt_rows_to_margin(const struct term *t, bool up)
+{
+	const VTermState *s = t->vs;
+	int top = s->scrollregion_top, bottom = SCROLLREGION_BOTTOM(s) - 1;
+
+	if (up)
+		return s->pos.row - (s->pos.row >= top ? top : 0);
+	return (s->pos.row <= bottom ? bottom : s->rows - 1) - s->pos.row;
+}
+
+/* A wrap that was put off is given up by a movement, also one that leads nowhere. */
+void vt_stay(struct term *t)
+{
+	t->vs->at_phantom = 0;
+}
+
 /* libvterm's own reset forgets the alternate screen without leaving it, and leaves some modes alone. */
 void vt_reset(struct term *t, bool hard)
 {
