@@ -267,12 +267,16 @@ static void set_raw(void)
 	(void)!file_ctl(shell.in, CTL_TTY_SET_MODE, (uint64_t[4]){ TTY_NL_TO_CRNL }, 0, NULL);
 }
 
-/* Asked for each time something is typed: the screen may have got another mode meanwhile. */
-static unsigned terminal_columns(void)
+/* Asked for each time something is typed: the screen may have got another mode meanwhile. Returns the cursor's column, as far as the terminal knows it. */
+static uint64_t terminal_size(unsigned *columns)
 {
 	uint64_t size[3] = { 0 };
 
-	return file_ctl(shell.in, CTL_TTY_GET_SIZE, NULL, 0, size) >= 0 && size[0] > 1 && size[0] < 1000 ? (unsigned)size[0] : editor.columns;
+	*columns = editor.columns;
+	if (file_ctl(shell.in, CTL_TTY_GET_SIZE, NULL, 0, size) < 0 || size[0] < 2 || size[0] >= 1000)
+		return 0;
+	*columns = (unsigned)size[0];
+	return size[2];
 }
 
 /*
@@ -283,9 +287,12 @@ static enum edit_result edit_line(void)
 {
 	static char buf[256];
 	static size_t at, n;
+	unsigned columns;
 
 	set_raw();
-	editor.columns = terminal_columns();
+	/* What was printed without an end of its line stays, however the line is drawn. */
+	if (terminal_size(&editor.columns) > 0)
+		say("\n");
 	edit_start(&editor, PROMPT);
 	for (;;) {
 		edit_flush(&editor);
@@ -293,7 +300,8 @@ static enum edit_result edit_line(void)
 			at = 0;
 			if (read_in(buf, sizeof(buf), &n) < 0 || n == 0)
 				return EDIT_END;
-			edit_resize(&editor, terminal_columns());
+			(void)terminal_size(&columns);
+			edit_resize(&editor, columns);
 		}
 		while (at < n) {
 			enum edit_result r = edit_byte(&editor, (uint8_t)buf[at++]);

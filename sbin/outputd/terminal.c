@@ -384,6 +384,7 @@ status_t terminal_ctl(struct terminal *t, struct svc_cmd *c, const struct file_c
 	case CTL_TTY_GET_SIZE:
 		p->value0 = t->head.columns ? t->head.columns : 80;     /* what is behind a serial line only a person can tell */
 		p->value1 = t->head.rows ? t->head.rows : 24;
+		p->value2 = t->device->column ? t->device->column(t) : 0;
 		return OK;
 	case CTL_TTY_SET_SIZE:
 		return c->rights & RIGHT_READ ? set_size(t, q->arg0, q->arg1) : ERR_DENIED;

@@ -344,6 +344,9 @@ static void a_terminal_is_reset(void **state unused)
 	restart();
 	write_cmd(0, 2, "!", false);
 	shows(0, "$ vi!|");
+	struct file_ctl_rep size = { 0 };
+	assert_int_equal(terminal_ctl(terminal(0), &(struct svc_cmd){ .cmd = 7 }, &(struct file_ctl_req){ .code = CTL_TTY_GET_SIZE }, &size), OK);
+	assert_int_equal(size.value2, 5);
 }
 
 /* inputd lost its state: its first event is a new one, though its number is an old one's. */

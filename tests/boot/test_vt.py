@@ -115,6 +115,16 @@ def test_the_right_alt_key(m):
     wait_cells(m, r"^one xtwo$")
 
 
+def test_a_line_without_an_end(m):
+    """The prompt begins a row of its own, and what is typed there leaves the text alone."""
+    m.run("put tmp:///text half a line")
+    type_keys(m, "head -c 9 tmp:///text\n")
+    wait_cells(m, r"^half a li\n" + re.escape(PROMPT.rstrip()) + "$")
+    type_keys(m, "echo b")
+    m.key("left", "a", "ret")
+    wait_cells(m, r"^half a li\n.*echo ab\nab$")
+
+
 def test_what_a_dead_program_left(m):
     """The shell's screen comes back, with what was on it, and so do its colours and modes."""
     type_keys(m, "sleep 100\n")
