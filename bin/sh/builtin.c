@@ -122,6 +122,14 @@ static int run_time(int argc, char **argv)
 	return status;
 }
 
+/* Where the terminal's own reset is not to be had, what is behind the line is told (RIS, ECMA-48 8.3.105), CAN first, should it be in the middle of a sequence. */
+static int run_reset(int argc unused, char **argv unused)
+{
+	if (!terminal_reset())
+		say("\x18\x1b" "c");
+	return 0;
+}
+
 static int run_help(int argc, char **argv);
 
 static const struct { const char *name, *help; int (*run)(int argc, char **argv); } builtins[] = {
@@ -130,6 +138,7 @@ static const struct { const char *name, *help; int (*run)(int argc, char **argv)
 	{ "help",   "help                   this", run_help },
 	{ "jobs",   "jobs                   programs in the background", run_jobs },
 	{ "kill",   "kill PID...            end programs, those of this shell with all that they have started", run_kill },
+	{ "reset",  "reset                  the terminal as it was at first, after a program has left it in disorder", run_reset },
 	{ "set",    "set [NAME=VALUE...]    variables, also for programs; NAME=VALUE alone does it too", run_set },
 	{ "time",   "time COMMAND...        runs it and says how long that took", run_time },
 	{ "unset",  "unset NAME...", run_unset },

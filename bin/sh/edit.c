@@ -50,10 +50,19 @@ static void out_move(struct edit *e, size_t n, char letter)
 		out(e, text, (size_t)snprintf(text, sizeof(text), "\x1b[%u%c", (unsigned)n, letter));
 }
 
-/* Columns from the prompt's first to byte `at` of the text. */
+/* Columns from the prompt's first to byte `at` of the text. A wide character leaves the last column empty and begins the next row. */
 static size_t place(const struct edit *e, size_t at)
 {
-	return utf8_width(e->prompt, strlen(e->prompt)) + utf8_width(e->text, at);
+	size_t columns = utf8_width(e->prompt, strlen(e->prompt));
+
+	for (size_t i = 0, n; i < at; i += n) {
+		uint32_t code;
+		n = utf8_decode(e->text + i, at - i, &code);
+		if (utf8_columns(code) == 2 && columns % e->columns == e->columns - 1)
+			columns++;
+		columns += utf8_width(e->text + i, n);
+	}
+	return columns;
 }
 
 static void show_text(struct edit *e)
@@ -223,6 +232,15 @@ void edit_start(struct edit *e, const char *prompt)
 	out_text(e, prompt);
 }
 
+/* Rows do not flow: the cursor is as many below the prompt as it was. */
+void edit_resize(struct edit *e, unsigned columns)
+{
+	if (columns == e->columns)
+		return;
+	e->columns = columns;
+	redraw(e);
+}
+
 /* Leaves the cursor behind the whole line, on a row of its own. */
 static void finish(struct edit *e)
 {
@@ -267,8 +285,10 @@ static void escape_byte(struct edit *e, uint8_t byte)
 			move(e, word_back(e));
 		else if (byte == 'f')
 			move(e, word_forth(e));
-		else if (byte == ESC)
-			e->escape = ESCAPE_BEGUN;
+		else if (byte == 'd')
+			cut(e, e->cursor, word_forth(e));
+		else if (byte == DEL)
+			cut(e, word_back(e), e->cursor);
 		break;
 	case ESCAPE_BRACKET:
 		if (byte >= '0' && byte <= '9') {
@@ -402,7 +422,10 @@ enum edit_result edit_byte(struct edit *e, uint8_t byte)
 	e->after_cr = byte == '\r';
 	if (byte == '\n' && after_cr)
 		return EDIT_MORE;
-	if (e->escape == ESCAPE_NONE || byte == CTRL_C)
+	/* A control character is in no sequence: Enter behind a stray Escape is Enter. */
+	if (byte < 0x20)
+		e->escape = ESCAPE_NONE;
+	if (e->escape == ESCAPE_NONE)
 		return key(e, byte);
 	escape_byte(e, byte);
 	return EDIT_MORE;

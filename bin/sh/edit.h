@@ -1,7 +1,7 @@
 /*
  * edit: a line editor for a terminal in raw mode. Pure: key bytes in, terminal bytes out.
  *
- * Keys: arrows, Home, End, Delete, Backspace, ^A ^E ^B ^F ^P ^N ^D ^H, ^K ^U ^W, Alt-b Alt-f and Ctrl-arrows,
+ * Keys: arrows, Home, End, Delete, Backspace, ^A ^E ^B ^F ^P ^N ^D ^H, ^K ^U ^W, Alt-b Alt-f and Ctrl-arrows, Alt-d Alt-Backspace,
  * ^L, ^C, Tab. Typing at the end of the line sends just the character; anything else redraws.
  */
 #pragma once
@@ -42,6 +42,8 @@ struct edit {
 
 /* Prints the prompt and begins a line. The rest of *e must be zero the first time. */
 void edit_start(struct edit *e, const char *prompt);
+/* The terminal has this many columns now (> 0): the line is drawn anew for it. */
+void edit_resize(struct edit *e, unsigned columns);
 /* One byte from the terminal. After anything but EDIT_MORE: edit_start again. */
 enum edit_result edit_byte(struct edit *e, uint8_t byte);
 /* Sends what is to be shown. */

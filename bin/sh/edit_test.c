@@ -147,6 +147,43 @@ static void typing(void **state unused)
 	assert_int_equal(edit_byte(&e, '\n'), EDIT_MORE);       /* of CR LF */
 }
 
+/* The terminal has got narrower since the prompt was drawn. */
+static void another_size(void **state unused)
+{
+	e.columns = 2 * COLUMNS;
+	keys("abc");
+	edit_resize(&e, COLUMNS);
+	keys("defghijklmnopqrstuvwxyz0123");
+	line_is("abcdefghijklmnopqrstuvwxyz0123", 30);
+	keys("\x1b[D\x1b[D-");
+	line_is("abcdefghijklmnopqrstuvwxyz01-23", 29);
+	keys("\x01>");
+	line_is(">abcdefghijklmnopqrstuvwxyz01-23", 1);
+}
+
+/* A wide character does not stand half on one row and half on the next. */
+static void wide_at_the_edge(void **state unused)
+{
+	keys("12345678901234567\xe6\x97\xa5");
+	assert_int_equal(place(&e, 17), 19);
+	assert_int_equal(place(&e, 20), 22);
+}
+
+static void escapes(void **state unused)
+{
+	keys("one two\x1b");
+	assert_int_equal(keys("\r"), EDIT_LINE);
+	assert_string_equal(e.text, "one two");
+	edit_start(&e, "$ ");
+	keys("one two three\x1b\x7f");
+	assert_int_equal(e.len, 8);
+	keys("\x01\x1b" "d");
+	assert_int_equal(e.len, 5);
+	keys("\x1b[\x1b[C\x1b\x1b[F!");
+	assert_int_equal(e.len, 6);
+	assert_memory_equal(e.text, " two !", 6);
+}
+
 static void moving(void **state unused)
 {
 	keys("one two three\x1b[D\x1b[D-");
@@ -282,7 +319,7 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fresh, done)
 	const struct CMUnitTest tests[] = {
-		TEST(typing), TEST(moving), TEST(wrapping), TEST(history), TEST(utf8_text), TEST(endings), TEST(tab), TEST(long_line),
+		TEST(typing), TEST(another_size), TEST(wide_at_the_edge), TEST(escapes), TEST(moving), TEST(wrapping), TEST(history), TEST(utf8_text), TEST(endings), TEST(tab), TEST(long_line),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -120,6 +120,11 @@ static void terminal_mode(uint32_t mode)
 		(void)!file_ctl(shell.in, CTL_TTY_SET_MODE, (uint64_t[4]){ mode }, 0, NULL);
 }
 
+bool terminal_reset(void)
+{
+	return shell.interactive && file_ctl(shell.in, CTL_TTY_RESET, NULL, 0, NULL) >= 0;
+}
+
 static void job_drop(struct job *j)
 {
 	handle_close(j->notify);
@@ -270,6 +275,9 @@ static int job_result(struct job *j, bool interrupted)
 		return LAUNCH_FAILED;
 	}
 	shell.cpu_ns += info.cpu_time_ns;
+	/* It had no time to put the terminal in order. */
+	if (info.exit_kind == EXIT_KILLED || info.exit_kind == EXIT_FAULT)
+		(void)terminal_reset();
 	if (interrupted && info.exit_kind == EXIT_KILLED)
 		return STATUS_INTERRUPTED;
 	reason_text(text, sizeof(text), &info);
@@ -286,7 +294,7 @@ static int run_foreground(struct job **list, int n, int status)
 	bool interrupted = false;
 
 	while (wait_for(list, n)) {
-		interrupted = true;
+		interrupted = shell.interrupted = true;
 		for (int i = 0; i < n; i++)
 			if (list[i])
 				(void)!job_end(list[i]);
@@ -432,8 +440,10 @@ int jobs_wait(uint64_t pid)
 	}
 	terminal_mode(TTY_DEFAULT);
 	ask_for_interrupts();
-	if (wait_for(&j, j ? 1 : 0))
+	if (wait_for(&j, j ? 1 : 0)) {
+		shell.interrupted = true;
 		return STATUS_INTERRUPTED;
+	}
 	if (!j)
 		return 0;
 	int status = job_result(j, false);

@@ -230,7 +230,8 @@ void run_line(const char *line)
 		shell.status = STATUS_SYNTAX;
 		return;
 	}
-	for (int i = 0, n = 1; i < s.n && !shell.leaving; i += n) {
+	shell.interrupted = false;
+	for (int i = 0, n = 1; i < s.n && !shell.leaving && !shell.interrupted; i += n) {
 		enum join join = s.commands[i].join;
 		for (n = 1; i + n < s.n && s.commands[i + n].join == JOIN_PIPE; n++)
 			;
@@ -266,20 +267,44 @@ static void set_raw(void)
 	(void)!file_ctl(shell.in, CTL_TTY_SET_MODE, (uint64_t[4]){ TTY_NL_TO_CRNL }, 0, NULL);
 }
 
-/* One line from the terminal into editor.text. A raw READ never goes past its line: what follows is for the program. */
+/* Asked for each time something is typed: the screen may have got another mode meanwhile. Returns the cursor's column, as far as the terminal knows it. */
+static uint64_t terminal_size(unsigned *columns)
+{
+	uint64_t size[3] = { 0 };
+
+	*columns = editor.columns;
+	if (file_ctl(shell.in, CTL_TTY_GET_SIZE, NULL, 0, size) < 0 || size[0] < 2 || size[0] >= 1000)
+		return 0;
+	*columns = (unsigned)size[0];
+	return size[2];
+}
+
+/*
+ * One line from the terminal into editor.text. A raw READ never goes past its line: what follows is for the program. It goes past ^C, which starts none: what
+ * follows that is the next line's.
+ */
 static enum edit_result edit_line(void)
 {
-	char buf[256];
-	size_t n;
+	static char buf[256];
+	static size_t at, n;
+	unsigned columns;
 
 	set_raw();
+	/* What was printed without an end of its line stays, however the line is drawn. */
+	if (terminal_size(&editor.columns) > 0)
+		say("\n");
 	edit_start(&editor, PROMPT);
 	for (;;) {
 		edit_flush(&editor);
-		if (read_in(buf, sizeof(buf), &n) < 0 || n == 0)
-			return EDIT_END;
-		for (size_t i = 0; i < n; i++) {
-			enum edit_result r = edit_byte(&editor, (uint8_t)buf[i]);
+		if (at == n) {
+			at = 0;
+			if (read_in(buf, sizeof(buf), &n) < 0 || n == 0)
+				return EDIT_END;
+			(void)terminal_size(&columns);
+			edit_resize(&editor, columns);
+		}
+		while (at < n) {
+			enum edit_result r = edit_byte(&editor, (uint8_t)buf[at++]);
 			if (r != EDIT_MORE) {
 				edit_flush(&editor);
 				return r;
@@ -290,13 +315,9 @@ static enum edit_result edit_line(void)
 
 static void run_terminal(void)
 {
-	uint64_t size[3] = { 0 };
-
 	editor.write = write_out;
 	editor.complete = shell_complete;
 	editor.columns = 80;
-	if (file_ctl(shell.in, CTL_TTY_GET_SIZE, NULL, 0, size) >= 0 && size[0] > 1 && size[0] < 1000)
-		editor.columns = (unsigned)size[0];
 	while (!shell.leaving) {
 		jobs_reap();
 		enum edit_result r = edit_line();

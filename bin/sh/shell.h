@@ -9,6 +9,7 @@ struct shell {
 	handle_t in, out;           /* Sessions or Sockets; in is read here, both are what programs inherit */
 	handle_t terminal;          /* what `out` was at the start: for messages and for stderr of programs */
 	bool     interactive;       /* in is a terminal */
+	bool     interrupted;       /* ^C ended what ran: the rest of the line does not run */
 	bool     leaving;           /* `exit` was run, or the terminal hung up */
 	bool     hung;              /* the terminal hung up: nobody is there any more */
 	int      status;            /* $? */
@@ -50,6 +51,8 @@ void jobs_reap(void);           /* says which background jobs have ended */
 void jobs_list(void);
 /* Whether the terminal has hung up: then all ends. */
 bool terminal_hung(void);
+/* Undoes what a program has left of modes and colours; false: that is not to be had, as on the serial line. */
+bool terminal_reset(void);
 /* Ends all jobs: nobody is left to see what they do. */
 void jobs_end_all(void);
 /* Ends a job of this shell, and all that it has started. False: it is none. */

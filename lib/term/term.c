@@ -180,7 +180,13 @@ size_t term_write(struct term *t, const void *bytes, size_t len)
 	return n;
 }
 
-/* The row of the cursor stays on the screen: rows above it go to the history. */
+/* How many rows must leave at the top so that this one stays. */
+static unsigned rows_above(int row, unsigned rows)
+{
+	return row >= (int)rows ? (unsigned)row - rows + 1 : 0;
+}
+
+/* The row of the cursor stays on the screen: rows above it go to the history. Behind the alternate screen the primary one keeps the row where its cursor was saved. */
 status_t term_resize(struct term *t, unsigned rows, unsigned cols)
 {
 	struct term_head *h = &t->head;
@@ -189,9 +195,10 @@ status_t term_resize(struct term *t, unsigned rows, unsigned cols)
 	if (rows < TERM_ROWS_MIN || rows > h->rows_max || cols < TERM_COLS_MIN || cols > h->cols_max)
 		return ERR_INVALID;
 	term_commit(t, NULL);
-	unsigned up = (unsigned)v->row >= rows ? (unsigned)v->row - rows + 1 : 0;
-	v->row = (int16_t)(v->row - (int)up);
-	v->saved_row = (int16_t)MAX(v->saved_row - (int)up, 0);
+	unsigned up[2] = { rows_above(h->alt ? v->saved[0].row : v->row, rows), h->alt ? rows_above(v->row, rows) : 0 };
+	v->row = (int16_t)(v->row - (int)up[h->alt]);
+	for (unsigned i = 0; i < 2; i++)
+		v->saved[i].row = (int16_t)MAX(v->saved[i].row - (int)MIN(up[i], (unsigned)TERM_ROWS_MAX), 0);
 	v->top = v->left = 0;
 	v->bottom = v->right = -1;
 	/* A wrap that was put off is none where there is room. */

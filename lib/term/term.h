@@ -78,6 +78,11 @@ must_use size_t term_write(struct term *t, const void *bytes, size_t len);
 /* What was written counts from here on. mark: NULL: as it was. */
 void term_commit(struct term *t, const struct term_mark *mark);
 const struct term_mark *term_mark(const struct term *t);
+/*
+ * What a program that died may have left is undone, and the text stays: a sequence that is not whole, the alternate screen, modes, margins, colours,
+ * sets of characters. Counts with the next commit.
+ */
+void term_recover(struct term *t);
 /* A new size, committed at once with the mark as it was. ERR_INVALID: beyond the maximums, or below TERM_*_MIN. */
 must_use status_t term_resize(struct term *t, unsigned rows, unsigned cols);
 

@@ -452,7 +452,7 @@ void cells_alternate(struct term *t, bool on)
 
 /* ---- size ---- */
 
-/* `up` rows leave at the top, the rest at the bottom. */
+/* `up` rows leave at the top, what else is too much at the bottom. */
 static void map_resize(struct term *t, unsigned which, unsigned rows, unsigned cols, unsigned up)
 {
 	uint16_t *map = t->head.map[which];
@@ -477,10 +477,10 @@ static void map_resize(struct term *t, unsigned which, unsigned rows, unsigned c
 		map[row] = slot_blank(t, (struct term_cell){ 0 });
 }
 
-void cells_resize(struct term *t, unsigned rows, unsigned cols, unsigned up)
+void cells_resize(struct term *t, unsigned rows, unsigned cols, const unsigned up[2])
 {
 	for (unsigned which = 0; which <= t->head.alt; which++)
-		map_resize(t, which, rows, cols, up);
+		map_resize(t, which, rows, cols, up[which]);
 	t->head.rows = (uint16_t)rows;
 	t->head.cols = (uint16_t)cols;
 	t->view = 0;

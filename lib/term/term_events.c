@@ -4,11 +4,12 @@
  */
 #include "term_inside.h"
 
+enum { KEYPAD_7 = 71, KEYPAD_DOT = 83 };
 enum { EVENT_SYN = 0, EVENT_KEY = 1, EVENT_LED = 0x11, EVENT_TEXT = 0x20 };
-enum { SYN_LOST = 3, LED_NUMLOCK = 0, KEY_RELEASED = 0 };
+enum { SYN_LOST = 3, LED_NUMLOCK = 0, KEY_RELEASED = 0, WITH_ALT = 1 };
 enum { LEFT_SHIFT = 1, RIGHT_SHIFT = 2, LEFT_CTRL = 4, RIGHT_CTRL = 8, LEFT_ALT = 16 };
 
-/* The right Alt key chooses characters (AltGr): it is the key map's. */
+/* The right Alt key may choose characters (AltGr): whether it is an Alt key the key map knows, and each text says. */
 static uint8_t modifier_of(unsigned code)
 {
 	switch (code) {
@@ -44,7 +45,11 @@ static size_t key_event(struct term *t, struct term_keyboard *k, unsigned code, 
 	if (!down)
 		return 0;
 	k->swallow = 0;
-	key = term_key_of(code, k->numlock, term_keypad_application(t));
+	/* With NumLock on Shift makes keys of the keypad's digits, and has done its work then. */
+	bool digits = k->numlock && !(held & TERM_SHIFT);
+	if (k->numlock && code >= KEYPAD_7 && code <= KEYPAD_DOT)
+		held &= ~(unsigned)TERM_SHIFT;
+	key = term_key_of(code, digits, term_keypad_application(t));
 	if (!key || has_text(key, held) || (key == TERM_KEY_KP_ENTER && !term_keypad_application(t)))
 		return 0;
 	k->swallow = 1;
@@ -57,9 +62,9 @@ static size_t key_event(struct term *t, struct term_keyboard *k, unsigned code, 
 }
 
 /* The key map has seen Ctrl already. */
-static size_t text_event(struct term *t, const struct term_keyboard *k, uint32_t code, uint8_t *bytes)
+static size_t text_event(struct term *t, const struct term_keyboard *k, bool with_alt, uint32_t code, uint8_t *bytes)
 {
-	unsigned alt = modifiers(k) & TERM_ALT;
+	unsigned alt = with_alt ? TERM_ALT : modifiers(k) & TERM_ALT;
 
 	return code == '\r' ? term_key(t, TERM_KEY_ENTER, alt, bytes) : term_character(t, code, alt, bytes);
 }
@@ -75,7 +80,7 @@ size_t term_event(struct term *t, struct term_keyboard *k, unsigned type, unsign
 	else if (type == EVENT_KEY)
 		n = key_event(t, k, code, value != KEY_RELEASED, bytes);
 	else if (type == EVENT_TEXT && !k->swallow)
-		n = text_event(t, k, (uint32_t)value, bytes);
+		n = text_event(t, k, code == WITH_ALT, (uint32_t)value, bytes);
 	/* Who types wants to see it. */
 	if (n > 0)
 		term_view_by(t, -(int)TERM_HISTORY_MAX);

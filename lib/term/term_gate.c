@@ -60,6 +60,8 @@ static void print(struct term *t, uint32_t code)
 		combine(t, code);
 		return;
 	}
+	if (utf8_columns(code) == 2)
+		vt_make_way(t);
 	feed(t, bytes, utf8_encode(code, bytes));
 	note_printed(t, code);
 }
@@ -187,13 +189,44 @@ static void sgr(struct term *t, const struct csi *c)
 	}
 }
 
-/* libvterm takes one mode a sequence. 47 is the older name of 1047. */
+static void cursor_kept(struct term *t, bool save)
+{
+	if (save)
+		vt_cursor_save(t);
+	else
+		vt_cursor_restore(t);
+}
+
+/*
+ * A mode of DEC's (xterm, "DEC Private Mode Set"): 47 is the older name of 1047, and 1049 is 1048 and 1047: the cursor is saved on the screen that is
+ * left, and restored on the one that comes back.
+ */
+static void private_mode(struct term *t, struct csi *one)
+{
+	int mode = one->arg[0].value;
+	bool on = one->final == 'h';
+
+	if (mode == 1048 || (mode == 1049 && on))
+		cursor_kept(t, on);
+	if (mode == 1048)
+		return;
+	if (mode == 47 || mode == 1049)
+		one->arg[0].value = 1047;
+	csi_feed(t, one, 1);
+	if (mode == 1049 && !on)
+		cursor_kept(t, false);
+}
+
+/* libvterm takes one mode a sequence. */
 static void modes(struct term *t, const struct csi *c)
 {
 	for (int i = 0; i < c->n; i++) {
 		struct csi one = { .leader = c->leader, .final = c->final, .n = 1 };
-		one.arg[0].value = c->leader == '?' && c->arg[i].value == 47 ? 1047 : c->arg[i].value;
-		csi_feed(t, &one, 1);
+		one.arg[0].value = c->arg[i].value;
+		if (c->leader == '?')
+			private_mode(t, &one);
+		else
+			csi_feed(t, &one, 1);
 	}
 }
 
@@ -203,6 +236,41 @@ static void report_size(struct term *t)
 	int n = snprintf(text, sizeof(text), "\33[8;%u;%ut", t->head.rows, t->head.cols);
 
 	term_put_reply(t, text, (size_t)n);
+}
+
+/* DECRQM: 1 set, 2 reset, 0 unknown. libvterm knows neither those of ANSI nor the other names of the alternate screen. */
+static void report_mode(struct term *t, const struct csi *c)
+{
+	char text[32];
+	int mode = MAX(c->arg[0].value, 0), state = 0;
+
+	if (c->leader == '?' && mode != 47 && mode != 1049) {
+		csi_feed(t, c, 1);
+		return;
+	}
+	if (c->leader)
+		state = t->head.alt ? 1 : 2;
+	else if (mode == 4 || mode == 20)
+		state = vt_ansi_mode(t, mode) ? 1 : 2;
+	int n = snprintf(text, sizeof(text), "\33[%s%d;%d$y", c->leader ? "?" : "", mode, state);
+	term_put_reply(t, text, (size_t)n);
+}
+
+/* CUU, CUD, CNL and CPL stop at a margin that they would cross (DEC STD 070; libvterm: at the screen's border only). */
+static void vertical(struct term *t, const struct csi *c)
+{
+	bool up = c->final == 'A' || c->final == 'F';
+	int n = MIN(MAX(c->arg[0].value, 1), vt_rows_to_margin(t, up));
+
+	if (c->final == 'E' || c->final == 'F')
+		feed(t, "\r", 1);
+	if (n > 0) {
+		struct csi to = { .final = up ? 'A' : 'B', .n = 1 };
+		to.arg[0].value = n;
+		csi_feed(t, &to, 1);
+	} else {
+		vt_stay(t);
+	}
 }
 
 static void csi_plain(struct term *t, const struct csi *c)
@@ -221,6 +289,12 @@ static void csi_plain(struct term *t, const struct csi *c)
 	case 'b':
 		repeat(t, first);
 		return;
+	case 'A':
+	case 'B':
+	case 'E':
+	case 'F':
+		vertical(t, c);
+		return;
 	case 'J':
 		if (first == 3)
 			cells_forget_history(t);
@@ -229,13 +303,13 @@ static void csi_plain(struct term *t, const struct csi *c)
 		return;
 	case 's':       /* margins, or where there are none the cursor's place (ANSI.SYS) */
 		if (bare && !vt_margins(t))
-			feed(t, "\33" "7", 2);
+			vt_cursor_save(t);
 		else
 			csi_feed(t, c, 2);
 		return;
 	case 'u':
 		if (bare)
-			feed(t, "\33" "8", 2);
+			vt_cursor_restore(t);
 		return;
 	case 't':
 		if (first == 18)
@@ -246,7 +320,7 @@ static void csi_plain(struct term *t, const struct csi *c)
 			csi_feed(t, c, 1);
 		return;
 	default:
-		if (strchr("@ABCDEFGHIKLMPSXZ`acdefgjknr", c->final))
+		if (strchr("@CDGHIKLMPSXZ`acdefgjknr", c->final))
 			csi_feed(t, c, c->n);
 	}
 }
@@ -275,9 +349,10 @@ static void csi(struct term *t, char final)
 		if (final == 'p')
 			vt_reset(t, false);
 		return;
+	case '$' << 8:
 	case '$' << 8 | '?':
 		if (final == 'p')
-			csi_feed(t, &c, 1);
+			report_mode(t, &c);
 		return;
 	case ' ' << 8:
 	case '"' << 8:
@@ -303,7 +378,9 @@ static void escape(struct term *t, uint8_t final)
 	if (g->len == 0 && final == 'c') {
 		vt_reset(t, true);
 		t->head.last_code = 0;
-	} else if (g->len == 0 && strchr("78=>DEHMNOno", final)) {
+	} else if (g->len == 0 && (final == '7' || final == '8')) {
+		cursor_kept(t, final == '7');
+	} else if (g->len == 0 && strchr("=>DEHMNOno", final)) {
 		feed(t, (char[]){ ESC_BYTE, (char)final }, 2);
 	} else if (g->len == 1 && ((strchr("()*+", g->bytes[0]) && strchr("0AB", final)) || (g->bytes[0] == '#' && final == '8'))) {
 		feed(t, text, 3);
@@ -461,6 +538,20 @@ static size_t string_step(struct term *t, uint8_t byte)
 	else if (g->state == GATE_DCS && byte >= 0x20 && !keep(g, byte))
 		g->state = GATE_STRING;
 	return 1;
+}
+
+void term_recover(struct term *t)
+{
+	struct csi leave = { .leader = '?', .final = 'l', .n = 1 };
+
+	enter(t, GATE_GROUND);
+	leave.arg[0].value = 1049;
+	if (t->head.alt)
+		private_mode(t, &leave);
+	vt_reset(t, false);
+	vt_look(t);
+	t->head.last_code = 0;
+	t->pen_old = true;
 }
 
 size_t gate_step(struct term *t, const uint8_t *p, size_t len)

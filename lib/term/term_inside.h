@@ -7,7 +7,7 @@
 #include "term.h"
 
 #define TERM_MAGIC   0x314d5254u        /* "TRM1" */
-#define TERM_VERSION 1u
+#define TERM_VERSION 2u
 
 enum {
 	TERM_PENDING = 128,     /* bytes of a sequence that is not whole yet */
@@ -21,22 +21,31 @@ enum {
 
 /* libvterm's state between two sequences. Every value is clamped when it is taken up. */
 struct term_pen { uint32_t fg, bg; uint32_t attributes; };
+/* What DECSC saves (DEC STD 070, section 5.4.4): each screen has its own, so a program on the alternate one leaves the shell's alone. */
+struct term_saved {
+	struct term_pen pen;
+	int16_t row, col;
+	uint16_t modes;         /* of enum vt_mode: VT_PHANTOM, VT_ORIGIN, VT_PROTECTED */
+	uint8_t font, gl, single;
+	uint8_t charset[4];
+	uint8_t reserved[3];
+};
 struct term_vt {
-	struct term_pen pen, saved_pen;
-	int16_t row, col, top, bottom, left, right, saved_row, saved_col, mouse_row, mouse_col;
+	struct term_pen pen;
+	struct term_saved saved[2];     /* primary and alternate screen */
+	int16_t row, col, top, bottom, left, right, mouse_row, mouse_col;
 	uint16_t modes;         /* enum vt_mode */
-	uint8_t shape, saved_shape;
+	uint8_t shape;
 	uint8_t mouse_flags, mouse_protocol, mouse_buttons;
-	uint8_t font, saved_font;
+	uint8_t font;
 	uint8_t charset[4];     /* 'u' UTF-8 or ASCII, '0' line drawing, 'A' UK, 'B' ASCII */
 	uint8_t gl, single;     /* which of them, and which for one character (0: none) */
-	uint8_t reserved[5];
+	uint8_t reserved[7];
 	uint8_t tabs[TERM_COLS_MAX / 8];
 };
 enum vt_mode {
 	VT_PHANTOM = 1, VT_KEYPAD = 2, VT_CURSOR = 4, VT_AUTOWRAP = 8, VT_INSERT = 16, VT_NEWLINE = 32, VT_VISIBLE = 64, VT_BLINK = 128,
 	VT_ORIGIN = 256, VT_REVERSE = 512, VT_MARGINS = 1024, VT_PASTE = 2048, VT_FOCUS = 4096, VT_PROTECTED = 8192,
-	VT_SAVED_VISIBLE = 16384, VT_SAVED_BLINK = 32768,
 };
 
 enum gate_state { GATE_GROUND, GATE_UTF8, GATE_ESCAPE, GATE_CSI, GATE_CSI_DROP, GATE_DCS, GATE_STRING, GATE_OSC, GATE_STATES };
@@ -66,7 +75,7 @@ struct term_head {
 	uint16_t map[2][TERM_ROWS_MAX]; /* the slot of each row, primary and alternate */
 	uint64_t check;                 /* over everything above */
 };
-_Static_assert(sizeof(struct term_vt) == 128 && offsetof(struct term_head, history_put) == 56 && offsetof(struct term_head, check) % 8 == 0, "state format, summed by words");
+_Static_assert(sizeof(struct term_vt) == 168 && offsetof(struct term_head, history_put) == 56 && offsetof(struct term_head, check) % 8 == 0, "state format, summed by words");
 
 struct term {
 	struct term_head head;          /* as it will be committed, but for vt */
@@ -101,7 +110,7 @@ bool cells_room(struct term *t);        /* for one more step before a commit */
 void cells_settle(struct term *t);      /* before a commit: so that there is room behind it */
 void cells_begin(struct term *t);       /* all blank */
 void cells_commit(struct term *t);      /* the head has been written */
-void cells_resize(struct term *t, unsigned rows, unsigned cols, unsigned up);
+void cells_resize(struct term *t, unsigned rows, unsigned cols, const unsigned up[2]);      /* up: rows that leave each screen at its top */
 void cells_scroll(struct term *t, VTermRect rect, int down, int right);
 void cells_erase(struct term *t, VTermRect rect, bool selective);
 void cells_put(struct term *t, uint32_t code, int width, VTermPos pos);
@@ -117,11 +126,19 @@ void vt_close(struct term *t);
 void vt_begin(struct term *t);          /* head.vt as after a reset */
 void vt_save(struct term *t);           /* into head.vt */
 void vt_reset(struct term *t, bool hard);
+void vt_look(struct term *t);           /* neither reversed, nor does anybody want to know of the mouse; not part of a soft reset */
+/* DECSC and DECRC, of the screen that is shown. */
+void vt_cursor_save(struct term *t);
+void vt_cursor_restore(struct term *t);
+int vt_rows_to_margin(const struct term *t, bool up);   /* from the cursor to the margin that it would meet, or the screen's border */
+void vt_stay(struct term *t);           /* it moves, by nothing */
+void vt_make_way(struct term *t);       /* for a wide character, where libvterm would not */
 /* Prints what is plain: returns how many of n ASCII characters, 0 where only libvterm knows. */
 size_t vt_print(struct term *t, const uint8_t *ascii, size_t n);
 struct term_pen vt_pen(const struct term *t);
 bool vt_mouse(const struct term *t);    /* somebody wants to know of it */
 bool vt_margins(const struct term *t);
+bool vt_ansi_mode(const struct term *t, int mode);      /* 4 insert (IRM) or 20 newline (LNM) is set */
 
 /* term_gate.c: a step, at least one byte or a change of state; returns bytes taken. */
 size_t gate_step(struct term *t, const uint8_t *bytes, size_t len);

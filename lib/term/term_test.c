@@ -236,6 +236,43 @@ static void sizes(void **state unused)
 	row_is(0, "12345678901234567890x");
 }
 
+/* A program on the alternate screen does not decide what of the other one stays. */
+static void sizes_behind_the_alternate_screen(void **state unused)
+{
+	for (int i = 0; i < 7; i++)
+		say("line\r\n");
+	say("$ vi\33[?1049h\33[H");
+	assert_int_equal(term_resize(t, 4, 20), OK);
+	say("\33[4;1H~\33[?1049l");
+	row_is(3, "$ vi");
+	assert_int_equal(term_cursor(t).row, 3);
+	assert_int_equal(term_cursor(t).col, 4);
+	say("\33[H\33[2J$ vi\33[?1049h\33[4;1H:");
+	assert_int_equal(term_resize(t, 2, 20), OK);
+	row_is(1, ":");
+	say("\33[?1049l!");
+	row_is(0, "$ vi!");
+}
+
+/* What a program that died has left; the text stays. */
+static void recovery(void **state unused)
+{
+	say("\33[?1000;1006;2004h\33[?5h$ vi\33[31m\33[?1049h\33[2;5r\33[?6h\33[?25l\33[?1h\33(0\33[4hxyz\33]0;half a tit");
+	term_recover(t);
+	term_commit(t, NULL);
+	again();
+	say("q");
+	row_is(0, "$ viq");
+	assert_int_equal(term_row(t, 0)[4].fg, 0);
+	assert_true(term_cursor(t).visible);
+	assert_false(term_reversed(t));
+	uint8_t b[TERM_KEY_BYTES];
+	assert_int_equal(term_mouse(t, 0, 0, 1, true, 0, b), 0);
+	assert_int_equal(term_paste(t, true, b), 0);
+	assert_int_equal(term_key(t, TERM_KEY_UP, 0, b), 3);
+	assert_memory_equal(b, "\33[A", 3);
+}
+
 static void the_view(void **state unused)
 {
 	for (int i = 0; i < 30; i++) {
@@ -380,6 +417,11 @@ static void events_are_bytes(void **state unused)
 	typed(0x11, 0, 1, "");
 	typed(1, 71, 1, "");
 	typed(0x20, 0, '7', "7");
+	typed(1, 42, 1, "");                    /* Shift makes keys of digits, once */
+	typed(1, 71, 1, "\33[H");
+	typed(1, 42, 0, "");
+	typed(1, 48, 1, "");                    /* an Alt key that the key map knows of */
+	typed(0x20, 1, 'b', "\33" "b");
 	say("\33=\33[20h");
 	typed(1, 71, 1, "\33Ow");
 	typed(0x20, 0, '7', "");
@@ -448,7 +490,7 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fresh, done)
 	const struct CMUnitTest tests[] = {
-		TEST(what_was_not_committed_never_was), TEST(torn_heads), TEST(nonsense_is_refused), TEST(a_scribbled_history_is_dropped), TEST(history_takes_memory_as_it_grows), TEST(sizes),
+		TEST(what_was_not_committed_never_was), TEST(torn_heads), TEST(nonsense_is_refused), TEST(a_scribbled_history_is_dropped), TEST(history_takes_memory_as_it_grows), TEST(sizes), TEST(sizes_behind_the_alternate_screen), TEST(recovery),
 		TEST(the_view), TEST(damage), TEST(other_questions), TEST(events_are_bytes), TEST(answers_are_taken), TEST(a_write_waits_for_a_commit),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -81,6 +81,11 @@ bool vt_mouse(const struct term *t)
 	return t->vs->mouse_flags != 0;
 }
 
+bool vt_ansi_mode(const struct term *t, int mode)
+{
+	return mode == 4 ? t->vs->mode.insert : t->vs->mode.newline;
+}
+
 bool vt_margins(const struct term *t)
 {
 	return t->vs->mode.leftrightmargin;
@@ -254,11 +259,6 @@ static void state_in(VTermState *s, const struct term_vt *v)
 	s->gl_set = v->gl & 3;
 	s->gsingle_set = v->single & 3;
 	s->pen = pen_in(s, v->pen, v->font);
-	s->saved.pen = pen_in(s, v->saved_pen, v->saved_font);
-	s->saved.pos = (VTermPos){ .row = clamp(v->saved_row, 0, s->rows - 1), .col = clamp(v->saved_col, 0, s->cols - 1) };
-	s->saved.mode.cursor_visible = !!(v->modes & VT_SAVED_VISIBLE);
-	s->saved.mode.cursor_blink = !!(v->modes & VT_SAVED_BLINK);
-	s->saved.mode.cursor_shape = clamp(v->saved_shape, 1, 3) & 3;
 }
 
 bool vt_open(struct term *t)
@@ -296,8 +296,7 @@ void vt_close(struct term *t)
 void vt_begin(struct term *t)
 {
 	t->head.vt = (struct term_vt){
-		.bottom = -1, .right = -1, .shape = TERM_CURSOR_BLOCK, .saved_shape = TERM_CURSOR_BLOCK,
-		.modes = VT_AUTOWRAP | VT_VISIBLE | VT_BLINK | VT_SAVED_VISIBLE | VT_SAVED_BLINK, .charset = { 'u', 'u', 'u', 'u' },
+		.bottom = -1, .right = -1, .shape = TERM_CURSOR_BLOCK, .modes = VT_AUTOWRAP | VT_VISIBLE | VT_BLINK, .charset = { 'u', 'u', 'u', 'u' },
 	};
 	memset(t->head.vt.tabs, 1, sizeof(t->head.vt.tabs));    /* every eighth column */
 }
@@ -313,21 +312,18 @@ static uint16_t modes_out(const VTermState *s)
 		bit(s->mode.autowrap, VT_AUTOWRAP) | bit(s->mode.insert, VT_INSERT) | bit(s->mode.newline, VT_NEWLINE) |
 		bit(s->mode.cursor_visible, VT_VISIBLE) | bit(s->mode.cursor_blink, VT_BLINK) | bit(s->mode.origin, VT_ORIGIN) |
 		bit(s->mode.screen, VT_REVERSE) | bit(s->mode.leftrightmargin, VT_MARGINS) | bit(s->mode.bracketpaste, VT_PASTE) |
-		bit(s->mode.report_focus, VT_FOCUS) | bit(s->protected_cell, VT_PROTECTED) |
-		bit(s->saved.mode.cursor_visible, VT_SAVED_VISIBLE) | bit(s->saved.mode.cursor_blink, VT_SAVED_BLINK));
+		bit(s->mode.report_focus, VT_FOCUS) | bit(s->protected_cell, VT_PROTECTED));
 }
 
 void vt_save(struct term *t)
 {
 	const VTermState *s = t->vs;
 	struct term_vt v = {
-		.pen = pen_out(&s->pen), .saved_pen = pen_out(&s->saved.pen), .row = (int16_t)s->pos.row, .col = (int16_t)s->pos.col,
+		.pen = pen_out(&s->pen), .saved = { t->head.vt.saved[0], t->head.vt.saved[1] }, .row = (int16_t)s->pos.row, .col = (int16_t)s->pos.col,
 		.top = (int16_t)s->scrollregion_top, .bottom = (int16_t)s->scrollregion_bottom, .left = (int16_t)s->scrollregion_left,
-		.right = (int16_t)s->scrollregion_right, .saved_row = (int16_t)s->saved.pos.row, .saved_col = (int16_t)s->saved.pos.col,
-		.mouse_row = (int16_t)s->mouse_row, .mouse_col = (int16_t)s->mouse_col, .modes = modes_out(s), .shape = s->mode.cursor_shape,
-		.saved_shape = s->saved.mode.cursor_shape, .mouse_flags = (uint8_t)s->mouse_flags, .mouse_protocol = (uint8_t)s->mouse_protocol,
-		.mouse_buttons = (uint8_t)s->mouse_buttons, .font = s->pen.font, .saved_font = s->saved.pen.font, .gl = (uint8_t)s->gl_set,
-		.single = (uint8_t)s->gsingle_set,
+		.right = (int16_t)s->scrollregion_right, .mouse_row = (int16_t)s->mouse_row, .mouse_col = (int16_t)s->mouse_col, .modes = modes_out(s),
+		.shape = s->mode.cursor_shape, .mouse_flags = (uint8_t)s->mouse_flags, .mouse_protocol = (uint8_t)s->mouse_protocol,
+		.mouse_buttons = (uint8_t)s->mouse_buttons, .font = s->pen.font, .gl = (uint8_t)s->gl_set, .single = (uint8_t)s->gsingle_set,
 	};
 
 	for (int i = 0; i < 4; i++)
@@ -360,6 +356,78 @@ size_t vt_print(struct term *t, const uint8_t *ascii, size_t n)
 	return (size_t)fits;
 }
 
+/* ---- what libvterm does otherwise than the terminals that programs know ---- */
+
+/* libvterm's own saves neither sets of characters nor modes, and the cursor's look, which DECSC does not. */
+void vt_cursor_save(struct term *t)
+{
+	const VTermState *s = t->vs;
+	struct term_saved *to = &t->head.vt.saved[t->head.alt & 1];
+
+	*to = (struct term_saved){
+		.pen = pen_out(&s->pen), .row = (int16_t)s->pos.row, .col = (int16_t)s->pos.col,
+		.modes = modes_out(s) & (VT_PHANTOM | VT_ORIGIN | VT_PROTECTED), .font = s->pen.font, .gl = (uint8_t)s->gl_set, .single = (uint8_t)s->gsingle_set,
+	};
+	for (int i = 0; i < 4; i++)
+		to->charset[i] = designation_of(s->encoding[i].enc);
+}
+
+void vt_cursor_restore(struct term *t)
+{
+	VTermState *s = t->vs;
+	const struct term_saved *from = &t->head.vt.saved[t->head.alt & 1];
+
+	s->pos = (VTermPos){ .row = clamp(from->row, 0, s->rows - 1), .col = clamp(from->col, 0, s->cols - 1) };
+	s->at_phantom = from->modes & VT_PHANTOM && s->pos.col == s->cols - 1;
+	s->mode.origin = !!(from->modes & VT_ORIGIN);
+	s->protected_cell = !!(from->modes & VT_PROTECTED);
+	s->pen = pen_in(s, from->pen, from->font);
+	for (int i = 0; i < 4; i++)
+		s->encoding[i].enc = encoding_of(from->charset[i]);
+	s->gl_set = from->gl & 3;
+	s->gsingle_set = from->single & 3;
+	t->pen_old = true;
+}
+
+/*
+ * A wide character at the last column goes to the next row, but without autowrap it stays where there is room for it; and where characters are inserted it
+ * takes two places (libvterm: the next row in any case, and one place).
+ */
+void vt_make_way(struct term *t)
+{
+	VTermState *s = t->vs;
+
+	if (!s->mode.autowrap && s->pos.col > s->cols - 2)
+		s->pos.col = s->cols - 2;
+	if (s->mode.insert && !s->at_phantom && s->pos.col < s->cols - 1)
+		vterm_input_write(t->vt, "\33[@", 3);
+}
+
+void vt_look(struct term *t)
+{
+	VTermValue off = { 0 };
+
+	vterm_state_set_termprop(t->vs, VTERM_PROP_REVERSE, &off);
+	vterm_state_set_termprop(t->vs, VTERM_PROP_MOUSE, &off);
+	t->vs->mouse_protocol = MOUSE_X10;
+}
+
+int vt_rows_to_margin(const struct term *t, bool up)
+{
+	const VTermState *s = t->vs;
+	int top = s->scrollregion_top, bottom = SCROLLREGION_BOTTOM(s) - 1;
+
+	if (up)
+		return s->pos.row - (s->pos.row >= top ? top : 0);
+	return (s->pos.row <= bottom ? bottom : s->rows - 1) - s->pos.row;
+}
+
+/* A wrap that was put off is given up by a movement, also one that leads nowhere. */
+void vt_stay(struct term *t)
+{
+	t->vs->at_phantom = 0;
+}
+
 /* libvterm's own reset forgets the alternate screen without leaving it, and leaves some modes alone. */
 void vt_reset(struct term *t, bool hard)
 {
@@ -368,18 +436,16 @@ void vt_reset(struct term *t, bool hard)
 
 	if (hard) {
 		vterm_state_set_termprop(s, VTERM_PROP_ALTSCREEN, &off);
-		vterm_state_set_termprop(s, VTERM_PROP_REVERSE, &off);
-		vterm_state_set_termprop(s, VTERM_PROP_MOUSE, &off);
-		s->mouse_protocol = MOUSE_X10;
+		vt_look(t);
 	}
 	unsigned alt = s->mode.alt_screen;
 	vterm_state_reset(s, hard);
 	s->mode.alt_screen = alt & 1;
 	s->at_phantom = 0;
-	s->saved.pos = (VTermPos){ 0, 0 };
-	s->saved.pen = s->pen;
-	s->saved.mode.cursor_visible = s->saved.mode.cursor_blink = 1;
-	s->saved.mode.cursor_shape = VTERM_PROP_CURSORSHAPE_BLOCK;
+	/* What was saved is the home position, as after a start (DEC STD 070, DECSTR). */
+	t->head.vt.saved[t->head.alt & 1] = (struct term_saved){ 0 };
+	if (hard)
+		t->head.vt.saved[1] = (struct term_saved){ 0 };
 }
 
 struct term_cursor term_cursor(const struct term *t)

@@ -288,7 +288,7 @@ void services_begin(struct legacy *from, struct records *records)
 	}
 	story_begun();
 	for (uint32_t i = 0; i < n_services; i++)
-		could += services[i].state != SERVICE_TEMPLATE && services[i].state != SERVICE_FREE;
+		could += services[i].state != SERVICE_TEMPLATE && services[i].state != SERVICE_FREE && services[i].state != SERVICE_UNUSED;
 	if (kept > 0)
 		log_print("%u services of %u run; %u ran on all the time", running, could, kept);
 	else

@@ -247,7 +247,7 @@ bool keymap_read(struct keymap *m, const char *name, keymap_load *load, void *ct
 static const struct { uint16_t code; uint8_t bit; } holders[] = {
 	{ KEY_LEFTSHIFT, HELD_LEFT_SHIFT }, { KEY_RIGHTSHIFT, HELD_RIGHT_SHIFT }, { KEY_LEFTCTRL, HELD_LEFT_CTRL },
 	{ KEY_RIGHTCTRL, HELD_RIGHT_CTRL }, { KEY_LEFTALT, HELD_LEFT_ALT }, { KEY_RIGHTALT, HELD_RIGHT_ALT },
-	{ KEY_LEFTMETA, HELD_META }, { KEY_RIGHTMETA, HELD_META },
+	{ KEY_LEFTMETA, HELD_LEFT_META }, { KEY_RIGHTMETA, HELD_RIGHT_META },
 };
 static const struct { uint16_t code; uint8_t led; } lockers[] = {
 	{ KEY_NUMLOCK, LED_NUML }, { KEY_CAPSLOCK, LED_CAPSL }, { KEY_SCROLLLOCK, LED_SCROLLL },
@@ -270,6 +270,22 @@ static bool modifier(struct keymap_state *s, uint16_t code, int32_t value)
 	return false;
 }
 
+/* Of a Latin letter (Unicode's simple mappings up to U+017F); any other character is its own. */
+static uint32_t capital(uint32_t c)
+{
+	if ((c >= 'a' && c <= 'z') || (c >= 0xe0 && c <= 0xfe && c != 0xf7))
+		return c - 0x20;
+	if (c == 0xff)
+		return 0x178;
+	if (c == 0x131)
+		return 'I';
+	if (c == 0x17f)
+		return 'S';
+	if ((c >= 0x139 && c <= 0x148) || (c >= 0x179 && c <= 0x17e))
+		return c - !(c & 1);
+	return c >= 0x100 && c <= 0x177 && c != 0x138 && c != 0x149 ? c & ~1u : c;
+}
+
 /* What the key means now; 0: nothing. */
 static uint32_t look_up(const struct keymap *m, const struct keymap_state *s, uint16_t code)
 {
@@ -279,9 +295,13 @@ static uint32_t look_up(const struct keymap *m, const struct keymap_state *s, ui
 		return 0;
 	if (m->key[code].kind == KIND_KEYPAD)
 		return s->locks >> LED_NUML & 1 && !shift ? m->key[code].level[0] : 0;
-	if (m->key[code].kind == KIND_LETTER && s->locks >> LED_CAPSL & 1)
-		shift = !shift;
-	return m->key[code].level[shift + 2 * altgr];
+	const uint32_t *level = &m->key[code].level[2 * altgr];
+	if (!(s->locks >> LED_CAPSL & 1))
+		return level[shift];
+	/* As XKB has it (FOUR_LEVEL_SEMIALPHABETIC): AltGr and Q stays @. */
+	if (m->key[code].kind == KIND_LETTER && (!altgr || (level[0] && capital(level[0]) == level[1] && level[0] != level[1])))
+		return level[!shift];
+	return capital(level[shift]);
 }
 
 /* As terminals have it since the teletype; 0: none. A NUL is no event. */

@@ -4,13 +4,13 @@
  *   # ...                      a comment
  *   include common             what another file says; this one may say otherwise behind it
  *   key 3 3 § ³ none           a key and its meanings: plain, Shift, AltGr, Shift and AltGr; what is left out means nothing
- *   letter q q Q @             the same, and CapsLock acts as Shift
+ *   letter q q Q @             the same, and CapsLock acts as Shift (with AltGr: where the two are a letter and its capital)
  *   keypad kp7 7               only while NumLock is on
  *   dead ´ a á e é             what a dead ´ makes of the next character
  *   compose o e œ              what Compose makes of the next two
  *
  * Keys have the names of the places on a US keyboard (keymap.c). A character is itself in UTF-8, U+HEX, `space`, `none`, or
- * dead:CHARACTER.
+ * dead:CHARACTER. With CapsLock also a `key` that means a small letter means its capital: É on the key of é and 2.
  */
 #pragma once
 #include <abi/input.h>
@@ -39,7 +39,7 @@ struct keymap_state {
 };
 enum keymap_held {
 	HELD_LEFT_SHIFT = 1, HELD_RIGHT_SHIFT = 2, HELD_LEFT_CTRL = 4, HELD_RIGHT_CTRL = 8, HELD_LEFT_ALT = 16, HELD_RIGHT_ALT = 32,
-	HELD_META = 64,
+	HELD_LEFT_META = 64, HELD_RIGHT_META = 128, HELD_META = HELD_LEFT_META | HELD_RIGHT_META,
 	HELD_SHIFT = HELD_LEFT_SHIFT | HELD_RIGHT_SHIFT, HELD_CTRL = HELD_LEFT_CTRL | HELD_RIGHT_CTRL, HELD_ALT = HELD_LEFT_ALT | HELD_RIGHT_ALT,
 };
 

@@ -134,6 +134,50 @@ static void test_locks(void **state unused)
 	use("de");
 	gives("num kpdot", ",");
 	gives("caps lbracket minus caps", "Üß");
+	/* CapsLock changes letters, not what AltGr makes of them: as XKB has it (xkeyboard-config 2.35, maps de and fr). */
+	gives("caps altgr+q altgr+e altgr+7 altgr+m altgr+o altgr+shift+o altgr+shift+q caps", "@€{µØøΩ");
+	use("fr");
+	gives("caps 2 shift+2 0 9 q lbracket q equal caps 2", "É2ÀÇAÂ=é");
+}
+
+/* Every key of a row, at each level, after XKB's maps. */
+static void rows(const char *name, const char *const levels[4])
+{
+	static const char *const keys[] = {
+		"grave", "1", "2", "3", "4", "5", "6", "7", "8", "9", "0", "minus", "equal", "q", "w", "e", "r", "t", "y", "u", "i", "o", "p",
+		"lbracket", "rbracket", "a", "s", "d", "f", "g", "h", "j", "k", "l", "semicolon", "quote", "backslash", "102nd", "z", "x", "c", "v",
+		"b", "n", "m", "comma", "dot", "slash",
+	};
+
+	use(name);
+	for (size_t level = 0; level < 4; level++) {
+		const char *at = levels[level];
+		for (size_t i = 0; levels[level] && i < ARRAY_LEN(keys); i++) {
+			char typed[40], want[8] = "";
+			size_t len = utf8_expected((uint8_t)*at);
+			/* A dead key and a blank give its accent. */
+			snprintf(typed, sizeof(typed), "%s%s%s%s", level & 2 ? "altgr+" : "", level & 1 ? "shift+" : "", keys[i],
+			         map.key[code_of(keys[i])].level[level] & KEYMAP_DEAD ? " space" : "");
+			memcpy(want, at, len);
+			gives(typed, strcmp(want, "_") == 0 && !map.key[code_of(keys[i])].level[level] ? "" : want);
+			at += len;
+		}
+		if (levels[level])
+			assert_int_equal(*at, 0);
+	}
+}
+
+/* _ where nothing is meant, too. */
+static void test_every_key(void **state unused)
+{
+	rows("fr", (const char *const[]){
+		"²&é\"'(-è_çà)=azertyuiop^$qsdfghjklmù*<wxcvbn,;:!", "~1234567890°+AZERTYUIOP¨£QSDFGHJKLM%µ>WXCVBN?./§",
+		"¬¹~#{[|`\\^@]}æ«€¶ŧ←↓→øþ¨¤@ßðđŋħ_ĸłµ^`|ł»¢„“”´•·_", "¬¡⅛£$⅜⅝⅞™±°¿˛Æ<¢®Ŧ¥↑ıØÞ°¯ΩẞÐªŊĦ_&Łºˇ_¦Ł>©‚‘’˝×÷˙" });
+	rows("fi", (const char *const[]){
+		"§1234567890+´qwertyuiopå¨asdfghjklöä'<zxcvbnm,.-", "½!\"#¤%&/()=?`QWERTYUIOPÅ^ASDFGHJKLÖÄ*>ZXCVBNM;:_",
+		NULL, NULL });
+	rows("dvorak", (const char *const[]){
+		"`1234567890[]',.pyfgcrl/=aoeuidhtns-\\<;qjkxbmwvz", "~!@#$%^&*(){}\"<>PYFGCRL?+AOEUIDHTNS_|>:QJKXBMWVZ", NULL, NULL });
 }
 
 static void test_de(void **state unused)
@@ -172,6 +216,9 @@ static void test_compose(void **state unused)
 	gives("menu q z a", "a");
 	gives("menu menu o e", "œ");
 	gives("menu equal e", "€");
+	gives("menu shift+quote shift+e menu quote s menu slash l menu comma a menu minus shift+comma", "Ëśłą←");
+	use("fi");
+	gives("rbracket y shift+equal w altgr+rbracket e", "ÿẁẽ");
 }
 
 static void test_repeat(void **state unused)
@@ -217,7 +264,7 @@ static void test_broken_maps(void **state unused)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_us), cmocka_unit_test(test_locks), cmocka_unit_test(test_de), cmocka_unit_test(test_other_maps),
+		cmocka_unit_test(test_us), cmocka_unit_test(test_locks), cmocka_unit_test(test_de), cmocka_unit_test(test_other_maps), cmocka_unit_test(test_every_key),
 		cmocka_unit_test(test_compose), cmocka_unit_test(test_repeat), cmocka_unit_test(test_broken_maps),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

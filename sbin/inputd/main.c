@@ -182,16 +182,41 @@ static void reboot(void)
 	rebooting = st == OK;
 }
 
+static bool is_down_elsewhere(size_t source, uint16_t code)
+{
+	for (size_t i = 0; i < SOURCES; i++)
+		if (i != source && is_down(i, code))
+			return true;
+	return false;
+}
+
+/* Whoever reads the stream cannot ask for the lights. */
+static void put_locks(uint64_t time_ns, uint8_t before)
+{
+	for (uint16_t i = 0; i <= LED_SCROLLL; i++)
+		if ((head.keys.locks ^ before) >> i & 1)
+			ring_put(&ring, time_ns, EV_LED, i, head.keys.locks >> i & 1);
+}
+
+/* The right Alt key is an Alt key where it chooses no characters. */
+static bool alt_held(void)
+{
+	return head.keys.held & (HELD_LEFT_ALT | (map.altgr ? 0 : HELD_RIGHT_ALT));
+}
+
 static void put_key(size_t source, uint64_t time_ns, uint16_t code, int32_t value)
 {
 	uint64_t bit = 1ull << code % 64, *down = &head.down[source][code / 64];
 	uint32_t text[KEYMAP_TEXTS];
+	uint8_t locks = head.keys.locks;
 
 	*down = value ? *down | bit : *down & ~bit;
 	ring_put(&ring, time_ns, EV_KEY, code, value);
-	size_t n = keymap_key(&map, &head.keys, code, value, text);
+	/* A Shift that another keyboard holds, too, is still down. */
+	size_t n = value == KEY_UP && is_down_elsewhere(source, code) ? 0 : keymap_key(&map, &head.keys, code, value, text);
+	put_locks(time_ns, locks);
 	for (size_t i = 0; i < n; i++)
-		ring_put(&ring, time_ns, EV_TEXT, 0, (int32_t)text[i]);
+		ring_put(&ring, time_ns, EV_TEXT, alt_held() ? TEXT_ALT : 0, (int32_t)text[i]);
 	if (code == KEY_DELETE && value == KEY_DOWN && head.keys.held & HELD_CTRL && head.keys.held & HELD_ALT)
 		reboot();
 }

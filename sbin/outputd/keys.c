@@ -10,6 +10,7 @@
 #include <rt/start.h>
 #include <stream/commit.h>
 #include "screen.h"
+#include "shells.h"
 #include "vt.h"
 
 #define KEY_F1   59u
@@ -51,6 +52,7 @@ static void bring_to_front(uint32_t i, uint64_t event)
 		log_print("terminal %u cannot be shown: %s", i + 1, error_text(st));
 		return;
 	}
+	shells_want(i);
 	if (i == head.front)
 		return;
 	tell_focus(head.front, event, false);
@@ -66,8 +68,9 @@ static bool chooses(const struct input_event *e)
 		head.alt = 0;           /* what was released meanwhile nobody knows */
 	if (e->type != EV_KEY)
 		return false;
-	if (e->code == KEY_LEFTALT)
-		head.alt = e->value != KEY_UP;
+	/* Either: function keys have no other meaning with AltGr. */
+	uint8_t alt = e->code == KEY_LEFTALT ? 1 : e->code == KEY_RIGHTALT ? 2 : 0;
+	head.alt = (uint8_t)(e->value == KEY_UP ? head.alt & ~alt : head.alt | alt);
 	return head.alt && e->value != KEY_UP && e->code >= KEY_F1 && e->code < KEY_F1 + VTS;
 }
 
@@ -93,10 +96,10 @@ static void later(void)
 	(void)!notify_timer(retry, retry_bit, now + RETRY_NS, 0);
 }
 
-/* Keys that were down may be released where nobody hears it. */
+/* Keys that were down may be released where nobody hears it, and locks are off. */
 static void let_go(void)
 {
-	head.keyboard.held = 0;
+	head.keyboard.held = head.keyboard.numlock = 0;
 	head.alt = 0;
 }
 

@@ -11,7 +11,7 @@
 struct keys_head {
 	uint64_t seen;                  /* number of the last event that was acted on */
 	struct term_keyboard keyboard;
-	uint8_t alt;                    /* the left one is down */
+	uint8_t alt;                    /* which are down: 1 the left one, 2 the right one */
 	uint8_t front;                  /* which terminal is seen, 0..VTS - 1 */
 	uint8_t begun;                  /* where the stream begins for us is known */
 	uint8_t reserved;

@@ -102,14 +102,27 @@ size_t ldisc_echo(const struct ldisc *l, uint8_t *dst, size_t room)
 
 /* ---- editing ---- */
 
+static void line_again(struct ldisc *l)
+{
+	echo_newline(l);
+	for (uint32_t i = 0; i < l->h->line_len; i++)
+		echo_char(l, i);
+}
+
 static void line_cut(struct ldisc *l, uint32_t len)
 {
 	size_t columns = line_columns(l, l->h->line_len) - line_columns(l, len);
 
 	l->h->line_len = len;
-	if (echoing(l))
-		while (columns--)
-			echo_bytes(l, "\b \b", 3);
+	if (!echoing(l))
+		return;
+	/* More than there is room to take back at once: what is left of it, on a line of its own (ECHOK of POSIX, XBD 11.2.5). */
+	if (3 * columns > TTY_SHOWN - (l->h->echo_put - l->h->echo_taken)) {
+		line_again(l);
+		return;
+	}
+	while (columns--)
+		echo_bytes(l, "\b \b", 3);
 }
 
 static bool is_space(uint8_t byte)
@@ -139,9 +152,7 @@ static void line_commit(struct ldisc *l)
 static void line_reprint(struct ldisc *l)
 {
 	echo_bytes(l, "^R", 2);
-	echo_newline(l);
-	for (uint32_t i = 0; i < l->h->line_len; i++)
-		echo_char(l, i);
+	line_again(l);
 }
 
 static void line_append(struct ldisc *l, uint8_t byte)

@@ -64,6 +64,31 @@ static void expect_echo(const char *text)
 	assert_memory_equal(buf, text, n);
 }
 
+/* More than can be rubbed out at once: nothing of it is left to be taken for input. */
+static void a_long_line_is_given_up(void **state unused)
+{
+	char text[401];
+
+	memset(text, 'x', 400);
+	text[400] = 0;
+	for (int i = 0; i < 400; i += 100) {
+		char piece[101] = "";
+		memcpy(piece, text + i, 100);
+		type(piece);
+		head.echo_taken = head.echo_put;
+	}
+	type("\x15");
+	expect_echo("\r\n");
+	type(text);
+	head.echo_taken = head.echo_put;
+	type(" yes\x17");
+	expect_echo(" yes\b \b\b \b\b \b");
+	type("\x17");
+	expect_echo("\r\n");
+	assert_int_equal(type("ok\r"), LDISC_READY);
+	expect(100, "ok\n");
+}
+
 static void a_line_comes_whole(void **state unused)
 {
 	assert_int_equal(type("ls"), LDISC_NOTHING);
@@ -282,7 +307,7 @@ static void scribbled_heads(void **state unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(a_line_comes_whole, fresh), cmocka_unit_test_setup(reads_stop_at_lines, fresh),
+		cmocka_unit_test_setup(a_line_comes_whole, fresh), cmocka_unit_test_setup(a_long_line_is_given_up, fresh), cmocka_unit_test_setup(reads_stop_at_lines, fresh),
 		cmocka_unit_test_setup(ends, fresh), cmocka_unit_test_setup(editing_keys, fresh),
 		cmocka_unit_test_setup(erase_by_columns, fresh), cmocka_unit_test_setup(reprint, fresh),
 		cmocka_unit_test_setup(interrupt_drops_the_line, fresh), cmocka_unit_test_setup(suspend_is_a_signal_where_it_is_wanted, fresh), cmocka_unit_test_setup(flow_control, fresh),

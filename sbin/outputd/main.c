@@ -17,6 +17,7 @@
 #include "pty.h"
 #include "screen.h"
 #include "serial.h"
+#include "shells.h"
 #include "terminal.h"
 #include "vt.h"
 
@@ -24,7 +25,7 @@
 enum { BADGE_ROOT = 0, BADGE_SERIAL = 0x100, BADGE_VT = 0x200, BADGE_CELLS = 0x300, BADGE_PTY = 0x400, BADGE_DEVICE = 1, BADGE_SCREEN = 2, BADGE_KEYS = 3 };
 enum { BIT_WORK = 2 };                          /* of the Notify of serial.h */
 enum { BIT_RETRY = 0 };                         /* of the other two */
-enum { TOKEN_SCREEN = 1, TOKEN_KEYS = 2, TOKEN_CHANGE = 3, SUBMITS = 3 };
+enum { TOKEN_SCREEN = 1, TOKEN_KEYS = 2, TOKEN_CHANGE = 3, TOKEN_SHELL = 4, SUBMITS = 4 };
 enum { SESSION_RIGHTS = RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER };
 
 /* The state Frame. A page for the head of each terminal, then the cells of those of the screen, then pseudo-terminals. */
@@ -303,6 +304,9 @@ static void screen_known(void)
 			screen_show(vts_term(keys_front()));
 		else
 			log_print("terminal %u cannot be shown: %s", keys_front() + 1, error_text(st));
+		/* An earlier instance may not have come to it. Terminal 1's starts with the machine. */
+		if (keys_front() > 0)
+			shells_want(keys_front());
 		keys_go();
 	}
 	while (openers.first) {
@@ -334,6 +338,8 @@ static void on_completion(void *self unused, struct event *e)
 		screen_changed(e);
 	else if (e->cmd == TOKEN_KEYS)
 		keys_done(e);
+	else if (e->cmd == TOKEN_SHELL)
+		shells_done(e);
 }
 
 static void on_idle(void *self unused)
@@ -383,6 +389,7 @@ static void screen_begin(void)
 	for (uint32_t i = 0; i < VTS; i++)
 		states[i] = &kept->terminal[1 + i].tty;
 	vts_init(states, (uint8_t *)kept + KEPT_SIZE, cmdline_flag("quiet", true) ? 0 : start_handle("res:info"), notify, BIT_WORK);
+	shells_init(svc.port, TOKEN_SHELL);
 	keys_init(&kept->keys, svc.port, TOKEN_KEYS, retry_keys, BIT_RETRY);
 	if (screen_presence() != SCREEN_UNKNOWN)
 		screen_known();

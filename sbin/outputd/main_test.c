@@ -129,6 +129,9 @@ void screen_changed(const struct event *e unused) {}
 void screen_draw(void) {}
 void screen_show(struct term *t unused) {}
 enum screen_presence screen_presence(void) { return SCREEN_ABSENT; }
+void shells_init(handle_t p unused, uint64_t t unused) {}
+void shells_want(uint32_t i unused) {}
+void shells_done(struct event *e unused) {}
 void keys_init(struct keys_kept *k unused, handle_t p unused, uint64_t t unused, handle_t n unused, uint32_t b unused) {}
 void keys_go(void) {}
 void keys_done(struct event *e unused) {}

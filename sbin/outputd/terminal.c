@@ -384,11 +384,19 @@ status_t terminal_ctl(struct terminal *t, struct svc_cmd *c, const struct file_c
 	case CTL_TTY_GET_SIZE:
 		p->value0 = t->head.columns ? t->head.columns : 80;     /* what is behind a serial line only a person can tell */
 		p->value1 = t->head.rows ? t->head.rows : 24;
+		p->value2 = t->device->column ? t->device->column(t) : 0;
 		return OK;
 	case CTL_TTY_SET_SIZE:
 		return c->rights & RIGHT_READ ? set_size(t, q->arg0, q->arg1) : ERR_DENIED;
 	case CTL_TTY_SET_MODE:
 		return c->rights & RIGHT_READ ? set_mode(t, q->arg0) : ERR_DENIED;
+	case CTL_TTY_RESET:
+		if (!(c->rights & RIGHT_WRITE))
+			return ERR_DENIED;
+		if (!t->device->reset)
+			return ERR_NOT_SUPPORTED;
+		t->device->reset(t);
+		return OK;
 	case CTL_TTY_SIGNAL:
 		return c->rights & RIGHT_READ ? set_signal(t, c, q) : ERR_DENIED;
 	default:

@@ -35,6 +35,8 @@ struct device {
 	bool (*absent)(const struct terminal *t);
 	/* Of one that takes bytes (terminal_send): takes n, and adds n to state->sent in the same instant. */
 	void (*put)(struct terminal *t, const uint8_t *bytes, size_t n);
+	unsigned (*column)(const struct terminal *t);   /* of the cursor; NULL: not known */
+	void (*reset)(struct terminal *t);      /* CTL_TTY_RESET; NULL: what it shows is not known here */
 	bool fixed_size;                /* CTL_TTY_SET_SIZE is refused */
 };
 

@@ -245,7 +245,23 @@ static bool vts_absent(const struct terminal *t unused)
 	return false;
 }
 
-static const struct device device = { .run = vts_run, .begin = vts_begin, .resume = vts_resume, .absent = vts_absent, .fixed_size = true };
+static void vts_reset(struct terminal *t)
+{
+	struct vt *v = vt_of(t);
+
+	term_recover(v->term);
+	v->dirty = true;
+	commit(v);
+}
+
+static unsigned vts_column(const struct terminal *t)
+{
+	return term_cursor(((const struct vt *)t)->term).col;
+}
+
+static const struct device device = {
+	.run = vts_run, .begin = vts_begin, .resume = vts_resume, .absent = vts_absent, .column = vts_column, .reset = vts_reset, .fixed_size = true,
+};
 
 void vts_init(struct tty_state *const state[VTS], void *memory, handle_t log, handle_t notify, uint32_t bit)
 {

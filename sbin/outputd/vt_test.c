@@ -98,6 +98,8 @@ enum screen_presence screen_presence(void) { return SCREEN_THERE; }
 static unsigned shape_rows, shape_cols;
 bool screen_shape(struct term_shape *s) { *s = (struct term_shape){ (uint16_t)shape_rows, (uint16_t)shape_cols, 10, 40, 50 }; return true; }
 void screen_show(struct term *t) { shown = t; shown_at++; }
+static uint32_t shells;         /* asked for, a bit for each terminal */
+void shells_want(uint32_t i) { shells |= 1u << i; }
 
 /* ---- what is not in question here ---- */
 
@@ -304,6 +306,7 @@ static void terminals_are_chosen(void **state unused)
 	event(EV_KEY, KEY_LEFTALT, KEY_DOWN);
 	event(EV_KEY, KEY_F1 + 1, KEY_DOWN);
 	assert_int_equal(keys_front(), 1);
+	assert_int_equal(shells, 1 << 1);
 	assert_int_equal(shown_at, before + 1);
 	assert_ptr_equal(shown, vts[1].term);
 	event(EV_KEY, KEY_F1 + 1, KEY_UP);
@@ -319,6 +322,31 @@ static void terminals_are_chosen(void **state unused)
 	event(EV_SYN, SYN_DROPPED, 0);                  /* it may have been let go */
 	event(EV_KEY, KEY_F1, KEY_DOWN);
 	assert_int_equal(keys_front(), 1);
+	event(EV_KEY, KEY_RIGHTALT, KEY_DOWN);          /* either will do */
+	event(EV_KEY, KEY_LEFTALT, KEY_DOWN);
+	event(EV_KEY, KEY_LEFTALT, KEY_UP);
+	event(EV_KEY, KEY_F1 + 2, KEY_DOWN);
+	assert_int_equal(keys_front(), 2);
+}
+
+static status_t ctl(uint32_t i, uint32_t rights, uint32_t code)
+{
+	return terminal_ctl(terminal(i), &(struct svc_cmd){ .cmd = 7, .rights = rights }, &(struct file_ctl_req){ .code = code }, &(struct file_ctl_rep){ 0 });
+}
+
+/* The shell asks for what a program that died had no time for. */
+static void a_terminal_is_reset(void **state unused)
+{
+	write_cmd(0, 1, "$ vi\33[?1049hscreen\33[5", false);
+	assert_int_equal(ctl(0, RIGHT_READ, CTL_TTY_RESET), ERR_DENIED);
+	assert_int_equal(ctl(0, RIGHT_WRITE, CTL_TTY_RESET), OK);
+	shows(0, "$ vi|");
+	restart();
+	write_cmd(0, 2, "!", false);
+	shows(0, "$ vi!|");
+	struct file_ctl_rep size = { 0 };
+	assert_int_equal(terminal_ctl(terminal(0), &(struct svc_cmd){ .cmd = 7 }, &(struct file_ctl_req){ .code = CTL_TTY_GET_SIZE }, &size), OK);
+	assert_int_equal(size.value2, 5);
 }
 
 /* inputd lost its state: its first event is a new one, though its number is an old one's. */
@@ -430,7 +458,7 @@ int main(int argc unused, char **argv unused)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fresh, done)
 	const struct CMUnitTest tests[] = {
-		TEST(written_and_typed), TEST(questions), TEST(sizes), TEST(resized), TEST(stopped), TEST(terminals_are_chosen), TEST(events_counted_anew),
+		TEST(written_and_typed), TEST(questions), TEST(sizes), TEST(resized), TEST(stopped), TEST(terminals_are_chosen), TEST(a_terminal_is_reset), TEST(events_counted_anew),
 		TEST(the_log_comes_first), TEST(the_log_goes_on), TEST(a_flood), TEST(killed_anywhere),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

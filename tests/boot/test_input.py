@@ -139,6 +139,8 @@ def test_key_maps(m):
             ("de", ["y", "bracket_left", "alt_r q", "equal", "e", "minus", "alt_r e"], "zü@éß€"),
             ("fr", ["q", "2", "shift 2", "alt_r 0", "bracket_left", "e", "shift bracket_left", "i"], "aé2@êï"),
             ("fi", ["bracket_left", "semicolon", "apostrophe", "alt_r 2", "bracket_right", "bracket_right", "alt_r bracket_right", "n"], "åöä@¨ñ"),
+            # CapsLock is for letters: the characters that AltGr gives are none.
+            ("de", ["caps_lock", "alt_r q", "alt_r e", "u", "caps_lock"], "@€U"), ("fr", ["caps_lock", "2", "3", "caps_lock"], "É\""),
             ("dvorak", ["s", "d", "shift semicolon", "z"], "oeS;")]:
         assert m.run(f"put input://keymap {name}; cat input://keymap") == f"{name}\n"
         assert text_of(m, *keys) == text, name
@@ -164,7 +166,9 @@ def test_locks_and_lights(m):
     """Caps lock and num lock change what keys mean and shine on the keyboard, through the deaths of all."""
     listen(m)
     type_keys(m, ["caps_lock", "a", "1", "shift b", "kp_1", "num_lock", "kp_1", "shift kp_1"])
-    assert typed(heard(m)) == "A1b1"
+    events = heard(m)
+    assert typed(events) == "A1b1"
+    assert [(code, value) for _, kind, code, value in events if kind == "led"] == [(1, 1), (0, 1)], "who reads the stream is told"
     wait_until(m, lambda: traced(m, "ps2_set_ledstate")[-1:] == [6])
     m.run("svc kill kbd; svc kill inputd")
     assert text_of(m, "c", "kp_2") == "C2"

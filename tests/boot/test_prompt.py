@@ -238,6 +238,20 @@ def test_interrupt(machine):
     assert left == {"initfsd", "initd", "ps"}
 
 
+def test_interrupt_and_what_follows(machine):
+    """^C gives up the rest of the line as well; what is typed behind it at once is the next line."""
+    machine.sendline("sleep 100; echo no; sleep 100 && echo no || echo no")
+    machine.expect("\n")
+    time.sleep(0.5)
+    machine.send("\x03")
+    assert "no" not in machine.prompt(10)
+    for line in ("half a line\x03", "\x03\x03"):
+        machine.send(line + "echo all of it\r")
+        machine.expect("\nall of it\r\n")
+        machine.prompt()
+    assert machine.run("sh -c 'sleep 0; echo one; false; echo two'") == "one\ntwo\n"
+
+
 def test_background(machine):
     started = machine.run("sleep 0.3 &")
     pid = re.fullmatch(r"\[(\d+)\]\n", started).group(1)

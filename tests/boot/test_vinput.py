@@ -97,6 +97,20 @@ def test_two_keyboards(m):
     assert keys_of(events).count((42, 1)) == 2 and keys_of(events).count((42, 0)) == 2
 
 
+def test_the_same_shift_on_two(m):
+    """What one lets go the other still holds."""
+    listen(m)
+    press_on(m, "second", "shift", True)
+    until_pressed(m, 42)
+    press(m, "shift", keep=True)
+    press_on(m, "second", "shift", False)
+    until_pressed(m, 42, 0)
+    press(m, "d")
+    let_go(m, "shift")
+    press(m, "d")
+    assert typed(heard(m)) == "Dd"
+
+
 def status_messages(m):
     """What the devices took out of their queues of lights: nothing else of this machine only reads."""
     m.resets.seek(0)

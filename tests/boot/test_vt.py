@@ -92,6 +92,59 @@ def test_log_then_prompt(m):
     assert m.run("ls tty://").split() == ["1", "2", "3", "4", "5", "6", "pty", "serial"]
 
 
+def test_the_keypad(m):
+    """Digits while NumLock is on, whoever died since; keys with Shift, and without it."""
+    type_keys(m, "echo ")
+    m.key("num_lock")
+    for key in ("kp_7", "kp_8", "kp_add", "kp_decimal", "kp_3"):
+        m.key(key)
+    m.run("svc kill outputd inputd kbd")
+    m.key("kp_9")
+    m.key("shift-kp_4")                 # to the left
+    m.key("0")
+    m.key("num_lock")
+    m.key("kp_7", "right", "right", "right", "right", "right", "x")    # Home
+    m.key("kp_enter")
+    wait_cells(m, r"^x78\+\.309$")
+
+
+def test_the_right_alt_key(m):
+    """An Alt key where the map has no AltGr: it goes back a word."""
+    type_keys(m, "echo one two")
+    m.key("alt_r-b", "x", "ret")
+    wait_cells(m, r"^one xtwo$")
+
+
+def test_a_line_without_an_end(m):
+    """The prompt begins a row of its own, and what is typed there leaves the text alone."""
+    m.run("put tmp:///text half a line")
+    type_keys(m, "head -c 9 tmp:///text\n")
+    wait_cells(m, r"^half a li\n" + re.escape(PROMPT.rstrip()) + "$")
+    type_keys(m, "echo b")
+    m.key("left", "a", "ret")
+    wait_cells(m, r"^half a li\n.*echo ab\nab$")
+
+
+def test_what_a_dead_program_left(m):
+    """The shell's screen comes back, with what was on it, and so do its colours and modes."""
+    type_keys(m, "sleep 100\n")
+    wait_cells(m, r"sleep 100$")
+    time.sleep(0.5)
+    m.run(r"screenful -w tty://1 '\e[?1049h\e[5;9r\e[?6h\e[4h\e[?1h\e[?25l\e[31;7m\e(0full\e]0;half a title'")
+    wait_cells(m, r"[^ ]")
+    assert "sleep" not in text_of(m, 1)
+    m.key("ctrl-c")
+    wait_cells(m, re.escape(PROMPT) + r"sleep 100\n(.*\n)*" + re.escape(PROMPT.rstrip()) + "$")
+    type_keys(m, "echo back\n")
+    wait_cells(m, r"^back$")
+    m.key("up", "ret")
+    wait_cells(m, r"^back\n.*echo back\nback$")
+    wait_picture(m)
+    m.run(r"screenful -w tty://1 '\e(0\e[?5h'")
+    type_keys(m, "reset\necho again\n")
+    wait_cells(m, r"^again$")
+
+
 def test_a_command(m):
     type_keys(m, "echo from the keyboard\n")
     wait_cells(m, r"^from the keyboard$")
@@ -100,9 +153,18 @@ def test_a_command(m):
 
 def test_other_terminals(m):
     m.run("put tty://2 on the second")
+    assert re.search(r"^sh2 +- unused ", m.run("svc"), re.M), "nobody has looked at it"
     m.key("alt-f2")
+    wait_cells(m, re.escape(PROMPT.rstrip()), 2)
     shown = wait_picture(m, 2)
     assert cells(m, 2)[0][0] == "on the second"
+    type_keys(m, "echo here\n")
+    wait_cells(m, r"^here$", 2)
+    m.key("alt_r-f3")                   # either Alt key
+    wait_cells(m, re.escape(PROMPT.rstrip()), 3)
+    m.run("svc kill outputd sh3")
+    type_keys(m, "exit\n")
+    wait_cells(m, r"exit\n(.*\n)*" + re.escape(PROMPT.rstrip()) + "$", 3)
     m.key("alt-f1")
     assert wait_picture(m).pixels != shown.pixels
     text, status = m.status_of("cat tty://7")
@@ -135,8 +197,8 @@ SEQUENCES = [
 
 @pytest.mark.parametrize("text, rows, cursor", SEQUENCES)
 def test_sequences(m, text, rows, cursor):
-    m.run(f"screenful -w tty://2 '\\ec{text}'")
-    now, at = cells(m, 2)
+    m.run(f"screenful -w tty://5 '\\ec{text}'")    # no shell there
+    now, at = cells(m, 5)
     while now and not now[-1]:
         now.pop()
     while rows and not rows[-1]:
@@ -149,7 +211,7 @@ def test_sequences(m, text, rows, cursor):
     (r"\e[?2004l\e[?2004$p", r"\e[?2004;2$y"),
 ])
 def test_questions(m, text, answer):
-    assert m.run(f"screenful -a tty://2 '\\ec{text}'") == answer + "\n"
+    assert m.run(f"screenful -a tty://5 '\\ec{text}'") == answer + "\n"
 
 
 def test_history(m):
@@ -184,6 +246,32 @@ def test_modes(test_image):
             shown = wait_picture(m)
             assert (shown.width, shown.height) == (width, height)
         assert [row for row in cells(m)[0] if row.startswith("at ")] == ["at 1024", "at 800", "at 3840", "at 1280"]
+
+
+def test_a_long_line_in_another_mode(test_image):
+    """A line that is typed wraps where the screen ends now, also when that changes under it; behind a program of the whole screen nothing is lost."""
+    with Machine(test_image, mem=512, vga="virtio") as m:
+        m.boot()
+        wait_cells(m, re.escape(PROMPT.rstrip()))
+        type_keys(m, "echo " + "a" * 40)
+        m.run("put fb://mode 800x600")
+        wait = Wait(m.process.pid, 30)
+        while len(cells(m)[0]) != 600 // 16:
+            assert wait.left(), cells(m)
+        type_keys(m, "b" * 60)
+        m.key("left", "left", "x")
+        wait_cells(m, "^" + re.escape(PROMPT) + "echo a{40}b{45}\nb{13}xbb$")
+        assert text_of(m, 1).count("echo a") == 1
+        type_keys(m, "\n")
+        wait_cells(m, "^a{40}b{58}xb\nb\n")
+        m.run(r"screenful -w tty://1 '\e[?1049h\e[Hwhole screen'")
+        m.run("put fb://mode 1024x768")
+        m.run("put fb://mode 640x480")
+        while len(cells(m)[0]) != 480 // 16:
+            assert wait.left(), cells(m)
+        m.run(r"screenful -w tty://1 '\e[?1049l'")
+        rows, cursor = cells(m)
+        assert rows[cursor[0]] == PROMPT.rstrip() and cursor[1] == len(PROMPT), (rows, cursor)
 
 
 @pytest.mark.parametrize("names", ["outputd", "fbd", "inputd", "kbd", "outputd fbd inputd kbd"])

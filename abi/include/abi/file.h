@@ -26,10 +26,11 @@ struct dirent {
 enum ctl_code {
 	CTL_TTY_GET_MODE = 1,       /* -> value0: enum tty_mode bits */
 	CTL_TTY_SET_MODE = 2,       /* arg0: bits */
-	CTL_TTY_GET_SIZE = 3,       /* -> columns, rows */
+	CTL_TTY_GET_SIZE = 3,       /* -> columns, rows, and the column of the cursor, from 0; 0 also where that is not known */
 	CTL_TTY_SIGNAL = 4,         /* handle[0]: Notify (RIGHT_SIGNAL); arg0: bit set on Ctrl-C, arg1: 0 or 1 + bit set on Ctrl-Z, arg2: the same for a new size, arg3: for the end (a pseudo-terminal has hung up); no handle: no more */
 	CTL_TTY_SET_SIZE = 5,       /* arg0, arg1: columns, rows, 1..TTY_SIZE_MAX; needs RIGHT_READ */
 	CTL_TTY_PTY = 6,            /* a Session of tty://pty gets a place (ERR_LIMIT: none is left). arg0: enum tty_pty -> value0: N of tty://pty/N */
+	CTL_TTY_RESET = 7,          /* what a program that died has left on the screen's terminals is undone (modes, colours, alternate screen); text stays. Needs RIGHT_WRITE */
 	CTL_SVC_STOP = 16, CTL_SVC_START = 17, CTL_SVC_RESTART = 18, CTL_SVC_KILL = 19,   /* svc://NAME */
 	CTL_SVC_POWEROFF = 20, CTL_SVC_REBOOT = 21,                                      /* svc:// */
 	/*

@@ -18,6 +18,7 @@ enum { SYN_REPORT = 0, SYN_DROPPED = 3 };       /* DROPPED: events up to this nu
 enum { REL_X = 0, REL_Y = 1, REL_WHEEL = 8, REL_CODES = 16 };   /* right, down, away from the user */
 enum { ABS_X = 0, ABS_Y = 1, ABS_CODES = 64, ABS_MOST = 32767 };        /* values are 0 to ABS_MOST on every axis, whatever the device's range is */
 enum { MSC_RAW = 3 };                           /* kbd://aux: value is a byte of the second port */
+enum { TEXT_ALT = 1 };                          /* code of EV_TEXT: an Alt key is down that chooses no characters */
 enum { LED_NUML = 0, LED_CAPSL = 1, LED_SCROLLL = 2 };
 enum { KEY_UP = 0, KEY_DOWN = 1, KEY_REPEAT = 2 };      /* values of EV_KEY */
 

@@ -20,6 +20,7 @@ static const char *type_name(uint16_t type)
 	case EV_REL:  return "rel";
 	case EV_ABS:  return "abs";
 	case EV_MSC:  return "msc";
+	case EV_LED:  return "led";
 	case EV_TEXT: return "text";
 	default:      return "?";
 	}
