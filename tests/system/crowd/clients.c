@@ -295,12 +295,14 @@ static int pty_round(unsigned i)
 		DO("set mode", "slave", tty_ctl(slave, CTL_TTY_SET_MODE, mode, 0, values));
 		DO("set size", "pty", tty_ctl(master, CTL_TTY_SET_SIZE, columns, 43, values));
 	}
-	DO("mode", "pty", tty_ctl(master, CTL_TTY_GET_MODE, 0, 0, values));
-	if (values[0] != mode)
-		return wrong("pty", "another mode");
-	DO("size", "slave", tty_ctl(slave, CTL_TTY_GET_SIZE, 0, 0, values));
-	if (values[0] != columns || values[1] != 43)
-		return wrong("slave", "another size");
+	if (i % 8 == 7) {
+		DO("mode", "pty", tty_ctl(master, CTL_TTY_GET_MODE, 0, 0, values));
+		if (values[0] != mode)
+			return wrong("pty", "another mode");
+		DO("size", "slave", tty_ctl(slave, CTL_TTY_GET_SIZE, 0, 0, values));
+		if (values[0] != columns || values[1] != 43)
+			return wrong("slave", "another size");
+	}
 
 	int n = snprintf(text, sizeof(text), "pty %u %u", self, i);
 	DO("write", "slave", file_append_all(slave, text, (size_t)n));
@@ -358,7 +360,7 @@ static int time_round(unsigned i)
 	DO("alarm", "time", file_ctl(time, CTL_TIME_ALARM, (uint64_t[4]){ now + offset + 5 * NS_PER_MS, i % 64 }, notify, values));
 	/* An alarm that rang as its server died may ring again: for the one before. */
 	do {
-		DO("wait for", "alarm", ipc_accept(port, now + 60 * NS_PER_SEC, &e));
+		DO("wait for", "alarm", ipc_accept(port, now + shared->patience_s * NS_PER_SEC, &e));
 	} while (!(e.w[0] >> i % 64 & 1));
 	return 0;
 }

@@ -38,6 +38,7 @@ struct known_file { char path[FILE_PATH]; uint64_t size, sum; };
 
 struct shared {
 	volatile unsigned stop;
+	unsigned patience_s;            /* for one answer, and one round */
 	unsigned n_files;
 	uint64_t common_before;
 	struct told told[TOLD_MAX];
