@@ -134,8 +134,12 @@ static void on_event(struct svc *s, struct event *e, char *path, struct next *n)
 		if (s->on_completion)
 			s->on_completion(s->self, e);
 		break;
+	case ACCEPT_RECOVERED:
+		if (s->on_recovered)
+			s->on_recovered(s->self);
+		break;
 	default:
-		break;                  /* recovery: all is in on_begin, or nowhere */
+		break;
 	}
 	if (s->on_idle)
 		s->on_idle(s->self);

@@ -155,7 +155,7 @@ static struct svc_cmd seen;
 static char seen_path[64];
 static status_t give;
 static uint64_t noted, note_badge, closed_badge, cancelled;
-static bool stopped;
+static bool stopped, recovered;
 
 static status_t on_service_open(void *self, struct svc_cmd *c, const struct file_open_req *q, struct file_open_rep *p)
 {
@@ -207,6 +207,7 @@ static void on_close(void *self, uint64_t badge) { (void)self; closed_badge = ba
 static void on_notify(void *self, uint64_t badge, uint64_t bits) { (void)self; note_badge = badge; noted = bits; }
 static void on_cancel(void *self, cmd_id_t cmd) { (void)self; cancelled = cmd; }
 static void on_stop(void *self) { (void)self; stopped = true; }
+static void on_recovered(void *self) { (void)self; recovered = true; }
 
 static const struct file_ops ops = {
 	.open = on_service_open, .read = on_service_read, .map = on_service_map, .ctl = on_service_ctl, .rename = on_service_rename,
@@ -225,6 +226,7 @@ static status_t run(struct event *events, size_t n, bool hooks)
 		s.on_notify = on_notify;
 		s.on_cancel = on_cancel;
 		s.on_stop = on_stop;
+		s.on_recovered = on_recovered;
 	}
 	return svc_run(&s);
 }
@@ -400,6 +402,7 @@ static void other_events(void **state)
 	assert_int_equal(noted, 0x11);
 	assert_int_equal(cancelled, 4);
 	assert_true(stopped);
+	assert_true(recovered);
 	assert_int_equal(calls, 0);     /* nothing after the stop */
 	/* Without hooks: a close is answered, a cancel cancelled, a stop obeyed. */
 	assert_int_equal(run(e, ARRAY_LEN(e), false), OK);

@@ -112,16 +112,16 @@ static status_t make_there(uint64_t badge)
 /* ---- commands ---- */
 
 /* A name becomes a Session's badge: pseudo-terminals have one for each Session, so that each end is known by itself. */
-static status_t session_badge(uint64_t *badge, const char *path)
+static status_t session_badge(const struct svc_cmd *c, uint64_t *badge)
 {
 	if (*badge == BADGE_PTY) {
 		*badge = pty_master_badge();
 		return OK;
 	}
 	/* A second Session like the master's own would hang up when it is closed. */
-	if (pty_is_master(*badge) && (!path || !*path))
+	if (pty_is_master(*badge) && (!c->path || !*c->path))
 		return ERR_NOT_SUPPORTED;
-	return pty_is_master(*badge) || pty_is_slave(*badge) ? pty_open_slave(*badge, badge) : OK;
+	return pty_is_master(*badge) || pty_is_slave(*badge) ? pty_open_slave(c, *badge, badge) : OK;
 }
 
 static status_t on_open(void *self unused, struct svc_cmd *c, const struct file_open_req *q, struct file_open_rep *p)
@@ -141,12 +141,12 @@ static status_t on_open(void *self unused, struct svc_cmd *c, const struct file_
 		return ERR_DENIED;
 	uint32_t rights = SESSION_RIGHTS | (q->flags & OPEN_READ ? RIGHT_READ : 0) | (q->flags & OPEN_WRITE ? RIGHT_WRITE : 0);
 	if ((is_vt(badge) || is_cells(badge)) && screen_presence() == SCREEN_UNKNOWN) {
-		st = queue_put(&openers, &(struct parked){ .cmd = c->cmd, .offset = badge, .len = rights });
+		st = queue_put(&openers, &(struct parked){ .cmd = c->cmd, .badge = badge, .len = rights }, c->redelivered);
 		return st < 0 ? st : SVC_LATER;
 	}
 	st = make_there(badge);
 	if (st == OK)
-		st = session_badge(&badge, c->path);
+		st = session_badge(c, &badge);
 	if (st < 0)
 		return st;
 	c->mint = true;
@@ -187,7 +187,7 @@ static status_t on_read(void *self unused, struct svc_cmd *c, const struct file_
 		p->done = 0;                    /* hung up: the end */
 		return OK;
 	}
-	return st < 0 ? st : terminal_read(t, c, q->offset, &p->done);
+	return st < 0 ? st : terminal_read(t, c, &p->done);
 }
 
 static status_t on_write(void *self unused, struct svc_cmd *c, const struct file_write_req *q unused, struct file_write_rep *p)
@@ -273,6 +273,15 @@ static void on_close(void *self unused, uint64_t badge)
 		pty_close(badge);
 }
 
+static void on_recovered(void *self unused)
+{
+	terminal_recovered(&serial);
+	for (uint32_t i = 0; i < VTS; i++)
+		if (vts_opened(i))
+			terminal_recovered(vts_opened(i));
+	ptys_recovered();
+}
+
 static void on_unminted(void *self unused, uint64_t badge)
 {
 	pty_unopened(badge);
@@ -282,12 +291,12 @@ static void on_unminted(void *self unused, uint64_t badge)
 
 static void answer_opener(const struct parked *o)
 {
-	struct reply r = { .status = screen_presence() == SCREEN_THERE ? make_there(o->offset) : ERR_NOT_FOUND };
+	struct reply r = { .status = screen_presence() == SCREEN_THERE ? make_there(o->badge) : ERR_NOT_FOUND };
 
 	if (r.status == OK) {
-		r.w[0] = is_cells(o->offset) ? FILE_REGULAR : FILE_STREAM;
+		r.w[0] = is_cells(o->badge) ? FILE_REGULAR : FILE_STREAM;
 		r.mint = true;
-		r.mint_badge = o->offset;
+		r.mint_badge = o->badge;
 		r.mint_rights = o->len;
 	}
 	svc_reply(o->cmd, &r);
@@ -409,6 +418,7 @@ int main(int argc unused, char **argv unused)
 	svc.on_cancel = on_cancel;
 	svc.on_close = on_close;
 	svc.on_unminted = on_unminted;
+	svc.on_recovered = on_recovered;
 	svc.on_completion = on_completion;
 	svc.on_idle = on_idle;
 	MUST(svc_notify(&svc, BADGE_DEVICE, &notify));

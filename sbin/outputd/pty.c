@@ -5,11 +5,13 @@
  * which is saved before a byte that takes something back may be overwritten. What the master is given stays in the ring until its READ is
  * answered, and is known by that READ's identity until then.
  *
- * A slave's Session counts from its OPEN on in this instance, and from its first use on in the next ones: an OPEN whose answer was lost
- * cannot be told from one that nobody used yet, and must not keep the master waiting.
+ * A slave's Session counts from before its OPEN is answered: one that came into being without a record would be closed without one, and the master
+ * would wait for an end for ever. An OPEN that is delivered again is known by its identity and gets the badge that it was given. Only where its caller
+ * ends in the instant in which an instance does, a record stays without a Session, until the master is closed.
  */
 #include "pty.h"
 #include <rt/clock.h>
+#include <rt/io.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +19,7 @@
 #define PTY_STORED()                    /* after each step of what is kept; the test dies there */
 #endif
 
-enum { TURN = 16 * KiB, PIECE = 512, ID_SHIFT = 16 };
+enum { TURN = 16 * KiB, PIECE = 512, OUTPUT = 1024, ID_SHIFT = 16 };
 /* A master's badge is MASTER | id; a slave's SLAVE | id << ID_SHIFT | a number from 1 on. An id is never used again: it is the time, in units of 1024 ns. */
 #define MASTER  (1ull << 62)
 #define SLAVE   (1ull << 63)
@@ -28,7 +30,6 @@ static struct pty {
 	struct pty_kept *kept;
 	struct queue takers, typers;    /* READs and WRITEs of the master */
 	struct { uint8_t bytes[PIECE]; uint32_t at, len; } typing;      /* what comes next of the first typer */
-	uint64_t opened[PTY_SLAVES];    /* Sessions that this instance gave away and nobody has used yet */
 	bool later;                     /* there is more to do */
 } *ptys[PTYS];                          /* owned; NULL: free, or not taken up */
 
@@ -76,9 +77,21 @@ static status_t write_ring(cmd_id_t cmd, const struct pty_kept *k, size_t n)
 static bool has_slave(const struct pty *p)
 {
 	for (uint32_t i = 0; i < PTY_SLAVES; i++)
-		if (p->kept->slave[i] || p->opened[i])
+		if (p->kept->slave[i])
 			return true;
 	return false;
+}
+
+/* The READ answered last took what it was given, unless it is here again. */
+static void settle_take(struct pty_kept *k, const struct svc_cmd *c)
+{
+	if (!k->read_op)
+		return;
+	if (!(c && c->redelivered && terminal_identity(c->cmd) == k->read_op))
+		k->taken = k->next;
+	in_order();
+	k->read_op = 0;
+	in_order();
 }
 
 static void take(struct pty *p, const struct parked *r, size_t n)
@@ -128,6 +141,8 @@ static void type_begin(struct pty *p)
 		return;
 	p->tty.head.typed_op = terminal_identity(w->cmd);
 	p->tty.head.typed_done = w->done;
+	/* Before it can do any harm: it is known by this if it is what an instance dies of. */
+	terminal_save(&p->tty);
 }
 
 static void typed(struct pty *p, status_t st)
@@ -198,7 +213,7 @@ static void pty_put(struct terminal *t, const uint8_t *bytes, size_t n)
 /* Echo first, then writers in order, until the ring is full. */
 static size_t output(struct pty *p)
 {
-	uint8_t buf[1024];
+	uint8_t buf[OUTPUT];
 	struct terminal *t = &p->tty;
 	size_t moved = 0;
 
@@ -264,10 +279,24 @@ static void pty_free(uint32_t i)
 	(void)!frame_decommit(frame, frame_offset + i * sizeof(struct pty_kept), sizeof(struct pty_kept));
 }
 
-/* A crash may have written anywhere. */
-static bool kept_good(const struct pty_kept *k)
+static bool slave_of(uint64_t badge, uint64_t id)
 {
-	return unread(k) <= PTY_RING && (!k->read_op || (k->next >= k->taken && k->next <= k->tty.sent));
+	return pty_is_slave(badge) && id_of(badge) == id;
+}
+
+/* A crash may have written anywhere. */
+static bool kept_good(const struct pty_kept *k, uint64_t id)
+{
+	struct tty_head head;
+
+	for (uint32_t i = 0; i < PTY_SLAVES; i++)
+		if (k->slave[i] && !slave_of(k->slave[i], id))
+			return false;
+	if (k->open_op && !slave_of(k->open_badge, id))
+		return false;
+	/* At most one turn of terminal_send has been put into the ring since the head was saved. */
+	return k->id == id && tty_load(&k->tty, &head) && k->tty.sent - head.sent <= OUTPUT && unread(k) <= PTY_RING && k->named <= TTY_PTY_NAMED &&
+		(!k->read_op || (k->next >= k->taken && k->next <= k->tty.sent));
 }
 
 static status_t take_up(uint32_t i)
@@ -277,7 +306,8 @@ static status_t take_up(uint32_t i)
 
 	if (!p)
 		return st < 0 ? st : ERR_NO_MEMORY;
-	if (ids[i] && !kept_good(&all[i])) {
+	if (ids[i] && !kept_good(&all[i], ids[i])) {
+		log_print("pseudo-terminal %u: its state is damaged: it is hung up", i);
 		free(p);
 		pty_free(i);
 		return ERR_GONE;
@@ -288,6 +318,8 @@ static status_t take_up(uint32_t i)
 	queue_init(&p->takers);
 	queue_init(&p->typers);
 	terminal_init(&p->tty, &device, &p->kept->tty);
+	p->takers.begun = p->kept->read_op;
+	p->typers.begun = p->tty.head.typed_op;
 	ptys[i] = p;
 	return OK;
 }
@@ -340,6 +372,7 @@ static status_t make(uint64_t badge)
 		status_t st = take_up(i);
 		if (st < 0)
 			return st;
+		all[i].id = id_of(badge);
 		in_order();
 		ids[i] = id_of(badge);
 		in_order();
@@ -350,31 +383,53 @@ static status_t make(uint64_t badge)
 
 /* ---- the slave ---- */
 
-static bool number_taken(const struct pty *p, uint64_t badge)
+/* The place of a Session's badge; 0: the first free one. PTY_SLAVES: there is none. */
+static uint32_t slave_place(const struct pty_kept *k, uint64_t badge)
 {
-	for (uint32_t i = 0; i < PTY_SLAVES; i++)
-		if (p->kept->slave[i] == badge || p->opened[i] == badge)
-			return true;
-	return false;
+	uint32_t i = 0;
+
+	while (i < PTY_SLAVES && k->slave[i] != badge)
+		i++;
+	return i;
 }
 
-status_t pty_open_slave(uint64_t badge, uint64_t *slave)
+static uint64_t fresh_slave(struct pty_kept *k)
 {
+	uint64_t badge;
+
+	do
+		badge = SLAVE | k->id << ID_SHIFT | (++k->opens & 0xffff);
+	while (!(badge & 0xffff) || slave_place(k, badge) < PTY_SLAVES);
+	return badge;
+}
+
+status_t pty_open_slave(const struct svc_cmd *c, uint64_t badge, uint64_t *slave)
+{
+	uint64_t op = terminal_identity(c->cmd);
 	struct pty *p;
 	status_t st = pty_of(badge, &p);
 
 	if (st < 0)
 		return st;
-	for (uint32_t i = 0; i < PTY_SLAVES; i++) {
-		if (p->kept->slave[i] || p->opened[i])
-			continue;
-		do
-			*slave = SLAVE | id_of(badge) << ID_SHIFT | (++p->kept->opens & 0xffff);
-		while (!(*slave & 0xffff) || number_taken(p, *slave));
-		p->opened[i] = *slave;
-		return OK;
+	struct pty_kept *k = p->kept;
+	if (!c->redelivered || !op || k->open_op != op) {
+		if (slave_place(k, 0) == PTY_SLAVES)
+			return ERR_LIMIT;
+		k->open_op = 0;
+		in_order();
+		k->open_badge = fresh_slave(k);
+		in_order();
+		k->open_op = op;
+		in_order();
 	}
-	return ERR_LIMIT;
+	*slave = k->open_badge;
+	if (slave_place(k, *slave) < PTY_SLAVES)
+		return OK;
+	if (slave_place(k, 0) == PTY_SLAVES)
+		return ERR_LIMIT;
+	k->slave[slave_place(k, 0)] = *slave;
+	in_order();
+	return OK;
 }
 
 status_t pty_find(const char *number, uint64_t *master)
@@ -390,36 +445,14 @@ status_t pty_find(const char *number, uint64_t *master)
 	return st == ERR_GONE || (st == OK && !p->kept->named) ? ERR_NOT_FOUND : st;
 }
 
-static status_t note_use(struct pty *p, uint64_t badge)
-{
-	uint32_t place = PTY_SLAVES;
-
-	for (uint32_t i = 0; i < PTY_SLAVES; i++) {
-		if (p->kept->slave[i] == badge)
-			return OK;
-		if (p->opened[i] == badge)
-			place = i;
-	}
-	for (uint32_t i = 0; i < PTY_SLAVES && place == PTY_SLAVES; i++)
-		if (!p->kept->slave[i] && !p->opened[i])
-			place = i;
-	if (place == PTY_SLAVES)
-		return ERR_LIMIT;
-	p->kept->slave[place] = badge;
-	in_order();
-	p->opened[place] = 0;
-	return OK;
-}
-
 status_t pty_slave(uint64_t badge, struct terminal **t)
 {
 	struct pty *p;
 	status_t st = pty_of(badge, &p);
 
-	if (st < 0)
-		return st;
-	*t = &p->tty;
-	return note_use(p, badge);
+	if (st == OK)
+		*t = &p->tty;
+	return st;
 }
 
 /* ---- commands of the master ---- */
@@ -432,23 +465,16 @@ status_t pty_read(const struct svc_cmd *c, uint64_t *done)
 
 	if (st < 0)
 		return st;
-	struct pty_kept *k = p->kept;
-	if (k->read_op && c->redelivered && terminal_identity(c->cmd) == k->read_op) {
-		r.len = (uint32_t)MIN((uint64_t)r.len, k->next - k->taken);
-	} else if (k->read_op) {
-		/* Its answer has left, or its caller has. */
-		k->taken = k->next;
-		in_order();
-		k->read_op = 0;
-		in_order();
-	}
 	*done = 0;
 	if (r.len == 0)
 		return OK;
-	st = queue_put(&p->takers, &r);
+	st = queue_put(&p->takers, &r, c->redelivered);
 	if (st < 0)
 		return st;
-	pty_run(&p->tty);
+	if (p->takers.first) {
+		settle_take(p->kept, c);
+		pty_run(&p->tty);
+	}
 	return SVC_LATER;
 }
 
@@ -456,14 +482,14 @@ static status_t park_typer(struct pty *p, const struct svc_cmd *c)
 {
 	struct parked w = { .cmd = c->cmd, .len = c->in_len };
 	const struct tty_head *h = &p->tty.head;
-	bool first = !p->typers.first;
+	bool none = !p->typers.first;
 
 	if (c->redelivered && h->typed_op && h->typed_op == terminal_identity(c->cmd))
 		w.done = MIN(h->typed_done, w.len);
-	status_t st = queue_put(&p->typers, &w);
+	status_t st = queue_put(&p->typers, &w, c->redelivered);
 	if (st < 0)
 		return st;
-	if (first)
+	if (none && p->typers.first)
 		type_begin(p);
 	pty_run(&p->tty);
 	return SVC_LATER;
@@ -483,7 +509,7 @@ status_t pty_sync(const struct svc_cmd *c)
 	struct pty *p;
 	status_t st = master_of(c->badge, &p);
 
-	return st < 0 || !p->typers.first ? st : park_typer(p, c);
+	return st < 0 || !(p->typers.first || p->typers.held || (p->typers.begun && c->redelivered)) ? st : park_typer(p, c);
 }
 
 status_t pty_ctl(struct svc_cmd *c, const struct file_ctl_req *q, struct file_ctl_rep *rep)
@@ -514,12 +540,12 @@ status_t pty_ctl(struct svc_cmd *c, const struct file_ctl_req *q, struct file_ct
 
 static void close_slave(struct pty *p, uint64_t badge)
 {
-	for (uint32_t i = 0; i < PTY_SLAVES; i++) {
-		if (p->kept->slave[i] != badge && p->opened[i] != badge)
-			continue;
+	uint32_t i = slave_place(p->kept, badge);
+
+	if (i < PTY_SLAVES) {
 		p->kept->left = 1;
 		in_order();
-		p->kept->slave[i] = p->opened[i] = 0;
+		p->kept->slave[i] = 0;
 		in_order();
 	}
 	pty_run(&p->tty);
@@ -531,9 +557,9 @@ void pty_unopened(uint64_t badge)
 
 	if (!pty_is_slave(badge) || pty_of(badge, &p) < 0)
 		return;
-	for (uint32_t i = 0; i < PTY_SLAVES; i++)
-		if (p->opened[i] == badge)
-			p->opened[i] = 0;
+	uint32_t i = slave_place(p->kept, badge);
+	if (i < PTY_SLAVES)
+		p->kept->slave[i] = 0;
 }
 
 void pty_close(uint64_t badge)
@@ -576,6 +602,23 @@ bool ptys_cancel(cmd_id_t cmd)
 	return false;
 }
 
+void ptys_recovered(void)
+{
+	for (uint32_t i = 0; i < PTYS; i++) {
+		struct pty *p = ptys[i];
+		if (!p)
+			continue;
+		bool none = !p->typers.first;
+		if (p->takers.begun)
+			settle_take(p->kept, NULL);
+		queue_release(&p->takers);
+		queue_release(&p->typers);
+		if (p->typers.first && none)
+			type_begin(p);
+		terminal_recovered(&p->tty);
+	}
+}
+
 bool ptys_there(void)
 {
 	return ids;
@@ -589,4 +632,10 @@ void ptys_init(uint64_t *their_ids, struct pty_kept *kept, handle_t state, uint6
 	frame_offset = offset;
 	work = notify;
 	work_bit = bit;
+	/* What nobody would ever ask for again is found now: a damaged place, and memory of one that was given up as the last instance ended. */
+	for (uint32_t i = 0; i < PTYS; i++)
+		if (ids[i])
+			(void)!take_up(i);
+		else
+			pty_free(i);
 }

@@ -21,10 +21,12 @@ struct pty_kept {
 	union { struct tty_state tty; uint8_t page[PAGE_SIZE]; };       /* tty.sent: bytes ever put into the ring */
 	union {
 		struct {
+			uint64_t id;            /* as in `ids` */
 			uint64_t taken;         /* bytes ever taken from the ring */
 			/* The READ of the master that is being answered: it gets the bytes from `taken` to `next`. */
 			uint64_t next, read_op; /* its identity; 0: none */
-			uint64_t slave[PTY_SLAVES];     /* badges of Sessions that were used and are not closed; 0: none */
+			uint64_t slave[PTY_SLAVES];     /* badges of Sessions that were given away and are not closed; 0: none */
+			uint64_t open_op, open_badge;   /* the last OPEN that was given one, and which */
 			uint32_t left;          /* a slave was closed: without another the master's READ ends */
 			uint32_t named;         /* enum tty_pty */
 			uint32_t opens;
@@ -46,10 +48,11 @@ bool ptys_there(void);
 uint64_t pty_master_badge(void);                /* a fresh one */
 bool pty_is_master(uint64_t badge);
 bool pty_is_slave(uint64_t badge);
-/* The badge for a fresh Session to the slave of this master, of another slave's terminal, or of number n. ERR_GONE, ERR_NOT_FOUND (also: it has no name), ERR_LIMIT, ERR_NO_MEMORY. */
-must_use status_t pty_open_slave(uint64_t badge, uint64_t *slave);
+/* The badge for the Session to the slave that this OPEN makes, by a badge of either side. ERR_GONE, ERR_LIMIT, ERR_NO_MEMORY. */
+must_use status_t pty_open_slave(const struct svc_cmd *c, uint64_t badge, uint64_t *slave);
+/* The master's badge by its number. ERR_NOT_FOUND (also: it has no name), ERR_NO_MEMORY. */
 must_use status_t pty_find(const char *number, uint64_t *master);
-/* The terminal of a slave's Session. ERR_GONE: it has hung up. ERR_LIMIT, ERR_NO_MEMORY. */
+/* The terminal of a slave's Session. ERR_GONE: it has hung up. ERR_NO_MEMORY. */
 must_use status_t pty_slave(uint64_t badge, struct terminal **t);
 
 /* Of the master. ERR_INVALID: it has no place (any more). */
@@ -61,5 +64,7 @@ must_use status_t pty_ctl(struct svc_cmd *c, const struct file_ctl_req *q, struc
 void pty_close(uint64_t badge);
 /* A slave's Session could not be made. */
 void pty_unopened(uint64_t badge);
+/* All that the last instance had accepted has been delivered again. */
+void ptys_recovered(void);
 /* False: no command of any of them. */
 bool ptys_cancel(cmd_id_t cmd);

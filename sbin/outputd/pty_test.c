@@ -74,6 +74,8 @@ status_t vmem_commit(handle_t v unused, uint64_t va unused, uint64_t size unused
 status_t handle_info(handle_t h, struct handle_info *i) { *i = (struct handle_info){ .handle = h, .type = OBJ_NOTIFY, .rights = RIGHT_ALL }; return OK; }
 status_t handle_close(handle_t h unused) { return OK; }
 uint64_t clock_value(void) { return 1 << 20; }
+static unsigned said;
+void log_print(const char *f unused, ...) { said++; }
 
 /* ---- a machine ---- */
 
@@ -96,19 +98,20 @@ static void restart(void)
 			continue;
 		struct queue *q[] = { &ptys[i]->takers, &ptys[i]->typers, &ptys[i]->tty.readers, &ptys[i]->tty.writers };
 		for (size_t k = 0; k < ARRAY_LEN(q); k++)
-			while (q[k]->first)
+			for (queue_release(q[k]); q[k]->first;)
 				queue_drop(q[k], &q[k]->first);
 		free(ptys[i]);
 		ptys[i] = NULL;
 	}
 	ptys_init(state->ids, state->kept, 5, offsetof(typeof(*state), kept), 8, 2);
+	decommitted = 0;
 }
 
 static int fresh(void **s unused)
 {
 	state = calloc(1, sizeof(*state));
 	memset(call, 0, sizeof(call));
-	signalled = works = decommitted = 0;
+	signalled = works = decommitted = said = 0;
 	no_memory = false;
 	death.at = 0;
 	restart();
@@ -137,10 +140,16 @@ static uint64_t master(void)
 	return badge;
 }
 
+static status_t open_slave(uint64_t of, cmd_id_t cmd, bool again, uint64_t *badge)
+{
+	return pty_open_slave(&(struct svc_cmd){ .cmd = cmd, .redelivered = again }, of, badge);
+}
+
 static uint64_t slave(uint64_t of)
 {
+	static cmd_id_t cmd = 1000;
 	uint64_t badge;
-	assert_int_equal(pty_open_slave(of, &badge), OK);
+	assert_int_equal(open_slave(of, cmd++, false, &badge), OK);
 	assert_true(pty_is_slave(badge) && !pty_is_master(badge));
 	return badge;
 }
@@ -195,7 +204,7 @@ static void slave_reads(uint64_t s, cmd_id_t cmd, uint32_t len, bool again)
 {
 	struct svc_cmd c = command(s, cmd, NULL, len, again);
 	uint64_t n;
-	assert_int_equal(terminal_read(side(s), &c, 0, &n), SVC_LATER);
+	assert_int_equal(terminal_read(side(s), &c, &n), SVC_LATER);
 	settle();
 }
 
@@ -234,7 +243,7 @@ static void names(void **s unused)
 	struct terminal *t;
 	assert_int_equal(ctl(m, CTL_TTY_GET_SIZE, 0, 0, &v), ERR_INVALID);
 	assert_int_equal(ctl(m, CTL_TTY_PTY, 2, 0, &n), ERR_INVALID);
-	assert_int_equal(pty_open_slave(m, &found), ERR_GONE);
+	assert_int_equal(open_slave(m, 1, false, &found), ERR_GONE);
 	assert_int_equal(ctl(m, CTL_TTY_PTY, TTY_PTY_PRIVATE, 0, &n), OK);
 	assert_int_equal(n, 0);
 	assert_int_equal(pty_find("0", &found), ERR_NOT_FOUND);
@@ -270,7 +279,7 @@ static void limits(void **s unused)
 	assert_int_equal(v, 7);
 	for (int i = 0; i < PTY_SLAVES; i++)
 		p[i] = slave(m[3]);
-	assert_int_equal(pty_open_slave(m[3], &v), ERR_LIMIT);
+	assert_int_equal(open_slave(m[3], 1, false, &v), ERR_LIMIT);
 	pty_unopened(p[5]);
 	side(slave(m[3]));
 	/* Signals and modes are the programs'. */
@@ -391,17 +400,198 @@ static void the_slaves_leave(void **s unused)
 	got(1, "");
 }
 
-/* Whatever lies there after a crash. */
+/* A slave whose Session did nothing before an instance ended is seen to leave; one that is still there keeps the master waiting. */
+static void a_slave_that_never_spoke(void **s unused)
+{
+	uint64_t m = master(), a = slave(m), b = slave(m);
+	restart();
+	pty_close(a);
+	master_reads(m, 1, 100, false);
+	assert_false(call[1].answered);
+	restart();
+	master_reads(m, 1, 100, true);
+	assert_false(call[1].answered);
+	pty_close(b);
+	got(1, "");
+}
+
+/* Wherever an instance ends while a slave is opened: that OPEN, when it comes again, gets one badge, and another OPEN another. */
+static void opened_again(void **s unused)
+{
+	for (volatile unsigned at = 1, end = 0; !end; at++) {
+		uint64_t badge, other;
+		done(NULL);
+		fresh(NULL);
+		volatile uint64_t m = master();
+		volatile bool again = false;
+		death = (typeof(death)){ .at = at };
+		if (setjmp(death.to)) {
+			restart();
+			again = true;
+		}
+		assert_int_equal(open_slave(m, 1, again, &badge), OK);
+		death.at = 0;
+		restart();                      /* its answer was lost */
+		assert_int_equal(open_slave(m, 1, true, &other), OK);
+		assert_int_equal(badge, other);
+		assert_int_equal(open_slave(m, 2, false, &other), OK);
+		assert_true(badge != other);
+		pty_close(badge);
+		pty_close(other);
+		master_reads(m, 3, 10, false);
+		got(3, "");
+		end = !again;
+		assert_true(!end || at > 3);
+	}
+}
+
+static void recovered(void)
+{
+	ptys_recovered();
+	settle();
+}
+
+/* After a fault what may be to blame comes again first: what the last instance was at goes on from there all the same, before it. */
+static void out_of_turn(void **s unused)
+{
+	static char text[PTY_RING + 101], keys[1501];
+	struct file_ctl_rep rep;
+	struct svc_cmd c = { .rights = RIGHT_READ };
+	memset(text, 'x', sizeof(text) - 1);
+	memset(keys, 'k', sizeof(keys) - 1);
+	uint64_t m = master(), p = slave(m);
+	assert_int_equal(terminal_ctl(side(p), &c, &(struct file_ctl_req){ .code = CTL_TTY_SET_MODE, .arg0 = 0 }, &rep), OK);
+	slave_writes(p, 1, text, false);
+	slave_writes(p, 2, "then", false);
+	master_writes(m, 3, keys, false);
+	master_writes(m, 4, "last", false);
+	assert_false(call[1].answered || call[3].answered);
+	restart();
+	slave_writes(p, 2, "then", true);
+	master_writes(m, 4, "last", true);
+	slave_writes(p, 1, text, true);
+	master_writes(m, 3, keys, true);
+	recovered();
+	size_t at = 0, end = sizeof(text) - 1 + 4;
+	for (; at < end; at += call[5].done) {
+		memset(&call[5], 0, sizeof(call[5]));
+		master_reads(m, 5, 1000, false);
+		assert_true(call[5].answered && at + call[5].done <= end);
+		for (size_t i = 0; i < call[5].done; i++)
+			assert_int_equal(call[5].window[i], at + i < end - 4 ? 'x' : "then"[at + i - (end - 4)]);
+	}
+	assert_int_equal(call[1].done, sizeof(text) - 1);
+	for (at = 0, end = sizeof(keys) - 1 + 4; at < end; at += call[6].done) {
+		memset(&call[6], 0, sizeof(call[6]));
+		slave_reads(p, 6, 1000, false);
+		assert_true(call[6].answered && at + call[6].done <= end);
+		for (size_t i = 0; i < call[6].done; i++)
+			assert_int_equal(call[6].window[i], at + i < end - 4 ? 'k' : "last"[at + i - (end - 4)]);
+	}
+	assert_int_equal(call[3].done, sizeof(keys) - 1);
+	assert_true(call[2].answered && call[4].answered);
+
+	/* What was begun does not come again: its caller has left. */
+	memset(call, 0, sizeof(call));
+	slave_writes(p, 1, text, false);
+	slave_writes(p, 2, "then", false);
+	restart();
+	slave_writes(p, 2, "then", true);
+	master_reads(m, 3, 8000, true);
+	assert_false(call[2].answered);
+	recovered();
+	assert_true(call[2].answered && call[3].done == PTY_RING);
+}
+
+/* The same of READs: whose answer is not known to have left gets what it was given before another one is given anything. */
+static void reads_out_of_turn(void **s unused)
+{
+	for (int left = 0; left < 2; left++) {
+		done(NULL);
+		fresh(NULL);
+		uint64_t m = master(), p = slave(m);
+		slave_writes(p, 1, "one", false);
+		master_writes(m, 2, "eins\r", false);
+		struct pty_kept *k = &state->kept[0];
+		struct tty_head h;
+		assert_true(tty_load(&k->tty, &h));
+		h.read_op = 3 + 100;
+		h.read_cells = 5;
+		tty_save(&k->tty, &h);
+		k->next = 3;
+		k->read_op = 4 + 100;
+		restart();
+		slave_reads(p, 5, 100, true);
+		master_reads(m, 6, 3, true);
+		assert_false(call[5].answered || call[6].answered);
+		if (!left) {
+			slave_reads(p, 3, 100, true);
+			master_reads(m, 4, 3, true);
+			got(3, "eins\n");
+			got(4, "one");
+		}
+		recovered();
+		master_writes(m, 7, "zwei\r", false);
+		got(5, "zwei\n");
+		got(6, "ein");
+	}
+}
+
+/* A READ like the one before it, delivered again, is not that one. */
+static void a_read_like_the_last(void **s unused)
+{
+	uint64_t m = master(), p = slave(m);
+	master_writes(m, 1, "eins\rzwei\r", false);
+	struct tty_head h;
+	assert_true(tty_load(&state->kept[0].tty, &h));
+	h.read_op = 2 + 100;
+	h.read_cells = 5;
+	tty_save(&state->kept[0].tty, &h);
+	restart();
+	slave_reads(p, 3, 100, true);
+	recovered();
+	got(3, "zwei\n");
+}
+
+/* Whatever lies there after a crash: both sides are told once, the place is free, and the master may have it anew. */
 static void scribbled(void **s unused)
 {
-	uint64_t m = master(), p = slave(m), v;
-	struct terminal *t;
-	side(p);
+	for (int what = 0; what < 9; what++) {
+		done(NULL);
+		fresh(NULL);
+		uint64_t m = master(), p = slave(m), v;
+		struct pty_kept *k = &state->kept[0];
+		struct terminal *t;
+		slave_writes(p, 1, "text", false);
+		switch (what) {
+		case 0: k->taken = 5; break;
+		case 1: k->slave[9] = p + (1 << ID_SHIFT); break;
+		case 2: k->slave[2] = m; break;
+		case 3: k->open_badge = m; break;
+		case 4: k->tty.sent += 2000; break;
+		case 5: memset(k->tty.head, 0x5a, sizeof(k->tty.head)); break;
+		case 6: k->named = 7; break;
+		case 7: k->read_op = 1; k->next = 100; break;
+		case 8: state->ids[0] ^= 1 << 20; break;
+		}
+		restart();
+		assert_int_equal(said, 1);
+		assert_int_equal(state->ids[0], 0);
+		assert_int_equal(pty_slave(p, &t), ERR_GONE);
+		assert_int_equal(ctl(m, CTL_TTY_GET_SIZE, 0, 0, &v), ERR_INVALID);
+		assert_int_equal(ctl(m, CTL_TTY_PTY, 0, 0, &v), OK);
+		assert_int_equal(v, 0);
+	}
+}
+
+/* Memory of a place that was given up as an instance ended is given back by the next. */
+static void given_up(void **s unused)
+{
+	uint64_t m = master();
+	state->ids[0] = 0;
 	restart();
-	state->kept[0].taken = 5;
-	assert_int_equal(pty_slave(p, &t), ERR_GONE);
-	assert_int_equal(ctl(m, CTL_TTY_GET_SIZE, 0, 0, &v), ERR_INVALID);
-	assert_int_equal(ctl(m, CTL_TTY_PTY, 0, 0, &v), OK);
+	assert_int_equal(state->kept[0].id, 0);
+	pty_close(m);
 }
 
 /* Killed before or after any store of a story: all of it happens once. */
@@ -437,6 +627,8 @@ static void killed_anywhere(void **s unused)
 				else
 					master_reads(m, cmd, cmd == 4 ? 5 : 50, again);
 			}
+			if (again)
+				recovered();
 			for (cmd_id_t cmd = 4; cmd <= 7; cmd++) {
 				if (cmd == 6)
 					continue;
@@ -463,7 +655,8 @@ int main(int argc unused, char **argv unused)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fresh, done)
 	const struct CMUnitTest tests[] = {
 		TEST(both_ways), TEST(names), TEST(limits), TEST(back_pressure), TEST(size_is_told), TEST(the_master_leaves), TEST(the_slaves_leave),
-		TEST(scribbled), TEST(killed_anywhere),
+		TEST(a_slave_that_never_spoke), TEST(opened_again), TEST(out_of_turn), TEST(reads_out_of_turn), TEST(a_read_like_the_last), TEST(scribbled),
+		TEST(given_up), TEST(killed_anywhere),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,11 +12,23 @@
 
 void queue_init(struct queue *q)
 {
-	q->first = NULL;
+	*q = (struct queue){ 0 };
 	q->last = &q->first;
+	q->held_last = &q->held;
 }
 
-status_t queue_put(struct queue *q, const struct parked *w)
+void queue_release(struct queue *q)
+{
+	q->begun = 0;
+	if (!q->held)
+		return;
+	*q->last = q->held;
+	q->last = q->held_last;
+	q->held = NULL;
+	q->held_last = &q->held;
+}
+
+status_t queue_put(struct queue *q, const struct parked *w, bool again)
 {
 	struct parked *p = malloc(sizeof(*p));
 
@@ -24,8 +36,12 @@ status_t queue_put(struct queue *q, const struct parked *w)
 		return ERR_NO_MEMORY;
 	*p = *w;
 	p->next = NULL;
-	*q->last = p;
-	q->last = &p->next;
+	bool hold = again && q->begun && terminal_identity(w->cmd) != q->begun;
+	struct parked ***last = hold ? &q->held_last : &q->last;
+	**last = p;
+	*last = &p->next;
+	if (!hold)
+		queue_release(q);
 	return OK;
 }
 
@@ -34,17 +50,29 @@ void queue_drop(struct queue *q, struct parked **link)
 	struct parked *p = *link;
 
 	*link = p->next;
-	if (!p->next)
+	if (q->last == &p->next)
 		q->last = link;
+	if (q->held_last == &p->next)
+		q->held_last = link;
 	free(p);
 }
 
 struct parked **queue_find(struct queue *q, cmd_id_t cmd)
 {
-	for (struct parked **link = &q->first; *link; link = &(*link)->next)
-		if ((*link)->cmd == cmd)
-			return link;
+	struct parked **from[] = { &q->first, &q->held };
+
+	for (size_t i = 0; i < ARRAY_LEN(from); i++)
+		for (struct parked **link = from[i]; *link; link = &(*link)->next)
+			if ((*link)->cmd == cmd)
+				return link;
 	return NULL;
+}
+
+uint64_t terminal_identity(cmd_id_t cmd)
+{
+	struct cmd_info info;
+
+	return cmd_info(cmd, &info) == OK ? info.op_id : 0;
 }
 
 static void answer(cmd_id_t cmd, status_t st, uint64_t done)
@@ -60,13 +88,6 @@ static void answer(cmd_id_t cmd, status_t st, uint64_t done)
 bool terminal_echoes(const struct terminal *t)
 {
 	return t->head.echo_put != t->head.echo_taken;
-}
-
-uint64_t terminal_identity(cmd_id_t cmd)
-{
-	struct cmd_info info;
-
-	return cmd_info(cmd, &info) == OK ? info.op_id : 0;
 }
 
 status_t terminal_fetch(struct terminal *t, const struct parked *w)
@@ -95,21 +116,26 @@ void terminal_written(struct terminal *t, status_t st)
 		begin(t, t->writers.first);
 }
 
+/* There is a first writer where there was none. */
+static void first_writer(struct terminal *t)
+{
+	begin(t, t->writers.first);
+	terminal_save(t);
+	t->device->run(t);
+}
+
 static status_t park_write(struct terminal *t, const struct svc_cmd *c)
 {
 	struct parked w = { .cmd = c->cmd, .len = c->in_len };
-	bool first = !t->writers.first;
+	bool none = !t->writers.first;
 
 	if (w.len > 0 && c->redelivered)
 		w.done = t->device->resume(t, c);
-	status_t st = queue_put(&t->writers, &w);
+	status_t st = queue_put(&t->writers, &w, c->redelivered);
 	if (st < 0)
 		return st;
-	if (first) {
-		begin(t, &w);
-		terminal_save(t);
-		t->device->run(t);
-	}
+	if (none && t->writers.first)
+		first_writer(t);
 	return SVC_LATER;
 }
 
@@ -124,7 +150,7 @@ status_t terminal_write(struct terminal *t, const struct svc_cmd *c, uint64_t *d
 
 status_t terminal_sync(struct terminal *t, const struct svc_cmd *c)
 {
-	return t->writers.first ? park_write(t, c) : OK;
+	return t->writers.first || t->writers.held || (t->writers.begun && c->redelivered) ? park_write(t, c) : OK;
 }
 
 /* ---- sending ---- */
@@ -216,11 +242,11 @@ void terminal_input(struct terminal *t, uint8_t byte)
 }
 
 /* Which READ the last answer belonged to, decided when it matters: taken unless that READ is here again. */
-static void settle_read(struct terminal *t, const struct svc_cmd *c, uint64_t offset)
+static void settle_read(struct terminal *t, const struct svc_cmd *c)
 {
 	if (!t->head.read_cells)
 		return;
-	if (!(c && c->redelivered && offset == t->head.read_offset && c->out_len == t->head.read_len))
+	if (!(c && c->redelivered && terminal_identity(c->cmd) == t->head.read_op))
 		ldisc_take(&t->ldisc, t->head.read_cells);
 	t->head.read_cells = 0;
 	terminal_save(t);
@@ -238,8 +264,7 @@ void terminal_serve_readers(struct terminal *t)
 			return;
 		status_t st = svc_write_out(r->cmd, 0, buf, n);
 		if (st == OK) {
-			t->head.read_offset = r->offset;
-			t->head.read_len = r->len;
+			t->head.read_op = terminal_identity(r->cmd);
 			t->head.read_cells = cells;
 			terminal_save(t);
 		}
@@ -253,20 +278,35 @@ void terminal_serve_readers(struct terminal *t)
 	}
 }
 
-status_t terminal_read(struct terminal *t, const struct svc_cmd *c, uint64_t offset, uint64_t *done)
+status_t terminal_read(struct terminal *t, const struct svc_cmd *c, uint64_t *done)
 {
-	struct parked r = { .cmd = c->cmd, .offset = offset, .len = c->out_len };
+	struct parked r = { .cmd = c->cmd, .len = c->out_len };
 
-	settle_read(t, c, offset);
-	if (c->out_len == 0) {
-		*done = 0;
+	*done = 0;
+	if (c->out_len == 0)
 		return OK;
-	}
-	status_t st = queue_put(&t->readers, &r);
+	status_t st = queue_put(&t->readers, &r, c->redelivered);
 	if (st < 0)
 		return st;
-	t->device->run(t);
+	if (t->readers.first) {
+		settle_read(t, c);
+		t->device->run(t);
+	}
 	return SVC_LATER;
+}
+
+void terminal_recovered(struct terminal *t)
+{
+	bool none = !t->writers.first;
+
+	if (t->readers.begun)
+		settle_read(t, NULL);
+	queue_release(&t->readers);
+	queue_release(&t->writers);
+	if (none && t->writers.first)
+		first_writer(t);
+	else
+		t->device->run(t);
 }
 
 bool terminal_cancel(struct terminal *t, cmd_id_t cmd)
@@ -295,7 +335,7 @@ static status_t set_mode(struct terminal *t, uint64_t mode)
 {
 	if (mode & ~(uint64_t)TTY_MODES)
 		return ERR_INVALID;
-	settle_read(t, NULL, 0);
+	settle_read(t, NULL);
 	t->head.interrupted = 0;
 	react(t, ldisc_set_mode(&t->ldisc, (uint32_t)mode));
 	terminal_save(t);
@@ -359,6 +399,8 @@ static status_t set_size(struct terminal *t, uint64_t columns, uint64_t rows)
 
 void terminal_hang_up(struct terminal *t)
 {
+	queue_release(&t->readers);
+	queue_release(&t->writers);
 	while (t->readers.first) {
 		answer(t->readers.first->cmd, OK, 0);
 		queue_drop(&t->readers, &t->readers.first);
@@ -420,4 +462,7 @@ void terminal_init(struct terminal *t, const struct device *device, struct tty_s
 	if (!tty_load(state, &t->head))
 		terminal_save(t);
 	ldisc_init(&t->ldisc, &t->head, state);
+	t->readers.begun = t->head.read_cells ? t->head.read_op : 0;
+	/* Where there are cells a WRITE is marked when they are committed: too late to tell one that a crash is the fault of, which nothing may hold. */
+	t->writers.begun = device->put ? t->head.write_op : 0;
 }

@@ -18,10 +18,18 @@
 struct parked {
 	struct parked *next;
 	cmd_id_t cmd;
-	uint64_t offset;                /* of a READ; the badge of an OPEN */
+	uint64_t badge;                 /* of an OPEN */
 	uint32_t len, done;             /* len: of an OPEN: rights of its Session */
 };
-struct queue { struct parked *first, **last; };
+/*
+ * In order of arrival. After a fault the command that may be to blame is delivered again out of turn: what comes again before `begun`, which the last
+ * instance was at, is held until that is here, or all are.
+ */
+struct queue {
+	struct parked *first, **last;
+	struct parked *held, **held_last;
+	uint64_t begun;                 /* its identity; 0: none, or it is known where it is */
+};
 
 struct terminal;
 struct device {
@@ -52,9 +60,12 @@ struct terminal {
 };
 
 void queue_init(struct queue *q);
-must_use status_t queue_put(struct queue *q, const struct parked *w);
+/* again: it is delivered again. ERR_NO_MEMORY. */
+must_use status_t queue_put(struct queue *q, const struct parked *w, bool again);
+/* `begun` does not come any more: what was held is in turn. */
+void queue_release(struct queue *q);
 void queue_drop(struct queue *q, struct parked **link);
-/* The one that waits with this command; NULL: none. */
+/* The one that waits with this command, or is held; NULL: none. */
 struct parked **queue_find(struct queue *q, cmd_id_t cmd);
 
 /* Takes up what an earlier instance left. state: borrowed for good. */
@@ -63,10 +74,12 @@ void terminal_save(struct terminal *t);
 /* The same when a command is delivered again; 0: its caller has left. */
 uint64_t terminal_identity(cmd_id_t cmd);
 
-must_use status_t terminal_read(struct terminal *t, const struct svc_cmd *c, uint64_t offset, uint64_t *done);
+must_use status_t terminal_read(struct terminal *t, const struct svc_cmd *c, uint64_t *done);
 must_use status_t terminal_write(struct terminal *t, const struct svc_cmd *c, uint64_t *done);
 must_use status_t terminal_sync(struct terminal *t, const struct svc_cmd *c);
 must_use status_t terminal_ctl(struct terminal *t, struct svc_cmd *c, const struct file_ctl_req *q, struct file_ctl_rep *p);
+/* All that the last instance had accepted has been delivered again. */
+void terminal_recovered(struct terminal *t);
 /* False: no command of this terminal. */
 bool terminal_cancel(struct terminal *t, cmd_id_t cmd);
 

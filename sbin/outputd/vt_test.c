@@ -179,7 +179,7 @@ static void read_cmd(uint32_t i, cmd_id_t cmd, bool again)
 {
 	uint64_t n;
 	struct svc_cmd c = { .cmd = cmd, .out_len = 100, .redelivered = again };
-	assert_int_equal(terminal_read(terminal(i), &c, 0, &n), SVC_LATER);
+	assert_int_equal(terminal_read(terminal(i), &c, &n), SVC_LATER);
 }
 
 static void was_read(cmd_id_t cmd, const char *text)

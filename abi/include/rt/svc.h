@@ -64,6 +64,7 @@ struct svc {
 	void (*on_notify)(void *self, uint64_t badge, uint64_t bits);   /* interrupts, timers, exits */
 	void (*on_cancel)(void *self, cmd_id_t cmd);                    /* answer it now, with ERR_CANCELLED if not done */
 	void (*on_completion)(void *self, struct event *e);             /* of what we submitted: e->cmd: its token, e->status; handles are ours */
+	void (*on_recovered)(void *self);                               /* all that a dead instance had accepted has been delivered again */
 	void (*on_stop)(void *self);                                    /* initd asks for an orderly end; svc_run returns OK after it */
 	void (*on_begin)(void *self);                                   /* before each command's handler; may be NULL */
 	void (*on_idle)(void *self);                                    /* after each event; may be NULL */

@@ -5,6 +5,7 @@
 #include "../counterd/count.h"
 #include "../tmp_rounds.h"
 #include <abi/fb.h>
+#include <abi/file.h>
 #include <abi/input.h>
 #include <gen/file.h>
 #include <gen/syscalls.h>
@@ -265,6 +266,65 @@ static int tty_round(unsigned i)
 	return 0;
 }
 
+static status_t tty_ctl(handle_t h, uint32_t code, uint64_t a, uint64_t b, uint64_t values[3])
+{
+	return file_ctl(h, code, (uint64_t[4]){ a, b }, 0, values);
+}
+
+/* A line there and a line back; mode and size stay as they were set, whoever died since. */
+static int pty_round(unsigned i)
+{
+	static handle_t master, slave;
+	static uint64_t taken, mode, columns;
+	char text[RECORD], got[RECORD], both[2 * RECORD];
+	uint64_t values[3];
+	size_t done, len;
+
+	if (i == 0) {
+		DO("open", "pty", file_open("tty://pty", OPEN_READ | OPEN_WRITE, &master));
+		DO("make", "pty", tty_ctl(master, CTL_TTY_PTY, TTY_PTY_PRIVATE, 0, values));
+	}
+	if (i % 8 == 0) {
+		/* A new slave before the old one goes, so that the master never reads an end. */
+		handle_t old = slave;
+		DO("open", "slave", file_open_at(master, "slave", OPEN_READ | OPEN_WRITE, &slave));
+		if (old)
+			file_close(old);
+		mode = TTY_DEFAULT ^ (i % 16 ? TTY_CANONICAL : 0);
+		columns = 1 + dice(TTY_SIZE_MAX);
+		DO("set mode", "slave", tty_ctl(slave, CTL_TTY_SET_MODE, mode, 0, values));
+		DO("set size", "pty", tty_ctl(master, CTL_TTY_SET_SIZE, columns, 43, values));
+	}
+	if (i % 8 == 7) {
+		DO("mode", "pty", tty_ctl(master, CTL_TTY_GET_MODE, 0, 0, values));
+		if (values[0] != mode)
+			return wrong("pty", "another mode");
+		DO("size", "slave", tty_ctl(slave, CTL_TTY_GET_SIZE, 0, 0, values));
+		if (values[0] != columns || values[1] != 43)
+			return wrong("slave", "another size");
+	}
+
+	int n = snprintf(text, sizeof(text), "pty %u %u", self, i);
+	DO("write", "slave", file_append_all(slave, text, (size_t)n));
+	text[n] = '\r';
+	DO("write", "pty", file_write_all(master, 0, text, (size_t)n + 1));
+	text[n] = '\n';
+	for (len = 0; len < (size_t)n + 1; len += done, taken += done) {
+		DO("read", "slave", file_read(slave, taken, got, sizeof(got), &done));
+		if (done == 0 || len + done > (size_t)n + 1 || memcmp(got, text + len, done) != 0)
+			return wrong("slave", "another line than was typed");
+	}
+	/* What was written, and the echo. */
+	text[n] = 0;
+	int all = snprintf(both, sizeof(both), "%s%s\r\n", text, text);
+	for (len = 0; len < (size_t)all; len += done) {
+		DO("read", "pty", file_read(master, 0, got, sizeof(got), &done));
+		if (done == 0 || len + done > (size_t)all || memcmp(got, both + len, done) != 0)
+			return wrong("pty", "other text than was written");
+	}
+	return 0;
+}
+
 static int svc_round(unsigned i unused)
 {
 	static char text[TEXT];
@@ -300,7 +360,7 @@ static int time_round(unsigned i)
 	DO("alarm", "time", file_ctl(time, CTL_TIME_ALARM, (uint64_t[4]){ now + offset + 5 * NS_PER_MS, i % 64 }, notify, values));
 	/* An alarm that rang as its server died may ring again: for the one before. */
 	do {
-		DO("wait for", "alarm", ipc_accept(port, now + 60 * NS_PER_SEC, &e));
+		DO("wait for", "alarm", ipc_accept(port, now + shared->patience_s * NS_PER_SEC, &e));
 	} while (!(e.w[0] >> i % 64 & 1));
 	return 0;
 }
@@ -410,7 +470,8 @@ static int spawn_round(unsigned i unused)
 static const struct { const char *name; int (*round)(unsigned i); } kinds[KINDS] = {
 	[KIND_TMP] = { "tmp", tmp_round }, [KIND_COUNT] = { "count", count_round }, [KIND_INITFS] = { "initfs", initfs_round },
 	[KIND_BLOCKS] = { "blocks", blocks_round }, [KIND_RNG] = { "rng", rng_round }, [KIND_LOG] = { "log", log_round },
-	[KIND_PROC] = { "proc", proc_round }, [KIND_TTY] = { "tty", tty_round }, [KIND_SVC] = { "svc", svc_round },
+	[KIND_PROC] = { "proc", proc_round }, [KIND_TTY] = { "tty", tty_round }, [KIND_PTY] = { "pty", pty_round },
+	[KIND_SVC] = { "svc", svc_round },
 	[KIND_TIME] = { "time", time_round }, [KIND_INPUT] = { "input", input_round }, [KIND_FB] = { "fb", fb_round }, [KIND_SPAWN] = { "spawn", spawn_round },
 };
 
@@ -418,7 +479,7 @@ enum client_kind kind_of(unsigned client)
 {
 	static const uint8_t order[] = {
 		KIND_TMP, KIND_COUNT, KIND_INITFS, KIND_BLOCKS, KIND_RNG, KIND_LOG, KIND_PROC, KIND_TTY, KIND_SVC, KIND_SPAWN,
-		KIND_TMP, KIND_COUNT, KIND_INITFS, KIND_BLOCKS, KIND_RNG, KIND_TIME, KIND_TMP, KIND_COUNT, KIND_FB, KIND_INPUT,
+		KIND_TMP, KIND_COUNT, KIND_INITFS, KIND_BLOCKS, KIND_PTY, KIND_TIME, KIND_TMP, KIND_COUNT, KIND_FB, KIND_INPUT,
 	};
 	return order[client % sizeof(order)];
 }

@@ -15,6 +15,7 @@ enum client_kind {
 	KIND_LOG,       /* follows the log: every line once, in order */
 	KIND_PROC,      /* processes, zeros, nothing */
 	KIND_TTY,       /* numbered lines on the terminal; who reads the other end judges */
+	KIND_PTY,       /* lines typed on a pseudo-terminal of its own, and written to it: once, in order, on the other side */
 	KIND_SVC,       /* the table of services */
 	KIND_TIME,      /* the time, which goes on as the kernel's clock does, and alarms */
 	KIND_FB,        /* a surface that comes, goes, changes its size and place, and keeps its pixels */
@@ -37,6 +38,7 @@ struct known_file { char path[FILE_PATH]; uint64_t size, sum; };
 
 struct shared {
 	volatile unsigned stop;
+	unsigned patience_s;            /* for one answer, and one round */
 	unsigned n_files;
 	uint64_t common_before;
 	struct told told[TOLD_MAX];

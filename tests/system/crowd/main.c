@@ -2,8 +2,8 @@
  * crowd: twenty programs that use every service at once and count on every answer, while the killer
  * (tests/system/killer) ends those services. Part of test images only.
  *
- *   crowd CLIENTS SEED 'LINE'     starts so many clients, writes LINE to killer://, waits until the killer is through, ends the
- *                                 clients, and looks whether everything is as they were told
+ *   crowd CLIENTS SEED 'LINE' S   starts so many clients, writes LINE to killer://, waits until the killer is through, ends the
+ *                                 clients, and looks whether everything is as they were told. Who waits S seconds hangs
  *   crowd die N HOW               a request to count://N that counterd dies of each time (enum count_death); prints how it was answered
  *   crowd await N VALUE           waits until count://N has reached VALUE, in a command that lies parked with counterd
  *
@@ -15,7 +15,7 @@
 #include "../tmp_rounds.h"
 #include <gen/syscalls.h>
 
-enum { PATIENCE_S = 120, LOOK_MS = 20, TREE_FILES = 700 };
+enum { LOOK_MS = 20, TREE_FILES = 700 };
 
 static struct shared *shared;
 static handle_t frame, processes[CLIENTS_MAX];
@@ -135,14 +135,14 @@ static void tell_who_hangs(const unsigned before[])
 {
 	for (unsigned i = 0; i < clients; i++)
 		if (!shared->told[i].ended && shared->told[i].rounds == before[i])
-			print_error("client %u (%s) has been in round %u for %u s: %s", i, kind_name(i), before[i], PATIENCE_S, shared->told[i].at);
+			print_error("client %u (%s) has been in round %u for %u s: %s", i, kind_name(i), before[i], shared->patience_s, shared->told[i].at);
 }
 
 /* Waits until each has done a round more than now. */
 static int wait_round(void)
 {
 	unsigned before[CLIENTS_MAX];
-	uint64_t until = now_ms() + PATIENCE_S * 1000;
+	uint64_t until = now_ms() + shared->patience_s * 1000;
 
 	for (unsigned i = 0; i < clients; i++)
 		before[i] = shared->told[i].rounds;
@@ -197,7 +197,7 @@ static int end_clients(void)
 		/* As above. */
 		log_print("it is over");
 		MUST(clock_now(&now));
-		status_t st = process_wait(processes[i], now + PATIENCE_S * NS_PER_SEC, &info);
+		status_t st = process_wait(processes[i], now + shared->patience_s * NS_PER_SEC, &info);
 		if (st < 0 || info.exit_kind != EXIT_NORMAL || info.exit_status != 0) {
 			print_error("client %u (%s), round %u, at %s: %s, ended as %u with %lld", i, kind_name(i), shared->told[i].rounds,
 			            shared->told[i].at, st < 0 ? error_name(st) : "ended", info.exit_kind, (long long)info.exit_status);
@@ -279,7 +279,7 @@ static void tell_result(void)
 	      (unsigned long long)rounds, (unsigned long long)appends, (unsigned long long)appends, (unsigned long long)counts);
 }
 
-static int crowd(const char *seed, const char *line)
+static int crowd(const char *seed, const char *line, unsigned patience_s)
 {
 	handle_t log;
 	char *text;
@@ -287,6 +287,7 @@ static int crowd(const char *seed, const char *line)
 
 	MUST(frame_create(SHARED_SIZE, 0, &frame));
 	shared = map_shared(frame);
+	shared->patience_s = patience_s;
 	if (note_files("initfs:///bin") || note_files("initfs:///sbin") || note_files("initfs:///etc/services") || rounds_open(&log) || touch_tree())
 		return 1;
 	file_close(log);
@@ -325,13 +326,14 @@ int main(int argc, char **argv)
 		return ask(argv[2], argv[1][0] == 'd' ? COUNT_DIE : COUNT_WAIT, argv[3]);
 	if (argc == 4 && !strcmp(argv[1], "client") && start_handle("shared"))
 		return client_run(map_shared(start_handle("shared")), (unsigned)strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10));
-	clients = argc == 4 ? (unsigned)strtoul(argv[1], NULL, 10) : 0;
-	if (!clients || clients > CLIENTS_MAX) {
-		print_error("usage: crowd CLIENTS SEED 'LINE FOR killer://'");
+	clients = argc == 5 ? (unsigned)strtoul(argv[1], NULL, 10) : 0;
+	unsigned patience_s = argc == 5 ? (unsigned)strtoul(argv[4], NULL, 10) : 0;
+	if (!clients || clients > CLIENTS_MAX || !patience_s) {
+		print_error("usage: crowd CLIENTS SEED 'LINE FOR killer://' SECONDS");
 		return 2;
 	}
 	print("crowd: seed %s: %s\n", argv[2], argv[3]);
-	int failed_at = crowd(argv[2], argv[3]);
+	int failed_at = crowd(argv[2], argv[3], patience_s);
 	if (failed_at) {
 		kill_clients();
 		print("crowd: FAILED with seed %s: %s\n", argv[2], argv[3]);

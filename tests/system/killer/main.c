@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BADGE_TIMER = 1, POLL_US = 100, VICTIMS_MAX = 16, BATCH = 16, SOON_US = 1000, PAIR_IN = 8 };
+enum { BADGE_TIMER = 1, POLL_US = 100, VICTIMS_MAX = 16, BATCH = 16, SOON_US = 1000, PAIR_IN = 8, REST = 8 };
 /*
  * Crashes: a second one may come before the first is overcome. A third would be a poisonous request's (ERR_POISONED), or that of a state
  * that kills (rt/state.h): not before every client has had its turn.
@@ -43,6 +43,7 @@ static uint64_t aimed;                      /* one victim: the instance that has
 static unsigned tries;                      /* in vain, at this victim */
 static handle_t looping;                    /* a process in an endless loop; 0: none */
 static bool struck_alone = true;            /* the next one may come right behind the last */
+static uint64_t woken_ns;                   /* when the timer rang */
 
 static uint64_t dice(uint64_t n)
 {
@@ -52,11 +53,15 @@ static uint64_t dice(uint64_t n)
 	return rng % n;
 }
 
+/*
+ * Not before it has rested REST times as long as it was at work: where the host is short of processors a look at all processes takes longer than
+ * 100 us, and who looks that often, above all others, keeps them from the turn that it waits for.
+ */
 static void wake_in(uint64_t us)
 {
 	uint64_t now = 0;
 	MUST(clock_now(&now));
-	MUST(notify_timer(timer, 0, now + us * NS_PER_US, 0));
+	MUST(notify_timer(timer, 0, now + MAX(us * NS_PER_US, REST * (now - woken_ns)), 0));
 }
 
 /* The living process of that name which has not been killed yet; NULL: none. */
@@ -167,6 +172,7 @@ static void several_victims(void)
 
 static void on_notify(void *self unused, uint64_t badge unused, uint64_t bits unused)
 {
+	MUST(clock_now(&woken_ns));
 	if (left && n_victims == 1 && reason != KILL_CRASH_STORE)
 		one_victim();
 	else if (left || looping)
@@ -206,6 +212,7 @@ static status_t take_line(char *text)
 	next = &victims[dice(n_victims)];
 	aimed = 0;
 	left = kills;
+	MUST(clock_now(&woken_ns));
 	wake_in(POLL_US);
 	return OK;
 }

@@ -6,6 +6,7 @@
  *	ptytest flood N     N KiB that a program writes, to the byte
  *	ptytest typed N     N KiB that a program reads in raw mode
  *	ptytest control     ^C ends a program, ^D a shell, a size is told, what has no name cannot be opened by others
+ *	ptytest leave N     N slaves are opened, do nothing, and are closed: the master reads the end each time
  *	ptytest hangup      the master is closed: the shell ends, and what it runs
  *	ptytest hostile     all places are taken; what was closed is refused
  */
@@ -224,6 +225,21 @@ static void control(void)
 	handle_close(s);
 }
 
+static void leave(unsigned n)
+{
+	handle_t m = master_open(TTY_PTY_PRIVATE, NULL);
+
+	for (unsigned i = 0; i < n; i++) {
+		handle_t s = slave_open(m);
+		/* Long enough for outputd to be another one by then. */
+		if (i % 4 == 0)
+			wait_end(start(m, "true", NULL, NULL), EXIT_NORMAL);
+		handle_close(s);
+		CHECK(!more(m));
+	}
+	handle_close(m);
+}
+
 static void hangup(void)
 {
 	handle_t m = master_open(TTY_PTY_PRIVATE, NULL), s = slave_open(m), shell = start(m, "sh", NULL, NULL);
@@ -338,6 +354,8 @@ int main(int argc, char **argv)
 		typed(number);
 	else if (strcmp(name, "control") == 0)
 		control();
+	else if (strcmp(name, "leave") == 0)
+		leave((unsigned)strtoul(number, NULL, 10));
 	else if (strcmp(name, "hangup") == 0)
 		hangup();
 	else if (strcmp(name, "hostile") == 0)
