@@ -72,7 +72,7 @@ def campaign(m, kills, seed, spread_us=20000, how="", victims=VICTIMS, timeout=6
     mark = len(m.log)
     text = m.run(f"crowd {CLIENTS} {seed} '{line}' {int(HANGS_S * PATIENCE)}", timeout=timeout)
     report = re.sub(r"<tty .*\n", "", text)
-    assert "each exactly once" in report and "FAILED" not in report, report
+    assert "each exactly once" in report and "FAILED" not in report, report + m.run("cat log://")[-6000:]
     check_terminal(text)
     assert "PANIC" not in plain(m.log[mark:])
     return report
