@@ -98,6 +98,7 @@ void exit_to_kernel(struct boot_info *info)
 	UINTN map_size, descriptor = 0;
 
 	levels_prepare();
+	pci_list_roots(info->pci_roots);
 	pci_list_masters();
 	graphics_set(&info->fb);
 	leave_firmware(&buffers, &map_size, &descriptor);

@@ -13,7 +13,7 @@
 #include <abi/types.h>
 
 #define BOOT_MAGIC    0x3159525245454b53ull    /* "SKEERRY1", little endian */
-#define BOOT_VERSION  3
+#define BOOT_VERSION  4
 #define BOOT_HHDM     0xffff800000000000ull    /* higher-half direct map: phys + this */
 /* The kernel is linked at 0 as a static PIE and placed at a random multiple of 64 KiB in this range. */
 #define BOOT_KERNEL_MIN 0xffffffff80000000ull
@@ -149,11 +149,12 @@ struct boot_info {
 	uint32_t bus_masters_off;   /* PCI functions whose bus mastering the loader switched off */
 	uint32_t notes_len;         /* bytes */
 	uint64_t notes;             /* lines for the kernel's log, each with its newline */
+	uint64_t pci_roots[4];      /* a bit for each bus of segment 0 that a root bridge of the firmware's leads to; all 0: it did not say */
 };
 
 _Static_assert(sizeof(struct boot_mem) == 24, "boot ABI");
 _Static_assert(sizeof(struct boot_segment) == 32, "boot ABI");
 _Static_assert(sizeof(struct boot_image) == 24 + 8 * 32, "boot ABI");
 _Static_assert(sizeof(struct boot_acpi) == 72 + 8 * 256 + 16 * 16 + 8 * 16 + 8 * 16, "boot ABI");
-_Static_assert(sizeof(struct boot_info) == 856 + sizeof(struct boot_acpi), "boot ABI");
+_Static_assert(sizeof(struct boot_info) == 888 + sizeof(struct boot_acpi), "boot ABI");
 _Static_assert(sizeof(struct boot_info) <= PAGE_SIZE, "the Frame that shows it is one page");
