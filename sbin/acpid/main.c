@@ -189,7 +189,7 @@ static void begin_aml(void)
 	if (again)
 		on_slot(SLOT_ANYWHERE, SLOT_BUS_CHECK);
 	machine_hear_slots(on_slot);
-	if (machine_begin(heard, again, &kept->gpes) < 0)
+	if (machine_begin(heard, again, boot.acpi.pm1_status[0] || boot.acpi.pm1_status[1], &kept->gpes) < 0)
 		aml = "not running: the tables do not allow it, see log://";
 	else
 		aml = kept->crashes >= CRASHES_SSDTS ? "running without SSDTs: with them it ended acpid, see svc://acpid and log://" : "running";

@@ -102,6 +102,8 @@ struct boot_acpi {
 	uint8_t  rtc_century;       /* the CMOS register with the century (5.2.9), 0: none */
 	uint8_t  reserved;
 	uint64_t fadt, dsdt;        /* or 0 */
+	uint16_t pm1_status[2];     /* ports of status registers, A and B (4.8.4.1.1), or 0: the power button's bit there tells of presses since the loader left */
+	uint16_t pm1_enable[2];     /* those that belong to them */
 	struct { uint32_t gsi; uint8_t present, level, active_low, reserved; } sci;     /* where ACPI's own interrupt comes in (5.2.9), overrides applied */
 	uint32_t n_cpus;            /* usable: Enabled (5.2.12.2) */
 	uint32_t n_ioapics;
@@ -155,6 +157,6 @@ struct boot_info {
 _Static_assert(sizeof(struct boot_mem) == 24, "boot ABI");
 _Static_assert(sizeof(struct boot_segment) == 32, "boot ABI");
 _Static_assert(sizeof(struct boot_image) == 24 + 8 * 32, "boot ABI");
-_Static_assert(sizeof(struct boot_acpi) == 72 + 8 * 256 + 16 * 16 + 8 * 16 + 8 * 16, "boot ABI");
+_Static_assert(sizeof(struct boot_acpi) == 80 + 8 * 256 + 16 * 16 + 8 * 16 + 8 * 16, "boot ABI");
 _Static_assert(sizeof(struct boot_info) == 888 + sizeof(struct boot_acpi), "boot ABI");
 _Static_assert(sizeof(struct boot_info) <= PAGE_SIZE, "the Frame that shows it is one page");
