@@ -12,7 +12,7 @@
 #   make debug      as run, halted, with gdb attached and all symbols loaded
 #   make usb        write the image to a stick: DEV=/dev/sdX
 #   make iso        build/skerry.iso, for CDs and for hypervisors that want one
-#   make lint       clang-tidy, cppcheck, Python syntax
+#   make lint       clang-tidy, cppcheck, syntax of scripts, for what changed since the last time (make -k lint goes on after a finding)
 #   make format     clang-format over the lines changed since the last commit
 #   make setup      install what is missing (make does this by itself the first time)
 #   make clean      remove build/

@@ -44,7 +44,7 @@ CFLAGS_acpica := -isystem sbin/acpid/port -isystem $(ACPICA_SRC)/include -D_LINU
 $(ACPICA_OBJS): LIB_FLAGS := -Isbin/acpid/port -I$(ACPICA_SRC)/include -I$(ACPICA_SRC)/drivers/acpi/acpica -D_LINUX -DBUILDING_ACPICA -Os -w
 $(ACPICA_OBJS): $(wildcard sbin/acpid/port/*/*.h sbin/acpid/port/*/*/*.h)
 build/lib/acpica.a: $(ACPICA_OBJS)
-else ifneq ($(NEED_BUILD),)
+else ifneq ($(and $(NEED_BUILD),$(wildcard build/src/sources.mk)),)
 $(warning ACPICA could not be fetched: sbin/acpid is left out of this build; `make setup` tries again)
 endif
 
@@ -57,7 +57,8 @@ build/lib/libvterm.a: $(VTERM_OBJS)
 # vterm_internal.h too: term_vt.c keeps libvterm's state.
 CFLAGS_libvterm := -isystem $(VTERM_SRC)/include -isystem $(VTERM_SRC)/src
 
-build/lib/obj/%.o: build/src/%.c build/src/sources.mk build/flags.lib
+# This file has LIB_FLAGS.
+build/lib/obj/%.o: build/src/%.c build/src/sources.mk build/flags.lib lib/part.mk
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && $(CC) $(filter-out -DTEST_BUILD,$(USER_CFLAGS)) $(LIB_FLAGS) -c -o $@ $<
 

@@ -7,7 +7,7 @@ SOAK_MINUTES ?= 60
 export FUZZ_SECONDS SOAK_MINUTES
 
 TEST_ROOMS  := $(wildcard abi kernel efiloader sbin bin lib tests tools)
-HOST_TESTS  := $(sort $(shell find $(TEST_ROOMS) -name '*_test.c'))
+HOST_TESTS  := $(filter-out $(if $(VERSION_acpica),,sbin/acpid/embedded_test.c),$(sort $(shell find $(TEST_ROOMS) -name '*_test.c')))
 HOST_FUZZ   := $(sort $(shell find $(TEST_ROOMS) -name '*_fuzz.c'))
 TEST_BINS   := $(HOST_TESTS:%.c=$(OUT)/host/%)
 FUZZ_BINS   := $(HOST_FUZZ:%.c=$(OUT)/host/%)
@@ -72,9 +72,23 @@ soak: all
 	$(Q)$(if $(TEST),:,$(MAKE) --no-print-directory TEST=1 all)
 	@$(PYTHON) tools/runtests --boot tests/soak
 
-OUR_PY  := $(sort $(shell grep -lE '^\#!.*python3' tools/* 2>/dev/null; find tests tools -name '*.py'))
-lint:
-	@tools/lint $(OUR_PY)
+# A stamp for each file: what has not changed, nor anything that it includes, is not looked at again. As tests are built, so
+# that what only they have is seen too; `make -k lint` goes on after the first finding.
+LINT_C       := $(filter-out %_test.c %_fuzz.c tests/bench/insncount.c tests/foreign/%,$(sort $(shell find $(TEST_ROOMS) -name '*.c')))
+LINT_SCRIPTS := $(sort $(shell grep -lE '^\#!.*(python3|/bash|/sh)' tools/* 2>/dev/null; find tests tools -name '*.py'))
+lint_flags    = $(if $(filter kernel/%,$(1)),$(KERNEL_CFLAGS) $(if $(filter kernel/debug/%,$(1)),-DSAN),$(if $(filter efiloader/%,$(1)),\
+	$(LOADER_CFLAGS),$(USER_CFLAGS) $(CFLAGS_$(call room,$(1))))) -DTEST_BUILD
+lint: $(LINT_C:%=build/lint/%.ok) build/lint/scripts.ok
+
+build/lint/%.c.ok: %.c tools/lint
+	$(call say,LINT,$<)
+	$(Q)tools/lint $< $@ $(call lint_flags,$<)
+
+build/lint/scripts.ok: $(LINT_SCRIPTS)
+	$(call say,LINT,scripts)
+	$(Q)tools/lint --scripts $@ $^
+
+-include $(if $(wildcard build/lint),$(shell find build/lint -name '*.d'))
 
 # Only the lines changed since the last commit: a table aligned by hand stays as it is.
 format:

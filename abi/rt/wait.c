@@ -40,9 +40,9 @@ static status_t pair_make(struct pair *p)
 	st = notify_create(&p->notify);
 	if (st >= 0) {
 		st = notify_port(p->notify, p->port, 0);
-		if (st >= 0)
+		if (st == OK)
 			st = handle_info(p->notify, &info);
-		if (st >= 0)
+		if (st == OK)
 			p->id = info.object_id;
 		else
 			handle_close(p->notify);

@@ -30,7 +30,7 @@ static struct session *by_scheme(struct namespace *ns, const char *text, uint32_
 	} else {
 		if (!n || n + 3 > len || text[n + 1] != '/' || text[n + 2] != '/')
 			return NULL;
-		scheme &= (1ull << 8 * n) - 1;
+		scheme &= (1ull << 8 * n % 64) - 1;
 		*offset = n + 3;
 	}
 	struct session *s = NULL;

@@ -128,6 +128,7 @@ always_inline uint64_t *find_slot_locked(struct frame *f, uint64_t index, bool *
 /* The same, to be changed: what is missing on the way appears, what others hold is copied. NULL: no memory. */
 static uint64_t *own_slot_locked(struct frame *f, uint64_t index)
 {
+	ASSERT(f->root);
 	uint64_t *node = own_node(f->root, f->height);
 	if (!node)
 		return NULL;
@@ -300,17 +301,18 @@ static bool pinned_locked(const struct frame *f, uint64_t first, uint64_t n)
  */
 status_t frame_drop_pages(struct frame *f, uint64_t first, uint64_t n, const uint64_t *keep, uint64_t *done)
 {
-	uint64_t end = first + n, at = first, phys[64], base = first, taken = 0;
+	uint64_t end = first + n, base = first, phys[64], looked = 0, taken = 0;     /* phys: of [base, base + looked) */
 	status_t st = OK;
 	spin_lock(&f->settle);
 	spin_lock(&f->lock);
-	for (unsigned work = 0; at < end && work < ARRAY_LEN(phys); work++) {
+	for (unsigned work = 0; base + looked < end && work < ARRAY_LEN(phys); work++) {
+		uint64_t at = base + looked;
 		uint64_t hole = frame_hole_locked(f, at);
 		if (hole && taken)
 			break;
 		if (hole) {
-			at = ALIGN_DOWN(at, hole) + hole;
-			base = at;
+			base = ALIGN_DOWN(at, hole) + hole;
+			looked = 0;
 			continue;
 		}
 		if (unlikely(f->n_pins) && pinned_locked(f, at, 1))
@@ -319,14 +321,14 @@ status_t frame_drop_pages(struct frame *f, uint64_t first, uint64_t n, const uin
 		uint64_t *slot = find_slot_locked(f, at, &shared);
 		if (unlikely(keep) && (!(*slot & SLOT_GOING) || (*keep >> (at - first) & 1))) {
 			*slot &= ~(uint64_t)SLOT_GOING;
-			phys[at++ - base] = 0;
+			phys[looked++] = 0;
 			continue;
 		}
 		if (*slot && shared && !(slot = own_slot_locked(f, at))) {
 			st = ERR_NO_MEMORY;
 			break;
 		}
-		phys[at++ - base] = ALIGN_DOWN(*slot, PAGE_SIZE);
+		phys[looked++] = ALIGN_DOWN(*slot, PAGE_SIZE);
 		if (*slot) {
 			taken++;
 			*slot = 0;
@@ -334,14 +336,14 @@ status_t frame_drop_pages(struct frame *f, uint64_t first, uint64_t n, const uin
 	}
 	f->committed -= taken;
 	spin_unlock(&f->lock);
-	*done = MIN(at, end) - first;
+	*done = MIN(base + looked, end) - first;
 	if (taken)
-		vmem_zap(f, base, phys, at - base);
+		vmem_zap(f, base, phys, looked);
 	spin_unlock(&f->settle);
 	if (!taken)
 		return st;
 	ACCOUNT_SUB(pages_frames, taken);
-	for (uint64_t i = 0; i < at - base; i++)
+	for (uint64_t i = 0; i < looked; i++)
 		if (phys[i] && !page_unshare(phys[i]))
 			phys[i] = 0;
 	/*
@@ -351,7 +353,7 @@ status_t frame_drop_pages(struct frame *f, uint64_t first, uint64_t n, const uin
 	object_get(&f->obj);
 	cpus_wait_left();
 	OBJ_PUT(f);
-	for (uint64_t i = 0; i < at - base; i++)
+	for (uint64_t i = 0; i < looked; i++)
 		if (phys[i])
 			page_free(phys[i], 0);
 	budget_release(f->obj.payer, CHARGE_PAGES, taken);
@@ -723,8 +725,8 @@ static status_t copy(handle_t h, uint64_t offset, uint64_t user, uint64_t len, b
 			phys = zero_page_phys();
 		else
 			st = to_user ? frame_page(f, at >> PAGE_SHIFT, &phys) : frame_page_to_write(f, at >> PAGE_SHIFT, &phys);
-		if (st == STATUS_ABSENT && (st = page_want(f, at >> PAGE_SHIFT)) == STATUS_ABSENT)
-			return page_call(call, f->obj.id, done);
+		if (st == STATUS_ABSENT)
+			return (st = page_want(f, at >> PAGE_SHIFT)) == STATUS_ABSENT ? page_call(call, f->obj.id, done) : st;
 		if (st < 0)
 			return st;
 		char *mem = (char *)HHDM(phys) + in_page;

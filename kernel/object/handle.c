@@ -136,7 +136,7 @@ status_t handle_install_at(struct table *t, uint32_t slot, uint32_t generation, 
 	while (st == OK && slot >= handle_slots(t))
 		st = table_grow_locked(t);
 	struct handle_entry *e = st == OK ? handle_slot(t, slot) : NULL;
-	if (e && e->object)
+	if (st == OK && e->object)
 		st = ERR_EXISTS;
 	if (st == OK) {
 		/* Unlink the slot from the free list: it is near the front, tables are fresh here. */

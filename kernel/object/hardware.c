@@ -316,7 +316,7 @@ status_t sys_io_read_bytes(handle_t h, uint32_t port, uint32_t ready, user_out_t
 	/* A byte is taken only once there is memory for it, which only the process itself could take away now. */
 	if (st == OK && (st = copy_out(buf, data, count * sizeof(*data))) == OK && (st = copy_in(&total, (user_in_t){ sum }, sizeof(total))) == OK)
 		st = copy_out((user_out_t){ sum }, &total, sizeof(total));
-	if (st < 0)
+	if (st != OK)
 		return st;
 	for (; n < count; n++) {
 		data[n].status = inb(status);

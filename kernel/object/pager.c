@@ -202,17 +202,18 @@ void page_over(struct command *c)
 	c->paging = NULL;
 	c->token = 0;
 	c->extra = 0;
+	bool given = false;                     /* c, to a thread that has none */
 	for (unsigned i = 0; i < n; i++) {
 		struct thread *t = wakes[i];
 		page_forget(t);
-		if (c && !t->command && c->payer == t->process->budget) {
+		if (!given && !t->command && c->payer == t->process->budget) {
 			t->command = c;
 			thread_special_off(t, SPECIAL_NO_COMMAND);
-			c = NULL;
+			given = true;
 		}
 		sched_wake(t);
 	}
-	if (c)
+	if (!given)
 		command_free(c);
 	OBJ_PUT(f);
 }

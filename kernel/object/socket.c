@@ -187,7 +187,7 @@ status_t sys_socket_notify(handle_t h, handle_t notify, uint32_t bit, uint32_t e
 	status_t st = socket_find(h, RIGHT_WAIT, &s);
 	if (st == OK)
 		st = LOOKUP(notify, OBJ_NOTIFY, RIGHT_WAIT, &n);
-	if (st < 0)
+	if (st != OK)
 		return st;
 	if (bit > 63 || event >= SOCKET_EVENTS)
 		return ERR_INVALID;

@@ -251,7 +251,7 @@ status_t sys_socket_write(handle_t h, user_in_t buf, uint64_t len, uint64_t dead
 	status_t st = socket_find(h, RIGHT_WRITE, &s);
 	if (st == OK && unlikely(n))
 		st = cargo_load(&c, handles, n);
-	if (unlikely(st < 0))
+	if (unlikely(st != OK))
 		return st;
 	struct link *k = socket_enter(s);
 	struct lane *l = &k->lane[!s->side];

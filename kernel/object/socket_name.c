@@ -111,7 +111,7 @@ status_t sys_socket_accept(handle_t h, uint64_t deadline, handle_t *out)
 	}
 	lane_pass_on_locked(k, &k->lane[0]);
 	spin_unlock(&k->lock);
-	if (c && st == OK)
+	if (st == OK)
 		OBJ_PUT(c);
 	return st;
 }

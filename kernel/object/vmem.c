@@ -7,6 +7,7 @@
 #include <kernel/cpu.h>
 #include <kernel/mm.h>
 #include <kernel/pager.h>
+#include <kernel/panic.h>
 #include <kernel/plant.h>
 #include <kernel/sched.h>
 #include <kernel/smp.h>
@@ -130,6 +131,7 @@ static void split_locked(struct vmem *vm, uint64_t va, struct mapping **spare)
 	if (i == vm->n_maps || vm->maps[i]->va >= va)
 		return;
 	struct mapping *m = vm->maps[i], *tail = *spare;
+	ASSERT(tail);
 	*spare = NULL;
 	*tail = *m;
 	tail->va = va;

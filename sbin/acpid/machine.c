@@ -2,6 +2,8 @@
  * machine: see machine.h. ACPI 6.5; ACPICA does the reading.
  */
 #include "machine.h"
+#include "embedded.h"
+#include "ged.h"
 #include "inside.h"
 #include "osl.h"
 #include <acpi/acpi.h>
@@ -174,9 +176,11 @@ static void on_any_event(u32 type, acpi_handle block, u32 number, void *context 
 
 void machine_settled(void)
 {
+	ged_settled();
 	for (uint32_t i = 0; gpes && i < ARRAY_LEN(gpes->bits); i++)
 		if (gpes->bits[i])
 			gpes->bits[i] = 0;
+	embedded_settled();
 }
 
 static uint64_t gpe_byte(const struct acpi_generic_address *block, uint32_t at)
@@ -233,7 +237,9 @@ status_t machine_begin(machine_heard *heard, bool again, bool cleared, struct ma
 		keep_gpes();            /* at the last moment: loading takes long */
 	if (failed(acpi_enable_subsystem(ACPI_FULL_INITIALIZATION), "ACPI cannot be switched on"))
 		return ERR_BAD_FORMAT;
+	embedded_begin(&gpes->embedded);
 	(void)failed(acpi_initialize_objects(ACPI_FULL_INITIALIZATION), "devices cannot be initialized");
+	embedded_find();
 	running = true;
 	choose_apics();
 	list_tables();                          /* AML may have loaded more */
@@ -253,7 +259,9 @@ status_t machine_begin(machine_heard *heard, bool again, bool cleared, struct ma
 	if (pressed)
 		hear(MACHINE_POWER_BUTTON);
 	(void)failed(acpi_update_all_gpes(), "events cannot be switched on");
+	embedded_listen();
 	keep_gpes();
+	ged_begin();
 	log_print("%u tables; %s power button, %u batteries, %u lids", tables.n,
 	          fixed_power ? "a fixed" : devices[KIND_POWER_BUTTON].n ? "a" : "no", devices[KIND_BATTERY].n, devices[KIND_LID].n);
 	return OK;
@@ -375,7 +383,7 @@ static void add_buttons(struct text *t)
 size_t machine_summary(char *buf, size_t room, const char *aml)
 {
 	struct text t = { buf, 0, room };
-	char line[48];
+	char line[96];
 
 	add_oem(&t);
 	add(&t, "%-10s", "tables");
@@ -386,9 +394,14 @@ size_t machine_summary(char *buf, size_t room, const char *aml)
 	if (running) {
 		add_sleep_states(&t);
 		add_buttons(&t);
+		/* Who looks often must not fill the log: that a controller does not answer was told when that began. */
+		osl_quiet(embedded_out());
 		add_lids(&t);
 		add_batteries(&t);
 		add_supplies(&t);
+		t.len += ged_text(t.at + t.len, t.room - t.len);
+		osl_quiet(false);
+		add(&t, "%-10s %s\n", "controller", embedded_text(line, sizeof(line)));
 	}
 	if (osl_refused())
 		add(&t, "%-10s %u accesses of AML beyond what it may reach\n", "refused", osl_refused());

@@ -2,13 +2,14 @@
  * machine: what ACPI knows of this machine and does to it, in words of our own: nothing outside of machine.c and osl.c sees ACPICA.
  */
 #pragma once
+#include "ec.h"
 #include "route.h"
 #include "slots.h"
 #include "tables.h"
 
 enum machine_event { MACHINE_POWER_BUTTON, MACHINE_SLEEP_BUTTON, MACHINE_LID };
-/* General purpose events (ACPI 6.5 §4.8.4.1) whose methods are under way, a bit each. */
-struct machine_gpes { uint64_t bits[4], enabled[4] /* at any time so far */; };
+/* General purpose events (ACPI 6.5 §4.8.4.1) whose methods are under way, a bit each; and those of the embedded controller. */
+struct machine_gpes { uint64_t bits[4], enabled[4] /* at any time so far */; struct ec_kept embedded; };
 
 typedef void machine_heard(enum machine_event e);
 
@@ -19,11 +20,12 @@ typedef void machine_heard(enum machine_event e);
 must_use status_t machine_tables(bool ssdts);
 /*
  * Loads the namespace, enters ACPI mode, switches events on. `again`: an instance before this one had; `cleared`: the loader has
- * cleared the power button's status and enabled it. In either case a press that nobody has heard is reported. ERR_BAD_FORMAT: the tables do not allow it; what needs no AML still works. gpes: kept by the caller across instances;
+ * cleared the power button's status and enabled it. In either case a press that nobody has heard is reported. ERR_BAD_FORMAT: the tables
+ * do not allow it; what needs no AML still works. gpes: kept by the caller across instances;
  * those that are in it have been cleared in the hardware, and what they tell was perhaps not heard: their methods are run again.
  */
 must_use status_t machine_begin(machine_heard *heard, bool again, bool cleared, struct machine_gpes *gpes);
-/* All that was put off is done: what general purpose events had to tell has been heard. */
+/* All that was put off is done: what general purpose events and the embedded controller had to tell has been heard. */
 void machine_settled(void);
 /* All tables, in the order of the XSDT; DSDT and FACS follow the FADT, which names them. */
 const struct tables *machine_table_list(void);

@@ -15,6 +15,8 @@
  * Tables come from outside. If they end us three times in a row, the next instance leaves the SSDTs out, of which machines have
  * many; if that is not enough, the one after it runs no AML, and serves the rest.
  */
+#include "embedded.h"
+#include "ged.h"
 #include "machine.h"
 #include "osl.h"
 #include <abi/file.h>
@@ -28,9 +30,10 @@
 #include <string.h>
 
 #define SESSION_RIGHTS (RIGHT_READ | RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER)
-#define STATE_VERSION  4
+#define STATE_VERSION  6
 #define CRASHES_SSDTS  3                    /* in a row; then without SSDTs */
 #define CRASHES_MAX    4                    /* then without AML */
+#define CRASHES_QUERY  2                    /* then what is noted of the embedded controller's events is not tried again */
 #define PROVEN_NS      (10 * NS_PER_SEC)    /* if an instance ran so long, the tables are not to blame for earlier crashes */
 #define RETRY_NS       NS_PER_SEC
 #define BEGIN_NS       NS_PER_MS            /* Notifies come before commands: those that wait when we start are taken first */
@@ -50,6 +53,7 @@ static struct kept {                /* in the state Frame */
 	uint64_t started_ns;        /* when the last instance did; a timer that rings would move the machine's account */
 	struct slot_log slots;
 	struct machine_gpes gpes;
+	struct ged_kept ged;
 } *kept;
 
 static struct svc svc;
@@ -189,6 +193,8 @@ static void begin_aml(void)
 	if (again)
 		on_slot(SLOT_ANYWHERE, SLOT_BUS_CHECK);
 	machine_hear_slots(on_slot);
+	if (kept->crashes >= CRASHES_QUERY && ec_forget(&kept->gpes.embedded))
+		log_print("events of the embedded controller are dropped: their methods have ended acpid");
 	if (machine_begin(heard, again, boot.acpi.pm1_status[0] || boot.acpi.pm1_status[1], &kept->gpes) < 0)
 		aml = "not running: the tables do not allow it, see log://";
 	else
@@ -432,7 +438,7 @@ static const struct file_ops ops = {
 	.open = on_open, .read = on_read, .stat = on_stat, .readdir = on_readdir, .poll = on_poll, .ctl = on_ctl,
 };
 
-static void on_notify(void *self unused, uint64_t badge, uint64_t bits unused)
+static void on_notify(void *self unused, uint64_t badge, uint64_t bits)
 {
 	static bool rung;
 
@@ -446,7 +452,10 @@ static void on_notify(void *self unused, uint64_t badge, uint64_t bits unused)
 			timer(begin, BEGIN_NS);
 		rung = true;
 		break;
-	default:            break;              /* OSL_BADGE_WORK, BADGE_RETRY: on_idle does it */
+	default:                                /* OSL_BADGE_WORK, BADGE_RETRY: on_idle does it */
+		if (badge >= GED_BADGE && badge < GED_BADGES_END)
+			ged_happened(badge, bits);
+		break;
 	}
 }
 
@@ -455,6 +464,7 @@ static void on_idle(void *self unused)
 	if (osl_work())
 		machine_settled();
 	ask_poweroff();
+	embedded_rest();
 }
 
 /* ---- start ---- */
@@ -476,6 +486,7 @@ static void recover(void)
 	/* It is a few numbers, looked at here: it cannot be what ends us, and must outlive what does. */
 	state_good(&state);
 	kept = state.memory;
+	ged_keep(&svc, &state, &kept->ged);
 	if (kept->crashes > CRASHES_MAX)
 		kept->crashes = CRASHES_MAX;
 	MUST(clock_now(&now));

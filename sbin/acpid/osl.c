@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PORT_GRANTS 16              /* MANIFEST_RESOURCES of initd */
+#define GRANTS_MAX  16              /* MANIFEST_RESOURCES of initd */
 #define PORTS_KEPT  16
 #define WORK_MAX    256
 #define WORK_AT_ONCE 32
@@ -23,9 +23,9 @@
 static struct {
 	struct svc *svc;                        /* borrowed */
 	const struct boot_info *boot;           /* borrowed */
-	handle_t phys, irqs;                    /* borrowed; 0: not given */
-	handle_t port_grants[PORT_GRANTS];
-	uint32_t n_port_grants;
+	handle_t phys;                          /* borrowed; 0: not given */
+	handle_t port_grants[GRANTS_MAX], line_grants[GRANTS_MAX];      /* borrowed */
+	uint32_t n_port_grants, n_line_grants;
 	struct { handle_t ports; uint32_t base, width; } kept[PORTS_KEPT];
 	uint32_t next_kept;
 	handle_t irq, sci, more;                /* owned; sci and more are Notifies */
@@ -34,6 +34,7 @@ static struct {
 	struct { acpi_osd_exec_callback run; void *context; } work[WORK_MAX];
 	uint32_t work_first, work_n;
 	uint32_t refused;
+	bool quiet;
 } os;
 
 static void refuse(const char *what, uint64_t address, uint64_t len)
@@ -47,24 +48,31 @@ uint32_t osl_refused(void)
 	return os.refused;
 }
 
-void osl_init(struct svc *svc, const struct boot_info *boot)
+/* All Resources of a kind that the manifest names. */
+static uint32_t grants(const char *kind, handle_t list[GRANTS_MAX])
 {
 	char name[24];
+	uint32_t n = 0;
 
+	for (; n < GRANTS_MAX; n++) {
+		if (n == 0)
+			snprintf(name, sizeof(name), "res:%s", kind);
+		else
+			snprintf(name, sizeof(name), "res:%s%u", kind, n);
+		list[n] = start_handle(name);
+		if (!list[n])
+			break;
+	}
+	return n;
+}
+
+void osl_init(struct svc *svc, const struct boot_info *boot)
+{
 	os.svc = svc;
 	os.boot = boot;
 	os.phys = start_handle("res:phys");
-	os.irqs = start_handle("res:irq");
-	for (uint32_t i = 0; i < PORT_GRANTS; i++) {
-		if (i == 0)
-			snprintf(name, sizeof(name), "res:ioports");
-		else
-			snprintf(name, sizeof(name), "res:ioports%u", i);
-		handle_t h = start_handle(name);
-		if (!h)
-			break;
-		os.port_grants[os.n_port_grants++] = h;
-	}
+	os.n_port_grants = grants("ioports", os.port_grants);
+	os.n_line_grants = grants("irq", os.line_grants);
 	MUST(svc_notify(svc, OSL_BADGE_SCI, &os.sci));
 	MUST(svc_notify(svc, OSL_BADGE_WORK, &os.more));
 }
@@ -411,7 +419,23 @@ void acpi_os_wait_events_complete(void)
 		(void)osl_work();
 }
 
-/* ---- the SCI ---- */
+/* ---- the SCI, and lines beside it ---- */
+
+static status_t create_line(uint32_t gsi, uint32_t flags, handle_t *irq)
+{
+	status_t st = ERR_DENIED;
+
+	for (uint32_t i = 0; i < os.n_line_grants && st == ERR_DENIED; i++)
+		st = irq_create(os.line_grants[i], gsi, flags, irq);
+	return st;
+}
+
+status_t osl_line(uint32_t gsi, uint32_t flags, handle_t *irq)
+{
+	if (os.boot->acpi.sci.present && os.boot->acpi.sci.gsi == gsi)
+		return ERR_EXISTS;
+	return create_line(gsi, flags, irq);
+}
 
 /* The FADT's number is not asked: the loader has found out which line that is. */
 acpi_status acpi_os_install_interrupt_handler(u32 number unused, acpi_osd_handler handler, void *context)
@@ -421,8 +445,7 @@ acpi_status acpi_os_install_interrupt_handler(u32 number unused, acpi_osd_handle
 	os.handler = handler;
 	os.handler_context = context;
 	uint32_t line = os.boot->acpi.sci.gsi;
-	status_t st = !os.irqs ? ERR_NOT_FOUND : irq_create(os.irqs, line, (os.boot->acpi.sci.level ? IRQ_LEVEL : 0) |
-	                                                     (os.boot->acpi.sci.active_low ? IRQ_ACTIVE_LOW : 0), &os.irq);
+	status_t st = create_line(line, (os.boot->acpi.sci.level ? IRQ_LEVEL : 0) | (os.boot->acpi.sci.active_low ? IRQ_ACTIVE_LOW : 0), &os.irq);
 	if (st >= 0)
 		st = notify_bind(os.sci, 0, os.irq);
 	if (st >= 0)
@@ -525,6 +548,11 @@ acpi_status acpi_os_enter_sleep(u8 state unused, u32 a, u32 b)
 	return AE_CTRL_TERMINATE;
 }
 
+void osl_quiet(bool quiet)
+{
+	os.quiet = quiet;
+}
+
 /* ACPICA prints parts of lines. What is neither an error nor a warning begins so; acpi://tables has it all. */
 #define MERE_NEWS "ACPI: "
 
@@ -538,7 +566,7 @@ void acpi_os_vprintf(const char *format, va_list args)
 		len = MIN(len + (size_t)n, sizeof(line) - 1);
 	for (char *end; (end = memchr(line, '\n', len)) || len == sizeof(line) - 1;) {
 		size_t used = end ? (size_t)(end - line) : len;
-		if (used > 0 && strncmp(line, MERE_NEWS, sizeof(MERE_NEWS) - 1))
+		if (used > 0 && !os.quiet && strncmp(line, MERE_NEWS, sizeof(MERE_NEWS) - 1))
 			log_print("%.*s", (int)used, line);
 		used += end != NULL;
 		len -= used;

@@ -28,6 +28,14 @@ const struct route *route_find(const struct routes *r, uint32_t bus, uint32_t de
 	return NULL;
 }
 
+bool route_leads_to(const struct routes *r, uint32_t gsi)
+{
+	for (uint32_t i = 0; i < r->n; i++)
+		if (r->at[i].gsi == gsi)
+			return true;
+	return false;
+}
+
 size_t route_text_size(const struct routes *r)
 {
 	return (size_t)r->n * LINE;

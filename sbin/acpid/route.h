@@ -18,6 +18,8 @@ struct routes { struct route at[ROUTES_MAX]; uint32_t n; };
 must_use bool route_add(struct routes *r, const struct route *one);
 /* NULL: nothing is known of it. */
 const struct route *route_find(const struct routes *r, uint32_t bus, uint32_t device, uint32_t pin);
+/* Whether a pin of any device raises this interrupt. */
+must_use bool route_leads_to(const struct routes *r, uint32_t gsi);
 /* One line each from `offset` on of the whole text: "00:1f A 16 level high". Returns the bytes written. */
 size_t route_text(const struct routes *r, uint64_t offset, char *buf, size_t room);
 size_t route_text_size(const struct routes *r);

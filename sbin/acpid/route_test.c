@@ -29,6 +29,8 @@ static void finding(void **state)
 	assert_null(route_find(&r, 0, 30, 1));
 	assert_null(route_find(&r, 256, 0, 4));
 	assert_null(route_find(&r, 0, 31, 257));
+	assert_true(route_leads_to(&r, 17) && route_leads_to(&r, 1023));
+	assert_false(route_leads_to(&r, 18) || route_leads_to(&r, 0));
 }
 
 static void first_stands(void **state)

@@ -39,25 +39,3 @@ void find_weigh(struct find *f, const uint8_t config[FIND_CONFIG], uint16_t at, 
 			*f = (struct find){ .ours = virtio, .at = at, .base = base };
 	}
 }
-
-static bool hex(const char **s, uint32_t digits, uint32_t most, uint32_t *value)
-{
-	*value = 0;
-	for (; digits > 0; digits--, ++*s) {
-		char c = **s;
-		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
-			return false;
-		*value = *value << 4 | (uint32_t)(c <= '9' ? c - '0' : c - 'a' + 10);
-	}
-	return *value <= most;
-}
-
-bool find_place(const char *name, uint16_t *at)
-{
-	uint32_t bus, device, function;
-
-	if (!hex(&name, 2, 255, &bus) || *name++ != ':' || !hex(&name, 2, 31, &device) || *name++ != '.' || !hex(&name, 1, 7, &function) || *name)
-		return false;
-	*at = (uint16_t)(bus << 8 | device << 3 | function);
-	return true;
-}

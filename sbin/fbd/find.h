@@ -18,5 +18,3 @@ struct find {
  * has it, whatever its size: no two overlap. 0: there is none, and the first virtio-gpu will do.
  */
 void find_weigh(struct find *f, const uint8_t config[FIND_CONFIG], uint16_t at, uint64_t screen);
-/* "00:1f.2" -> bus << 8 | device << 3 | function. False: it is no such name. */
-must_use bool find_place(const char *name, uint16_t *at);

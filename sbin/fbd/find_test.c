@@ -58,20 +58,8 @@ static void which(void **s)
 	assert_false(WEIGH(0x1000, &vga, &std).ours);
 }
 
-static void names(void **s)
-{
-	static const char *const bad[] = { "", "00:1f", "00:1f.", "00:1f.8", "00:20.0", "0:1f.2", "00-1f.2", "00:1f-2", "00:1F.2", "00:1f.22", "g0:00.0", "00:1f.2 " };
-	uint16_t at;
-
-	(void)s;
-	assert_true(find_place("00:1f.2", &at) && at == 0xfa);
-	assert_true(find_place("ff:00.7", &at) && at == 0xff07);
-	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-		assert_false(find_place(bad[i], &at));
-}
-
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(which), cmocka_unit_test(names) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(which) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 #include "wire.h"
 #include <abi/file.h>
 #include <abi/objects.h>
+#include <pci/name.h>
 #include <rt/clock.h>
 #include <rt/file.h>
 #include <stdio.h>
@@ -430,9 +431,9 @@ status_t gpu_find(uint64_t screen, uint16_t *at)
 			handle_t file;
 			size_t got = 0;
 			i += e->size ? e->size : done;
-			if (!find_place(e->name, &place))
+			if (!pci_parse(e->name, e->name_len, &place))
 				continue;
-			snprintf(path, sizeof(path), "%s/config", e->name);
+			snprintf(path, sizeof(path), "%.*s/config", e->name_len, e->name);
 			if (file_open_at(pci, path, OPEN_READ, &file) < 0)
 				continue;               /* it has just left */
 			if (file_read(file, 0, config, sizeof(config), &got) == OK && got == sizeof(config))
@@ -450,10 +451,11 @@ status_t gpu_find(uint64_t screen, uint16_t *at)
 
 static status_t take(uint16_t at, handle_t *device)
 {
-	char uri[32];
+	char name[PCI_NAME_SIZE], uri[32];
 	status_t st;
 
-	snprintf(uri, sizeof(uri), "pci://%02x:%02x.%x/device", at >> 8, at >> 3 & 31, at & 7u);
+	pci_name(name, at);
+	snprintf(uri, sizeof(uri), "pci://%s/device", name);
 	for (uint64_t end = in_ms(BUSY_MS); (st = file_open(uri, OPEN_READ | OPEN_WRITE, device)) == ERR_BUSY && clock_value() < end;)
 		(void)!thread_sleep(in_ms(1));
 	return st;

@@ -20,6 +20,7 @@
 #include "driver.h"
 #include "request.h"
 #include "service.h"
+#include "takeover.h"
 #include "shutdown.h"
 #include "step.h"
 #include "story.h"
@@ -571,7 +572,7 @@ int main(int argc, char **argv)
 		shutdown_leftovers();
 	heartbeat_begin(info);
 	step();
-	services_begin(&left);
+	services_begin(&left, records);
 	step();
 	if (records->down != DOWN_NO) {
 		shutdown_request(records->down == DOWN_REBOOT);

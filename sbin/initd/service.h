@@ -75,11 +75,6 @@ typedef void service_settled(const struct service *s, status_t st);
 /* All borrowed for ever. `master`: the Namespace that gets every scheme, our own. */
 void services_init(struct svc *svc, handle_t root, handle_t boot, handle_t master, struct records *records,
                    service_settled *settled);
-/*
- * Reads the manifests, takes over what an earlier instance left (and sweeps `left`), makes what is missing, starts
- * what should run and does not.
- */
-void services_begin(struct legacy *left);
 /* A service from a template. `owner` 0: one of its own is found. NULL: no room. */
 struct service *services_add(const struct manifest *m, uint32_t owner);
 /* Makes all that one just added needs, and starts it. An error has been told to the log. */

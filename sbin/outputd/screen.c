@@ -430,7 +430,8 @@ static void take_size(uint32_t width, uint32_t height)
 	with.resized();
 }
 
-void screen_resized(uint64_t width, uint64_t height)
+/* The screen has another size: the surface gets it, and terminals as far as they can. One that is of no use, or the same, changes nothing. */
+static void new_size(uint64_t width, uint64_t height)
 {
 	if (presence != SCREEN_THERE || step < STEP_SURFACE || step == STEP_NONE || !size_good(width, height))
 		return;         /* else it will be asked, or of no use */
@@ -452,7 +453,7 @@ void screen_changed(const struct event *e)
 	if (e->status < 0)
 		return;
 	change = e->w[0];
-	screen_resized(e->w[1], e->w[2]);
+	new_size(e->w[1], e->w[2]);
 	watch();
 }
 

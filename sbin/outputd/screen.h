@@ -35,8 +35,6 @@ void screen_changed(const struct event *e);     /* of token_change */
 enum screen_presence screen_presence(void);
 /* What fits onto the screen and into the memory of a terminal as it was laid out the first time. False: there is no screen. */
 must_use bool screen_shape(struct term_shape *s);
-/* The screen has another size: the surface gets it, and terminals as far as they can. One that is of no use, or the same, changes nothing. */
-void screen_resized(uint64_t width, uint64_t height);
 /* Another terminal is shown from now on (borrowed). */
 void screen_show(struct term *t);
 /* Draws what changed since, unless the last picture is still under way. */

@@ -84,7 +84,6 @@ status_t shelf_get(handle_t s unused, uint32_t slot unused, handle_t *h) { *h = 
 status_t shelf_clear(handle_t s unused, uint32_t slot unused) { return OK; }
 status_t handle_close(handle_t h unused) { return OK; }
 status_t cancel(handle_t p unused, uint64_t token unused) { assert_true(watched); watched = false; screen_changed(&(struct event){ .status = ERR_CANCELLED }); return OK; }
-status_t file_slurp(const char *u unused, size_t m unused, char **d unused, size_t *s unused) { return ERR_NOT_FOUND; }
 status_t file_open(const char *u unused, uint32_t f unused, handle_t *h unused) { return ERR_NOT_FOUND; }
 status_t file_map(handle_t h unused, handle_t *f unused, uint64_t *s unused) { return ERR_NOT_FOUND; }
 void file_close(handle_t h unused) {}
@@ -225,33 +224,40 @@ static void streams(void **s unused)
 	assert_int_equal(question.op, 0);
 }
 
+static void change_comes(uint64_t number, uint64_t width, uint64_t height)
+{
+	assert_true(watched);
+	watched = false;
+	screen_changed(&(struct event){ .status = OK, .w = { number, width, height } });
+}
+
 static void another_size(void **s unused)
 {
 	now += NS_PER_SEC;
 	write_text("text");
 	asks(FILE_CTL, CTL_FB_DAMAGE);
-	screen_resized(320, 240);               /* while something is asked */
+	change_comes(1, 320, 240);              /* while something is asked */
 	assert_int_equal(resizes, 0);
 	answer_with(OK, 0, 0, 0);
 	assert_int_equal(resizes, 1);
 	surface_comes(320, 240);
 	assert_int_equal(term_rows(term), 15);
 	assert_int_equal(term_cols(term), 40);
-	screen_resized(320, 240);
-	screen_resized(0, 240);
-	screen_resized(1u << 30, 240);
+	change_comes(2, 320, 240);
+	change_comes(3, 0, 240);
+	change_comes(4, 1u << 30, 240);
 	assert_int_equal(question.op, 0);
 	/* More than there was at first. */
-	screen_resized(1024, 768);
+	change_comes(5, 1024, 768);
 	surface_comes(1024, 768);
 	assert_int_equal(kept.history, VT_HISTORY);
 	assert_int_equal(term_rows(term), 48);
 	assert_int_equal(term_cols(term), 128);
 	/* More than memory was laid out for: as much as that. */
-	screen_resized(640, 1360);
+	change_comes(6, 640, 1360);
 	surface_comes(640, 1360);
 	assert_int_equal(term_rows(term), 75);
-	screen_resized(1024, 768);
+	change_comes(7, 1024, 768);
 	surface_comes(1024, 768);
 	/* The next instance goes on with it. */
 	begin();
@@ -261,13 +267,6 @@ static void another_size(void **s unused)
 	assert_int_equal(surface.width, 1024);
 	answer_with(OK, 0, 0, 0);
 	assert_int_equal(resizes, 0);
-}
-
-static void change_comes(uint64_t number, uint64_t width, uint64_t height)
-{
-	assert_true(watched);
-	watched = false;
-	screen_changed(&(struct event){ .status = OK, .w = { number, width, height } });
 }
 
 /* fbd says so, also while it is asked something else; what it says twice changes nothing. */

@@ -42,9 +42,9 @@ static status_t tell(const struct notice *n)
 
 static void fail(const struct notice *n, status_t st)
 {
-	char name[NODE_NAME_SIZE];
+	char name[PCI_NAME_SIZE];
 
-	node_name(name, n->at);
+	pci_name(name, n->at);
 	log_print("%s: initd, told that it is %s: %s", name, n->gone ? "gone" : "there", error_text(st));
 }
 

@@ -11,29 +11,11 @@
 
 enum { IS_IO = 1, TYPE_SHIFT = 1, TYPE_32 = 0, TYPE_LOW = 1, TYPE_64 = 2, PREFETCHABLE = 8, IO_FLAGS = 3, MEMORY_FLAGS = 0xf };
 
-static uint32_t get(const struct config *c, uint16_t at, uint32_t reg, uint32_t width)
-{
-	return c->read(c->ctx, at, reg, width);
-}
-
-static void set(const struct config *c, uint16_t at, uint32_t reg, uint32_t width, uint32_t value)
-{
-	c->write(c->ctx, at, reg, width, value);
-}
-
 static const uint32_t express_controls[] = { 8, 0x10, 0x28 };
 
 static uint32_t bar_count(const struct pci_function *f)
 {
 	return f->header == PCI_HEADER_DEVICE ? PCI_BARS : f->header == PCI_HEADER_BRIDGE ? 2 : 0;
-}
-
-/* x86 keeps the order of stores; the compiler shall, too. */
-static void store(uint64_t *word, uint64_t value)
-{
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	*(volatile uint64_t *)word = value;
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
 /* ---- the journal ---- */
@@ -47,14 +29,14 @@ static uint64_t journal_sum(const struct bar_journal *j)
 static void put_back(const struct config *c, const struct bar_journal *j)
 {
 	for (uint32_t i = 0; i < j->n; i++)
-		set(c, j->at, PCI_BAR0 + 4 * i, 4, j->old[i]);
+		config_set(c, j->at, PCI_BAR0 + 4 * i, 4, j->old[i]);
 	if (j->n == PCI_BARS)
-		set(c, j->at, PCI_ROM, 4, j->rom);
-	set(c, j->at, PCI_CACHE_LINE, 2, j->cache_latency);
-	set(c, j->at, PCI_LINE, 1, j->line);
+		config_set(c, j->at, PCI_ROM, 4, j->rom);
+	config_set(c, j->at, PCI_CACHE_LINE, 2, j->cache_latency);
+	config_set(c, j->at, PCI_LINE, 1, j->line);
 	for (uint32_t i = 0; i < ARRAY_LEN(express_controls) && i < j->n_express; i++)
-		set(c, j->at, j->express + express_controls[i], 2, j->express_control[i]);
-	set(c, j->at, PCI_COMMAND, 2, j->command);
+		config_set(c, j->at, j->express + express_controls[i], 2, j->express_control[i]);
+	config_set(c, j->at, PCI_COMMAND, 2, j->command);
 }
 
 static bool sensible(const struct bar_journal *j)
@@ -68,13 +50,13 @@ static bool sensible(const struct bar_journal *j)
 /* The controls that there are: the last only from version 2 of the capability on (PCI Express 3.0 §7.8). */
 static void journal_express(const struct config *c, const struct pci_function *f, struct bar_journal *j)
 {
-	uint32_t wanted = !f->express ? 0 : (get(c, f->at, f->express + 2u, 2) & 0xf) < 2 ? 2 : 3;
+	uint32_t wanted = !f->express ? 0 : (config_get(c, f->at, f->express + 2u, 2) & 0xf) < 2 ? 2 : 3;
 
 	j->express = f->express;
 	j->n_express = 0;
 	memset(j->express_control, 0, sizeof(j->express_control));
 	for (uint32_t i = 0; i < wanted && f->express + express_controls[i] + 2 <= 0x100; i++) {
-		j->express_control[i] = (uint16_t)get(c, f->at, f->express + express_controls[i], 2);
+		j->express_control[i] = (uint16_t)config_get(c, f->at, f->express + express_controls[i], 2);
 		j->n_express++;
 	}
 }
@@ -89,25 +71,25 @@ void bars_begin_reset(const struct config *c, const struct pci_function *f, stru
 	j->power = power;
 	j->bridge = bridge;
 	j->reserved = 0;
-	j->id = get(c, f->at, PCI_VENDOR, 4);
+	j->id = config_get(c, f->at, PCI_VENDOR, 4);
 	memset(j->old, 0, sizeof(j->old));
 	j->at = f->at;
-	j->command = (uint16_t)get(c, f->at, PCI_COMMAND, 2);
+	j->command = (uint16_t)config_get(c, f->at, PCI_COMMAND, 2);
 	j->n = bar_count(f);
 	for (uint32_t i = 0; i < j->n; i++)
-		j->old[i] = get(c, f->at, PCI_BAR0 + 4 * i, 4);
-	j->rom = j->n == PCI_BARS ? get(c, f->at, PCI_ROM, 4) : 0;
-	j->cache_latency = (uint16_t)get(c, f->at, PCI_CACHE_LINE, 2);
-	j->line = (uint16_t)get(c, f->at, PCI_LINE, 1);
+		j->old[i] = config_get(c, f->at, PCI_BAR0 + 4 * i, 4);
+	j->rom = j->n == PCI_BARS ? config_get(c, f->at, PCI_ROM, 4) : 0;
+	j->cache_latency = (uint16_t)config_get(c, f->at, PCI_CACHE_LINE, 2);
+	j->line = (uint16_t)config_get(c, f->at, PCI_LINE, 1);
 	journal_express(c, f, j);
 	j->sum = journal_sum(j);
-	store(&j->active, 1);
+	state_store(&j->active, 1);
 }
 
 void bars_end(const struct config *c, struct bar_journal *j)
 {
 	put_back(c, j);
-	store(&j->active, 0);
+	state_store(&j->active, 0);
 }
 
 bool bars_journal_good(const struct bar_journal *j)
@@ -120,10 +102,10 @@ bool bars_roll_back(const struct config *c, struct bar_journal *j)
 	bool good = bars_journal_good(j);
 
 	if (good) {
-		set(c, j->at, PCI_COMMAND, 2, j->command & ~(uint32_t)(PCI_COMMAND_IO | PCI_COMMAND_MEMORY));
+		config_set(c, j->at, PCI_COMMAND, 2, j->command & ~(uint32_t)(PCI_COMMAND_IO | PCI_COMMAND_MEMORY));
 		put_back(c, j);
 	}
-	store(&j->active, 0);
+	state_store(&j->active, 0);
 	return good;
 }
 
@@ -200,18 +182,18 @@ static bool has_size(const struct pci_bar *b)
 static void ask(const struct config *c, const struct pci_function *f, struct bar_journal *j, uint64_t sizes[PCI_BARS])
 {
 	bars_begin(c, f, j);
-	set(c, f->at, PCI_COMMAND, 2, j->command & ~(uint32_t)(PCI_COMMAND_IO | PCI_COMMAND_MEMORY));
+	config_set(c, f->at, PCI_COMMAND, 2, j->command & ~(uint32_t)(PCI_COMMAND_IO | PCI_COMMAND_MEMORY));
 	for (uint32_t i = 0; i < j->n; i++) {
 		uint32_t reg = PCI_BAR0 + 4 * i, high = 0;
 		const struct pci_bar *b = &f->bars[i];
 		if (!has_size(b))
 			continue;
-		set(c, f->at, reg, 4, UINT32_MAX);
+		config_set(c, f->at, reg, 4, UINT32_MAX);
 		if (b->kind == BAR_MEMORY_64) {
-			set(c, f->at, reg + 4, 4, UINT32_MAX);
-			high = get(c, f->at, reg + 4, 4);
+			config_set(c, f->at, reg + 4, 4, UINT32_MAX);
+			high = config_get(c, f->at, reg + 4, 4);
 		}
-		sizes[i] = size_of(b, get(c, f->at, reg, 4), high);
+		sizes[i] = size_of(b, config_get(c, f->at, reg, 4), high);
 	}
 	bars_end(c, j);
 }
@@ -222,7 +204,7 @@ static void read_bars(const struct config *c, struct pci_function *f)
 	uint32_t old[PCI_BARS] = { 0 };
 
 	for (uint32_t k = 0; k < bar_count(f); k++)
-		old[k] = get(c, f->at, PCI_BAR0 + 4 * k, 4);
+		old[k] = config_get(c, f->at, PCI_BAR0 + 4 * k, 4);
 	decode(f, old);
 }
 
@@ -246,7 +228,7 @@ static bool in_use(const struct config *c, const struct pci_function *f, bool bo
 {
 	if (shows_screen(c, f))
 		return true;
-	return !booted && f->header != PCI_HEADER_BRIDGE && get(c, f->at, PCI_COMMAND, 2) & PCI_COMMAND_MASTER;
+	return !booted && f->header != PCI_HEADER_BRIDGE && config_get(c, f->at, PCI_COMMAND, 2) & PCI_COMMAND_MASTER;
 }
 
 static bool may_be_asked(const struct config *c, const struct pci_function *list, size_t n, bool booted, const struct pci_function *f)
@@ -287,12 +269,12 @@ static void memo_add(const struct pci_function *f, const uint64_t sizes[PCI_BARS
 			m = &memos[i];
 	if (!m)
 		return;
-	store(&m->sum, 0);
+	state_store(&m->sum, 0);
 	m->at = f->at;
 	m->vendor = f->vendor;
 	m->device = f->device;
 	memcpy(m->sizes, sizes, sizeof(m->sizes));
-	store(&m->sum, memo_sum(m));
+	state_store(&m->sum, memo_sum(m));
 }
 
 static void judge_all(struct pci_function *f, const uint64_t sizes[PCI_BARS])

@@ -6,11 +6,6 @@
 
 enum { CAPS_FIRST = 0x40, CAPS_END = 0x100, EXPRESS_TYPE_ROOT_PORT = 4, EXPRESS_TYPE_DOWNSTREAM = 6 };
 
-static uint32_t get(const struct config *c, uint16_t at, uint32_t reg, uint32_t width)
-{
-	return c->read(c->ctx, at, reg, width);
-}
-
 /* ---- capabilities ---- */
 
 /* Whether a dword was not met before; it is from now on. */
@@ -29,15 +24,15 @@ static size_t plain_list(const struct config *c, uint16_t at, struct pci_cap lis
 	uint32_t seen[32] = { 0 };
 	size_t n = 0;
 
-	if (!(get(c, at, PCI_STATUS, 2) & PCI_STATUS_CAPABILITIES))
+	if (!(config_get(c, at, PCI_STATUS, 2) & PCI_STATUS_CAPABILITIES))
 		return 0;
-	uint32_t reg = get(c, at, PCI_CAPABILITIES, 1) & 0xfc;
+	uint32_t reg = config_get(c, at, PCI_CAPABILITIES, 1) & 0xfc;
 	while (reg) {
 		if (reg < CAPS_FIRST || !first_visit(seen, reg) || n == PCI_CAPS_MAX) {
 			*broken = true;
 			return n;
 		}
-		uint32_t head = get(c, at, reg, 2);
+		uint32_t head = config_get(c, at, reg, 2);
 		if (head == 0xffff)     /* it has gone, or never was */
 			return n;
 		list[n++] = (struct pci_cap){ .at = (uint16_t)reg, .id = head & 0xff };
@@ -56,7 +51,7 @@ static size_t extended_list(const struct config *c, uint16_t at, struct pci_cap 
 			*broken = true;
 			return n;
 		}
-		uint32_t head = get(c, at, reg, 4);
+		uint32_t head = config_get(c, at, reg, 4);
 		if (head == 0 || head == UINT32_MAX)
 			return n;
 		list[n++] = (struct pci_cap){ .at = (uint16_t)reg, .id = head & 0xffff, .version = head >> 16 & 0xf, .extended = true };
@@ -133,23 +128,23 @@ bool pci_may_write(const struct config *c, const struct pci_function *f, uint32_
 
 bool pci_look(const struct config *c, uint16_t at, struct pci_function *f)
 {
-	uint32_t id = get(c, at, PCI_VENDOR, 4);
+	uint32_t id = config_get(c, at, PCI_VENDOR, 4);
 
 	/* All zeros, and half of all ones, come from broken boards. */
 	if ((id & 0xffff) == 0xffff || (id & 0xffff) == 0)
 		return false;
-	uint32_t class = get(c, at, PCI_REVISION, 4);
+	uint32_t class = config_get(c, at, PCI_REVISION, 4);
 	*f = (struct pci_function){
 		.at = at, .vendor = id & 0xffff, .device = id >> 16 & 0xffff, .class = class >> 8, .revision = class & 0xff,
-		.header = get(c, at, PCI_HEADER, 1) & PCI_HEADER_TYPE, .pin = (uint8_t)get(c, at, PCI_PIN, 1), .line = (uint8_t)get(c, at, PCI_LINE, 1),
+		.header = config_get(c, at, PCI_HEADER, 1) & PCI_HEADER_TYPE, .pin = (uint8_t)config_get(c, at, PCI_PIN, 1), .line = (uint8_t)config_get(c, at, PCI_LINE, 1),
 		.express = find_plain(c, at, PCI_CAP_EXPRESS),
 	};
 	if (f->header == PCI_HEADER_DEVICE) {
-		f->sub_vendor = (uint16_t)get(c, at, PCI_SUB_VENDOR, 2);
-		f->sub_device = (uint16_t)get(c, at, PCI_SUB_DEVICE, 2);
+		f->sub_vendor = (uint16_t)config_get(c, at, PCI_SUB_VENDOR, 2);
+		f->sub_device = (uint16_t)config_get(c, at, PCI_SUB_DEVICE, 2);
 	} else if (f->header == PCI_HEADER_BRIDGE) {
-		f->secondary = (uint8_t)get(c, at, PCI_SECONDARY, 1);
-		f->subordinate = (uint8_t)get(c, at, PCI_SUBORDINATE, 1);
+		f->secondary = (uint8_t)config_get(c, at, PCI_SECONDARY, 1);
+		f->subordinate = (uint8_t)config_get(c, at, PCI_SUBORDINATE, 1);
 	}
 	return true;
 }
@@ -157,7 +152,7 @@ bool pci_look(const struct config *c, uint16_t at, struct pci_function *f)
 /* A link has one device, number 0; some answer to every number (PCI Express 3.0 §7.3.1). */
 bool pci_leads_to_link(const struct config *c, const struct pci_function *f)
 {
-	uint32_t type = f->express ? get(c, f->at, f->express + 2u, 2) >> 4 & 0xf : 0;
+	uint32_t type = f->express ? config_get(c, f->at, f->express + 2u, 2) >> 4 & 0xf : 0;
 
 	return type == EXPRESS_TYPE_ROOT_PORT || type == EXPRESS_TYPE_DOWNSTREAM;
 }
@@ -216,7 +211,7 @@ static void scan_bus(struct scan *s, const struct bus *bus)
 {
 	for (uint32_t device = 0; device < (bus->link ? 1 : 32); device++) {
 		uint16_t at = PCI_AT(bus->number, device, 0);
-		if (!found_function(s, bus, at) || !(get(s->config, at, PCI_HEADER, 1) & PCI_HEADER_MULTI))
+		if (!found_function(s, bus, at) || !(config_get(s->config, at, PCI_HEADER, 1) & PCI_HEADER_MULTI))
 			continue;
 		for (uint32_t function = 1; function < 8; function++)
 			(void)found_function(s, bus, PCI_AT(bus->number, device, function));
@@ -265,7 +260,7 @@ size_t pci_scan_device(const struct config *c, uint16_t device, struct pci_funct
 		}
 		list[n].lost = list[n].header == PCI_HEADER_BRIDGE;
 		n++;
-		if (i == 0 && !(get(c, device, PCI_HEADER, 1) & PCI_HEADER_MULTI))
+		if (i == 0 && !(config_get(c, device, PCI_HEADER, 1) & PCI_HEADER_MULTI))
 			break;
 	}
 	return n;

@@ -6,9 +6,8 @@
  */
 #pragma once
 #include <abi/types.h>
+#include <pci/name.h>
 
-/* Where a function is: bus << 8 | device << 3 | function; segment 0 only. */
-#define PCI_AT(bus, device, function) ((uint16_t)((bus) << 8 | (device) << 3 | (function)))
 #define PCI_BARS          6
 #define PCI_FUNCTIONS_MAX 512
 #define PCI_CAPS_MAX      128
@@ -25,6 +24,8 @@ enum {
 	PCI_CLASS_HOST_BRIDGE = 0x0600, PCI_BASE_CLASS_DISPLAY = 0x03,
 };
 
+/* From the PCI Express capability on (PCI Express 3.0 §7.8.6, §7.8.8). PCI_LINK_TELLS: the port says whether its link is up. */
+enum { PCI_LINK_CAPS = 0x0c, PCI_LINK_TELLS = 1 << 20, PCI_LINK_STATUS = 0x12, PCI_LINK_UP = 1 << 13 };
 enum { PCI_MSIX_ON = 0x8000, PCI_MSIX_FUNCTION_MASKED = 0x4000, PCI_MSI_ON = 1 };
 
 /* Configuration space. Width 1, 2 or 4, the register aligned to it and below `size`. What nobody answers reads as all ones. */
@@ -37,6 +38,16 @@ struct config {
 	uint64_t roots[4];              /* further roots, a bit each; no bridge leads there */
 	uint64_t screen;                /* bus address that the firmware's framebuffer begins at; 0: none */
 };
+
+static inline uint32_t config_get(const struct config *c, uint16_t at, uint32_t reg, uint32_t width)
+{
+	return c->read(c->ctx, at, reg, width);
+}
+
+static inline void config_set(const struct config *c, uint16_t at, uint32_t reg, uint32_t width, uint32_t value)
+{
+	c->write(c->ctx, at, reg, width, value);
+}
 
 enum pci_bar_kind { BAR_NONE, BAR_IO, BAR_MEMORY, BAR_MEMORY_64, BAR_UPPER /* half of the one before */, BAR_ODD /* breaks the rules */ };
 enum pci_bar_state {

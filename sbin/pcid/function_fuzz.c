@@ -6,10 +6,9 @@
 #include "function.c"
 #include "names.c"
 #include "fake.h"
-#define get bars_get
 #include "bars.c"
-#undef get
 #include "text.c"
+#include <pci/name.c>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

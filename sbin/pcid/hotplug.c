@@ -9,6 +9,7 @@
 #include "slot.h"
 #include <rt/io.h>
 #include <rt/start.h>
+#include <rt/state.h>
 #include <string.h>
 
 enum { HAPPENED = SLOT_PRESSED | SLOT_FAULT | SLOT_CHANGED | SLOT_LINK_CHANGED, ROUNDS_MAX = 16 };
@@ -23,18 +24,11 @@ static struct slot {
 } slots[SLOTS_MAX];
 static size_t n_slots;
 
-static void store(uint16_t *at, uint16_t value)
-{
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	*(volatile uint16_t *)at = value;
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-}
-
 static const char *name_of(uint16_t at)
 {
-	static char name[NODE_NAME_SIZE];
+	static char name[PCI_NAME_SIZE];
 
-	node_name(name, at);
+	pci_name(name, at);
 	return name;
 }
 
@@ -166,7 +160,7 @@ static void arrived(struct slot *s)
 		log_print("%s: %04x:%04x has come", name_of(hp->list[i].at), hp->list[i].vendor, hp->list[i].device);
 		tell(s, &hp->list[i]);
 	}
-	store(&s->record->way, SLOT_STAYS);
+	state_store(&s->record->way, SLOT_STAYS);
 }
 
 static void come(struct slot *s)
@@ -179,7 +173,7 @@ static void come(struct slot *s)
 	size_t n = st < 0 ? 0 : pci_scan_device(hp->config, PCI_AT(s->bus, s->device, 0), found, SLOT_FUNCTIONS), at = first_in(s);
 	if (n == 0 || *hp->n + n > PCI_FUNCTIONS_MAX) {
 		log_print("%s: there is something in its slot, but %s", name_of(s->port), n ? "there are too many functions" : st < 0 ? "no link" : "nothing answers");
-		store(&s->record->way, SLOT_RESTS);
+		state_store(&s->record->way, SLOT_RESTS);
 		return;
 	}
 	memmove(&hp->list[at + n], &hp->list[at], (*hp->n - at) * sizeof(found[0]));
@@ -203,7 +197,7 @@ static void finish(struct slot *s)
 	forget(s);
 	if (off)
 		power_off(s);
-	store(&s->record->way, off ? SLOT_RESTS : SLOT_STAYS);
+	state_store(&s->record->way, off ? SLOT_RESTS : SLOT_STAYS);
 	log_print("%s: its slot is %s", name_of(s->port), off ? "off" : "looked at again");
 }
 
@@ -266,7 +260,7 @@ static bool step(struct slot *s)
 	/* Its number, too, is the same however often this is begun again. */
 	if (way == SLOT_COMES && s->record->way != SLOT_COMES)
 		s->record->arrival++;
-	store(&s->record->way, (uint16_t)way);
+	state_store(&s->record->way, (uint16_t)way);
 	clear(s, happened);
 	if (was && !there)
 		forget(s);      /* nothing can be said to it any more */
@@ -352,7 +346,7 @@ static void begin(struct slot *s, struct svc *svc, uint64_t badge, bool booted)
 		slot_watch(hp->config, port);
 	bool comes = s->record->way == SLOT_COMES && known(s);
 	if (!comes && !leaving(s) && !as_told(s))
-		store(&s->record->way, SLOT_CHANGES);
+		state_store(&s->record->way, SLOT_CHANGES);
 	if (comes) {
 		clear(s, HAPPENED);
 		arrived(s);
@@ -413,7 +407,7 @@ static struct slot_record *begin_record(const struct pci_function *port, enum ho
 		return NULL;
 	}
 	*r = (struct slot_record){ .arrival = 1 };
-	store(&r->place, port->at);
+	state_store(&r->place, port->at);
 	return r;
 }
 
@@ -481,7 +475,7 @@ static struct slot *new_slot(uint16_t at)
 	for (size_t i = first_in(s); in_slot(i, s); i++)
 		if (hp->list[i].header == PCI_HEADER_DEVICE)
 			r->told[hp->list[i].at & 7] = (uint32_t)hp->list[i].vendor << 16 | hp->list[i].device;
-	store(&r->place, PCI_AT(s->bus, s->device, 0));
+	state_store(&r->place, PCI_AT(s->bus, s->device, 0));
 	n_slots++;
 	return s;
 }

@@ -10,20 +10,10 @@
 #include "../../abi/rt/sum.c"
 #include "fake.h"
 #include "function.c"
-#define get bars_get
-#define set bars_set
-#define store bars_store
 #include "bars.c"
-#undef get
-#undef set
-#undef store
 #include "place.c"
-#define get slot_get
-#define set slot_set
 #include "slot.c"
-#undef get
-#undef set
-#include "node.c"
+#include <pci/name.c>
 #include "hotplug.c"
 
 enum { PORT = PCI_AT(0, 3, 0), CARD = PCI_AT(1, 0, 0), BEHIND = PCI_AT(0, 4, 0), E = 0x80, OFF = POWER_OFF | LIGHT_OFF };
@@ -233,8 +223,8 @@ static void boots(bool with_card)
 	fake_set(PORT, PCI_STATUS, 2, PCI_STATUS_CAPABILITIES);
 	fake_set(PORT, PCI_CAPABILITIES, 1, E);
 	fake_set(PORT, E, 4, 3u << 25 | CAPS_SLOT << 16 | TYPE_ROOT_PORT << 20 | 2 << 16 | 0x10);
-	fake_set(PORT, E + LINK_CAPS, 4, LINK_TELLS);
-	fake_set(PORT, E + LINK_STATUS, 2, LINK_UP);
+	fake_set(PORT, E + PCI_LINK_CAPS, 4, PCI_LINK_TELLS);
+	fake_set(PORT, E + PCI_LINK_STATUS, 2, PCI_LINK_UP);
 	fake_set(PORT, E + SLOT_CAPS, 4, HAS_BUTTON | HAS_SWITCH | HAS_LIGHT | HOT);
 	fake_set(PORT, E + SLOT_CONTROL, 2, with_card ? LIGHT_ON : OFF);
 	fake_set(PORT, MEMORY_WINDOW, 4, 0xfe10fe00);
@@ -361,12 +351,12 @@ static void no_link(void **s)
 {
 	(void)s;
 	boots(false);
-	fake_set(PORT, E + LINK_STATUS, 2, 0);
+	fake_set(PORT, E + PCI_LINK_STATUS, 2, 0);
 	change(COMES);
 	run();
 	assert_false(known_there(CARD));
 	assert_int_equal(records[0].way, SLOT_RESTS);
-	fake_set(PORT, E + LINK_STATUS, 2, LINK_UP);
+	fake_set(PORT, E + PCI_LINK_STATUS, 2, PCI_LINK_UP);
 	happens(SLOT_CHANGED);
 	run();
 	expect_card(0x01941033, 0x1000);

@@ -7,6 +7,7 @@
 #include <gen/errors.h>
 #include <rt/io.h>
 #include <rt/start.h>
+#include <rt/state.h>
 
 enum { STATUS_INTX = 8, UNCLAIMED_MAX = 1000 };
 #define USED (1ull << 63)               /* | flags << 40 | bit << 32 | gsi */
@@ -14,13 +15,6 @@ enum { STATUS_INTX = 8, UNCLAIMED_MAX = 1000 };
 /* One that was opened stays open: masked while it has no users. */
 static struct line { handle_t irq, notify; uint32_t gsi, unclaimed; } lines[LINES_MAX];
 static const struct line_keeper *lk;
-
-static void store(uint64_t *word, uint64_t value)
-{
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	*(volatile uint64_t *)word = value;
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-}
 
 static uint32_t command_of(uint16_t at)
 {
@@ -133,7 +127,7 @@ status_t line_give(size_t i, const struct pci_function *f, struct pin_line line,
 	if (st < 0)
 		return st;
 	lk->users[i].at = f->at;
-	store(&lk->users[i].word, USED | (uint64_t)(line.flags & 0xff) << 40 | (uint64_t)bit << 32 | line.gsi);
+	state_store(&lk->users[i].word, USED | (uint64_t)(line.flags & 0xff) << 40 | (uint64_t)bit << 32 | line.gsi);
 	silence(f->at, false);
 	let_through(l);
 	return OK;
@@ -162,7 +156,7 @@ void line_drop(size_t i)
 		return;
 	if (command_of((uint16_t)lk->users[i].at) != 0xffff)
 		silence((uint16_t)lk->users[i].at, true);
-	store(&lk->users[i].word, 0);
+	state_store(&lk->users[i].word, 0);
 	(void)!shelf_clear(lk->state->shelf, (uint32_t)i);
 }
 
@@ -217,7 +211,7 @@ void line_begin(const struct line_keeper *keeper)
 	for (size_t i = 0; i < LINE_USERS_MAX; i++) {
 		struct line_user *u = &lk->users[i];
 		if (u->word && !sensible(u))
-			store(&u->word, 0);
+			state_store(&u->word, 0);
 		if (!u->word)
 			continue;
 		struct pin_line line;

@@ -79,18 +79,11 @@ static struct owner *owner_of(uint16_t at)
 	return NULL;
 }
 
-static void store(uint64_t *word, uint64_t value)
-{
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	*(volatile uint64_t *)word = value;
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-}
-
 /* Nobody drives that function. */
 static void release(struct owner *o)
 {
 	line_drop((size_t)(o - kept->owners));
-	store(&o->badge, 0);
+	state_store(&o->badge, 0);
 }
 
 /* The function reaches no memory any more, and the pages that were held for it are free. */
@@ -147,7 +140,7 @@ static status_t take(const struct svc_cmd *c, struct pci_function *f, bool offer
 	o->op_id = op_id;
 	o->offered = offered;
 	*badge = node_badge((struct node){ NODE_DEVICE, f->at, (uint32_t)kept->serial });
-	store(&o->badge, *badge);
+	state_store(&o->badge, *badge);
 	return OK;
 }
 
@@ -387,13 +380,13 @@ static status_t on_stat(void *self unused, struct svc_cmd *c, const struct file_
 /* Entries of pci://: the cookie is the place of the next function to tell of, at least. */
 static void list_functions(uint8_t *buf, size_t room, uint64_t *cookie, uint64_t *done)
 {
-	char name[NODE_NAME_SIZE];
+	char name[PCI_NAME_SIZE];
 
 	for (size_t i = 0; i < n_functions; i++) {
 		uint16_t at = functions[i].at;
 		if (at < *cookie)
 			continue;
-		node_name(name, at);
+		pci_name(name, at);
 		size_t n = dirent_put(buf + *done, room - *done, node_badge((struct node){ NODE_FUNCTION, at, 0 }) + 1, 0, FILE_DIRECTORY, name);
 		if (!n)
 			return;
@@ -465,7 +458,7 @@ static void on_firmware(const struct event *e)
 	}
 	retry_after_ns = 0;
 	hotplug_heard(at, kind);
-	store(&kept->slot_seen, seen);
+	state_store(&kept->slot_seen, seen);
 }
 
 static void on_completion(void *self unused, struct event *e)
@@ -495,9 +488,9 @@ static const struct file_ops ops = { .open = on_open, .read = on_read, .stat = o
 static void complain(const struct pci_function *f)
 {
 	static const char *const words[] = { [BAR_UNASSIGNED] = "unassigned", [BAR_MISPLACED] = "misplaced", [BAR_OVERLAPS] = "overlapping" };
-	char name[NODE_NAME_SIZE];
+	char name[PCI_NAME_SIZE];
 
-	node_name(name, f->at);
+	pci_name(name, f->at);
 	if (f->lost)
 		log_print("%s: a bridge to bus %02x-%02x: that makes no sense, so nothing is looked for behind it", name, f->secondary, f->subordinate);
 	for (unsigned i = 0; i < PCI_BARS; i++)

@@ -18,13 +18,10 @@ enum node_kind {
 
 struct node { enum node_kind kind; uint16_t at; uint32_t serial; };     /* serial: which driver of a NODE_DEVICE, which arrival in its slot of a NODE_OFFER; else 0 */
 
-enum { NODE_NAME_SIZE = 8 };    /* "00:1f.2" and its zero */
-
 uint64_t node_badge(struct node n);
 must_use bool node_from_badge(uint64_t badge, struct node *n);      /* false: no badge of ours */
 /* Follows a path of `len` bytes from a directory; directories come out as such. ERR_NOT_FOUND, ERR_NOT_DIRECTORY. */
 must_use status_t node_walk(struct node from, const char *path, size_t len, struct node *to);
-void node_name(char out[NODE_NAME_SIZE], uint16_t at);
 static inline bool node_is_directory(enum node_kind kind)
 {
 	return kind == NODE_ROOT || kind == NODE_FUNCTION || kind == NODE_OFFER;

@@ -3,33 +3,19 @@
  */
 #include "reset.h"
 #include "slot.h"
-#include <gen/syscalls.h>
+#include "wait.h"
 
 enum {
 	EXPRESS_CAPS = 4, EXPRESS_CONTROL = 8, EXPRESS_STATUS = 10, EXPRESS_CAN_RESET = 1 << 28, EXPRESS_RESET = 1 << 15, EXPRESS_PENDING = 1 << 5,
-	LINK_CAPS = 0x0c, LINK_TELLS = 1 << 20, LINK_STATUS = 0x12, LINK_UP = 1 << 13,
 	AF_CAPS = 3, AF_CONTROL = 4, AF_STATUS = 5, AF_CAN_RESET = 2, AF_RESET = 1, AF_PENDING = 1,
 	POWER_CONTROL = 4, POWER_STATE = 3, POWER_D3 = 3, POWER_KEEPS_STATE = 8,
 	BRIDGE_CONTROL = 0x3e, BUS_RESET = 0x40, NOT_YET = 0x0001 /* Configuration Request Retry (PCI Express 3.0 §2.3.2) */,
 	WAIT_MS = 100, ANSWER_MS = 1000, POWER_MS = 10, HOLD_MS = 2,
 };
 
-static uint32_t get(const struct config *c, uint16_t at, uint32_t reg, uint32_t width)
-{
-	return c->read(c->ctx, at, reg, width);
-}
-
 static void change(const struct config *c, uint16_t at, uint32_t reg, uint32_t off, uint32_t on)
 {
-	c->write(c->ctx, at, reg, 2, (get(c, at, reg, 2) & ~off) | on);
-}
-
-static void sleep_ms(uint64_t ms)
-{
-	uint64_t now;
-
-	if (clock_now(&now) == OK)
-		(void)!thread_sleep(now + ms * NS_PER_MS);
+	c->write(c->ctx, at, reg, 2, (config_get(c, at, reg, 2) & ~off) | on);
 }
 
 /* ---- what there is ---- */
@@ -55,18 +41,18 @@ enum reset_kind reset_kind(const struct config *c, const struct pci_function *li
 {
 	uint32_t af = pci_find(c, f, PCI_CAP_AF), power = pci_find(c, f, PCI_CAP_POWER);
 
-	if (f->express && get(c, f->at, f->express + EXPRESS_CAPS, 4) & EXPRESS_CAN_RESET)
+	if (f->express && config_get(c, f->at, f->express + EXPRESS_CAPS, 4) & EXPRESS_CAN_RESET)
 		return RESET_EXPRESS;
-	if (af && get(c, f->at, af + AF_CAPS, 1) & AF_CAN_RESET)
+	if (af && config_get(c, f->at, af + AF_CAPS, 1) & AF_CAN_RESET)
 		return RESET_AF;
-	if (power && !(get(c, f->at, power + POWER_CONTROL, 2) & POWER_KEEPS_STATE))
+	if (power && !(config_get(c, f->at, power + POWER_CONTROL, 2) & POWER_KEEPS_STATE))
 		return RESET_POWER;
 	return own_bridge(list, n, f) ? RESET_BUS : RESET_NONE;
 }
 
 static bool pending(const struct config *c, const struct pci_function *f, uint32_t af)
 {
-	return (f->express && get(c, f->at, f->express + EXPRESS_STATUS, 2) & EXPRESS_PENDING) || (af && get(c, f->at, af + AF_STATUS, 1) & AF_PENDING);
+	return (f->express && config_get(c, f->at, f->express + EXPRESS_STATUS, 2) & EXPRESS_PENDING) || (af && config_get(c, f->at, af + AF_STATUS, 1) & AF_PENDING);
 }
 
 /* ---- the ways ---- */
@@ -76,9 +62,9 @@ static bool link_up(const struct config *c, uint16_t bridge)
 {
 	struct pci_function b;
 
-	if (!pci_look(c, bridge, &b) || !pci_leads_to_link(c, &b) || !(get(c, bridge, b.express + LINK_CAPS, 4) & LINK_TELLS))
+	if (!pci_look(c, bridge, &b) || !pci_leads_to_link(c, &b) || !(config_get(c, bridge, b.express + PCI_LINK_CAPS, 4) & PCI_LINK_TELLS))
 		return false;
-	return get(c, bridge, b.express + LINK_STATUS, 2) & LINK_UP;
+	return config_get(c, bridge, b.express + PCI_LINK_STATUS, 2) & PCI_LINK_UP;
 }
 
 /* Nothing behind a link answers before it is up, if it ever was; a tenth of a second later everything does, or says that it is not ready yet. */
@@ -88,7 +74,7 @@ static void wait_for_bus(const struct config *c, uint16_t bridge, uint16_t at, b
 		sleep_ms(1);
 	sleep_ms(WAIT_MS);
 	for (unsigned ms = 0; ms < ANSWER_MS; ms++) {
-		uint32_t vendor = get(c, at, PCI_VENDOR, 2);
+		uint32_t vendor = config_get(c, at, PCI_VENDOR, 2);
 		if (vendor != 0xffff && vendor != NOT_YET)
 			break;
 		sleep_ms(1);
@@ -100,7 +86,7 @@ static void forget_link(const struct config *c, uint16_t bridge, uint16_t at, ui
 {
 	struct pci_function b;
 
-	if (get(c, at, PCI_VENDOR, 4) == id && pci_look(c, bridge, &b) && slot_has(c, &b))
+	if (config_get(c, at, PCI_VENDOR, 4) == id && pci_look(c, bridge, &b) && slot_has(c, &b))
 		slot_clear(c, &b, SLOT_CHANGED | SLOT_LINK_CHANGED);
 }
 
@@ -123,7 +109,7 @@ static void reset_power(const struct config *c, const struct pci_function *f, st
 
 static void reset_bus(const struct config *c, uint16_t bridge, const struct pci_function *f, struct bar_journal *j)
 {
-	uint32_t id = get(c, f->at, PCI_VENDOR, 4);
+	uint32_t id = config_get(c, f->at, PCI_VENDOR, 4);
 	bool was_up = link_up(c, bridge);
 
 	bars_begin_reset(c, f, j, 0, bridge);

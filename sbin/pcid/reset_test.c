@@ -9,35 +9,9 @@
 #include "../../abi/rt/sum.c"
 #include "fake.h"
 #include "function.c"
-#define get bars_get
-#define set bars_set
-#define store bars_store
 #include "bars.c"
-#undef get
-#undef set
-#undef store
-#define get slot_get
-#define set slot_set
-#define sleep_ms slot_sleep_ms
-#define command slot_command
-/* The same registers have the same names. */
-#define LINK_CAPS SLOT_LINK_CAPS
-#define LINK_TELLS SLOT_LINK_TELLS
-#define LINK_STATUS SLOT_LINK_STATUS
-#define LINK_UP SLOT_LINK_UP
-#define WAIT_MS SLOT_WAIT_MS
 #include "slot.c"
-#undef get
-#undef set
-#undef sleep_ms
-#undef LINK_CAPS
-#undef LINK_TELLS
-#undef LINK_STATUS
-#undef LINK_UP
-#undef WAIT_MS
-#define get reset_get
 #include "reset.c"
-#undef get
 
 enum { PORT = PCI_AT(0, 3, 0), CARD = PCI_AT(1, 0, 0), SECOND = PCI_AT(1, 0, 1), E = 0x40, AF = 0x80, POWER = 0xa0, PORT_E = 0x60 };
 enum { BAR = 0xfebf0000, COMMAND = PCI_COMMAND_MEMORY | PCI_COMMAND_NO_INTX, CONTROL = 0x2810, LINK = 0x40, CONTROL2 = 9, LINE = 11 };
@@ -71,7 +45,7 @@ static uint32_t card_read(void *ctx, uint16_t at, uint32_t r, uint32_t width)
 	if (at >> 8 == 1 && in_reset())
 		return width == 4 ? UINT32_MAX : (1u << 8 * width) - 1;
 	uint32_t v = fake_read(ctx, at, r, width);
-	return at == PORT && r == PORT_E + LINK_STATUS && !in_reset() && !dead_link ? v | LINK_UP : v;
+	return at == PORT && r == PORT_E + PCI_LINK_STATUS && !in_reset() && !dead_link ? v | PCI_LINK_UP : v;
 }
 
 static void card_write(void *ctx, uint16_t at, uint32_t r, uint32_t width, uint32_t value)
@@ -136,7 +110,7 @@ static void build(bool express, bool af, bool power, bool alone)
 	fake_bridge(PORT, 1, 1);
 	fake_set(PORT, PORT_E, 1, PCI_CAP_EXPRESS);
 	fake_set(PORT, PORT_E + 2, 2, TYPE_ROOT_PORT << 4 | 0x100 | 2);
-	fake_set(PORT, PORT_E + LINK_CAPS, 4, LINK_TELLS);
+	fake_set(PORT, PORT_E + PCI_LINK_CAPS, 4, PCI_LINK_TELLS);
 	fake_set(PORT, PORT_E + SLOT_CAPS, 4, HOT);
 	link_caps(PORT, port_caps, 1);
 	fake_add(CARD, 0x11e81234, 0xff0000, alone ? 0 : PCI_HEADER_MULTI);

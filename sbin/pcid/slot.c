@@ -2,15 +2,14 @@
  * slot: see slot.h.
  */
 #include "slot.h"
-#include <gen/syscalls.h>
+#include "wait.h"
 
 enum {
 	CAPS = 2, TYPE_ROOT_PORT = 4, TYPE_DOWNSTREAM = 6, CAPS_SLOT = 0x100,
-	LINK_CAPS = 0x0c, LINK_TELLS = 1 << 20, LINK_STATUS = 0x12, LINK_UP = 1 << 13,
 	SLOT_CAPS = 0x14, HAS_BUTTON = 1, HAS_SWITCH = 2, HAS_LIGHT = 0x10, HOT = 0x40, NEVER_DONE = 1 << 18,
 	SLOT_CONTROL = 0x18, ON_PRESSED = 1, ON_CHANGED = 8, ON_HAPPENED = 0x20, LIGHT = 0x300, LIGHT_ON = 0x100, LIGHT_OFF = 0x300, POWER_OFF = 0x400, ON_LINK = 0x1000,
 	SLOT_STATUS = 0x1a,
-	WAIT_MS = 1000, SETTLE_MS = 100,
+	DONE_MS = 1000, SETTLE_MS = 100,
 };
 
 static uint32_t get(const struct config *c, const struct pci_function *f, uint32_t reg, uint32_t width)
@@ -21,14 +20,6 @@ static uint32_t get(const struct config *c, const struct pci_function *f, uint32
 static void set(const struct config *c, const struct pci_function *f, uint32_t reg, uint32_t width, uint32_t value)
 {
 	c->write(c->ctx, f->at, f->express + reg, width, value);
-}
-
-static void sleep_ms(uint64_t ms)
-{
-	uint64_t now;
-
-	if (clock_now(&now) == OK)
-		(void)!thread_sleep(now + ms * 1000000);
 }
 
 bool slot_has(const struct config *c, const struct pci_function *f)
@@ -74,7 +65,7 @@ static void command(const struct config *c, const struct pci_function *f, uint32
 		return;
 	slot_clear(c, f, SLOT_DONE);
 	set(c, f, SLOT_CONTROL, 2, new);
-	for (unsigned ms = 0; !(get(c, f, SLOT_CAPS, 4) & NEVER_DONE) && !(slot_status(c, f) & SLOT_DONE) && ms < WAIT_MS; ms++)
+	for (unsigned ms = 0; !(get(c, f, SLOT_CAPS, 4) & NEVER_DONE) && !(slot_status(c, f) & SLOT_DONE) && ms < DONE_MS; ms++)
 		sleep_ms(1);
 	slot_clear(c, f, SLOT_DONE);
 }
@@ -83,7 +74,7 @@ void slot_watch(const struct config *c, const struct pci_function *f)
 {
 	uint32_t caps = get(c, f, SLOT_CAPS, 4);
 
-	command(c, f, 0, (caps & HAS_BUTTON ? ON_PRESSED : 0) | ON_CHANGED | ON_HAPPENED | (get(c, f, LINK_CAPS, 4) & LINK_TELLS ? ON_LINK : 0));
+	command(c, f, 0, (caps & HAS_BUTTON ? ON_PRESSED : 0) | ON_CHANGED | ON_HAPPENED | (get(c, f, PCI_LINK_CAPS, 4) & PCI_LINK_TELLS ? ON_LINK : 0));
 }
 
 status_t slot_on(const struct config *c, const struct pci_function *f)
@@ -91,8 +82,8 @@ status_t slot_on(const struct config *c, const struct pci_function *f)
 	uint32_t caps = get(c, f, SLOT_CAPS, 4);
 
 	command(c, f, (caps & HAS_SWITCH ? POWER_OFF : 0) | (caps & HAS_LIGHT ? LIGHT : 0), caps & HAS_LIGHT ? LIGHT_ON : 0);
-	for (unsigned ms = 0; get(c, f, LINK_CAPS, 4) & LINK_TELLS && !(get(c, f, LINK_STATUS, 2) & LINK_UP); ms++) {
-		if (ms == WAIT_MS)
+	for (unsigned ms = 0; get(c, f, PCI_LINK_CAPS, 4) & PCI_LINK_TELLS && !(get(c, f, PCI_LINK_STATUS, 2) & PCI_LINK_UP); ms++) {
+		if (ms == DONE_MS)
 			return ERR_TIMED_OUT;
 		sleep_ms(1);
 	}

@@ -21,8 +21,10 @@ static void printf_like(2, 3) add(struct text *t, const char *format, ...)
 void text_line(struct text *t, const struct pci_function *f)
 {
 	const char *vendor = name_vendor(f->vendor);
+	char place[PCI_NAME_SIZE];
 
-	add(t, "%02x:%02x.%x %s [%04x]: ", f->at >> 8, f->at >> 3 & 31, f->at & 7, name_class(f->class), f->class >> 8);
+	pci_name(place, f->at);
+	add(t, "%s %s [%04x]: ", place, name_class(f->class), f->class >> 8);
 	add(t, "%s%s[%04x:%04x]", vendor ? vendor : "", vendor ? " " : "", f->vendor, f->device);
 	if (f->revision)
 		add(t, " (rev %02x)", f->revision);

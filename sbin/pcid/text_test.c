@@ -9,6 +9,7 @@
 #include "names.c"
 #include "text.c"
 #include "node.c"
+#include <pci/name.c>
 #include "fake.h"
 
 enum { AT = PCI_AT(0, 31, 2) };
@@ -88,8 +89,8 @@ static void nodes(void **s)
 	assert_int_equal(n.kind, NODE_OFFER);
 	assert_true(node_from_badge(node_badge(n), &n));
 	for (uint32_t at = 0; at < 0x10000; at++) {
-		char name[NODE_NAME_SIZE];
-		node_name(name, (uint16_t)at);
+		char name[PCI_NAME_SIZE];
+		pci_name(name, (uint16_t)at);
 		assert_int_equal(node_walk((struct node){ .kind = NODE_ROOT }, name, strlen(name), &n), OK);
 		assert_int_equal(n.at, at);
 		assert_true(node_from_badge(node_badge(n), &n));

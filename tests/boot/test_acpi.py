@@ -8,8 +8,9 @@ import struct
 import time
 
 import pytest
-from image import esp_with
-from vm import Machine
+from image import boot_cfg, esp_with
+from test_fb import debugger
+from vm import Machine, Wait
 
 CRASHES = 3         # in a row; then the SSDTs are left out (sbin/acpid/main.c)
 MEM = 128
@@ -38,6 +39,7 @@ def test_summary(machine):
     assert re.search(r"^hardware +fixed, SCI 9 level high$", text, re.M), text
     assert re.search(r"^sleep +(S\d )*S5$", text, re.M), text
     assert re.search(r"^buttons +power", text, re.M), text
+    assert re.search(r"^controller none$", text, re.M), text
     assert "refused" not in text, text
     assert machine.run("ls acpi://").split() == ["irq", "tables/"]
     assert {"DSDT", "FACP", "APIC", "HPET", "MCFG"} <= set(machine.run("ls acpi://tables").split())
@@ -244,6 +246,333 @@ def test_order(laptop, font):
                                             "rngd (pid", "initd: switching the machine off")]
     assert lines == sorted(lines), shown
     assert "acpid (pid" not in shown and "does not answer" not in shown and "could not do it" not in shown, shown
+
+
+# ---- generic event devices ----
+
+TESTDEV = ["-device", "pc-testdev"]     # what is written to port 2000h + n is the state of interrupt line n (QEMU, hw/misc/pc-testdev.c)
+LEVEL, EDGE = 0, 2                      # bit 1 of an extended interrupt descriptor (ACPI 6.5 section 6.4.3.6); bit 2: active low
+
+
+def interrupts(*pairs, source=b""):
+    """_CRS: extended interrupts (number, flags), which the device consumes."""
+    each = b"".join(b"\x89" + struct.pack("<HBBI", 6 + len(source), 1 | flags, 1, gsi) + source for gsi, flags in pairs)
+    return name(b"_CRS", data(each + b"\x79\0"))
+
+
+def data(content):
+    return b"\x11" + length(number(len(content)) + content)
+
+
+def lower(gsi):
+    """A field LINE, and the statement that lowers the line by it."""
+    region = b"\x5b\x80RLIN\x01" + number(0x2000 + gsi) + b"\x01"
+    return region + b"\x5b\x81" + length(b"RLIN\x01LINE\x08"), b"\x70\0LINE"
+
+
+def event_device(seg, gsi, flags, body, falls=True, method_name=b"_EVT"):
+    """One with one interrupt, whose method runs `body`, and lets the line fall. With a method of another name _EVT does nothing."""
+    field, fall = lower(gsi)
+    other = b"" if method_name == b"_EVT" else method(b"_EVT", b"", 1)
+    return device(seg, b"ACPI0013", interrupts((gsi, flags)) + field + other
+                  + method(method_name, (fall if falls else b"") + body, 0 if other else 1))
+
+
+def in_sb(*devices):
+    return b"\x10" + length(b"\\_SB_" + b"".join(devices))
+
+
+BUTTONS = device(b"PWRB", b"PNP0C0C") + device(b"SLPB", b"PNP0C0E")
+POWER, SLEEP = notify(b"PWRB", 0x80), notify(b"SLPB", 0x80)
+
+
+def line(m, gsi, *states):
+    for state in states:
+        assert m.qmp.monitor(f"o/b 0x{0x2000 + gsi:x} {state}").strip() == ""
+
+
+def sleeps(m):
+    """How often so far; the second command is answered after what the first made it begin with is done."""
+    summary(m)
+    summary(m)
+    return m.run("cat log://").count("acpid: the sleep button was pressed")
+
+
+def wait_for(m, what, seconds=30):
+    wait = Wait(m.process.pid, seconds)
+    while not what():
+        assert wait.left(), m.run("cat log:// acpi://")
+        time.sleep(0.05)
+
+
+def events(m):
+    return {int(gsi): rest for gsi, rest in re.findall(r"^event +(\d+) (.*)$", summary(m), re.M)}
+
+
+def ended_in_order(m):
+    assert m.qmp.wait_event("SHUTDOWN", 60) == {"guest": True, "reason": "guest-shutdown"}
+    assert m.wait_end() == 0
+
+
+@pytest.mark.parametrize("flags, method_name", [(LEVEL, b"_EVT"), (EDGE, b"_E05"), (LEVEL, b"_L05")])
+def test_button_of_event_device(build, tmp_path, flags, method_name):
+    """A press that comes as an interrupt of its own powers the machine off. A method of the line's own goes before _EVT."""
+    with with_ssdts(build, tmp_path, in_sb(BUTTONS, event_device(b"GED0", 5, flags, POWER, method_name=method_name)), extra=TESTDEV) as m:
+        m.boot()
+        assert events(m) == {5: f"{'edge' if flags else 'level'} high, \\_SB.GED0.{method_name.decode()}"}
+        line(m, 5, 1)
+        ended_in_order(m)
+
+
+def test_event_devices_and_death(build, tmp_path):
+    """
+    Level and edge: what rings while no instance runs, and while one after the other is killed, is heard; what did not ring is not.
+    Then the button's press, under kills.
+    """
+    tables = in_sb(BUTTONS, event_device(b"GED0", 5, LEVEL, SLEEP), event_device(b"GED1", 6, EDGE, SLEEP),
+                   event_device(b"GED2", 7, EDGE, POWER), event_device(b"GED3", 10, EDGE, b"\x5b\x22" + number(1500) + SLEEP))
+    with with_ssdts(build, tmp_path, tables, extra=TESTDEV) as m:
+        m.boot()
+        assert sorted(events(m)) == [5, 6, 7, 10]
+        heard = 0
+        for gsi in (5, 6):
+            line(m, gsi, 1)
+            heard += 1
+            wait_for(m, lambda: sleeps(m) >= heard)
+        line(m, 6, 0)
+        for gsi in (5, 6) * 3:
+            m.run("svc stop acpid")
+            line(m, gsi, *((1,) if gsi == 5 else (1, 0)))
+            m.run("svc start acpid")
+            heard += 1
+            wait_for(m, lambda: sleeps(m) >= heard)
+        assert sleeps(m) == heard
+        for gsi in (5, 6) * 3:
+            line(m, gsi, *((1,) if gsi == 5 else (1, 0)))
+            m.run("svc kill acpid; svc kill acpid")
+            before = heard
+            wait_for(m, lambda: sleeps(m) > before)
+            heard = sleeps(m)           # more than one, if a kill came while it was at it
+        for _ in range(3):              # in the midst of a method, which takes that long
+            line(m, 10, 1)
+            time.sleep(0.7)
+            m.run("svc kill acpid")
+            before = heard
+            wait_for(m, lambda: sleeps(m) > before)
+            heard = sleeps(m)
+        for _ in range(10):
+            m.run("svc kill acpid")
+        assert sleeps(m) == heard
+        m.run("svc kill acpid")
+        line(m, 7, 1, 0)
+        m.sendline("svc kill acpid; svc kill acpid; svc kill acpid")
+        ended_in_order(m)
+
+
+@pytest.mark.parametrize("smp", ["1", "4"])
+def test_interrupt_without_end(build, tmp_path, smp):
+    """
+    A line that never falls: others are answered, it is given up after a while, and heard again by the next acpid. An edge that comes a
+    few times a second is not taken for one. Where the method takes long, others are answered before it is given up, too.
+    """
+    tables = in_sb(BUTTONS, event_device(b"GED0", 5, LEVEL, b"", falls=False), event_device(b"GED1", 6, EDGE, SLEEP),
+                   event_device(b"GED2", 7, LEVEL, b"\x5b\x22" + number(500), falls=False))
+    with with_ssdts(build, tmp_path, tables, extra=TESTDEV, smp=smp) as m:
+        m.boot()
+        assert sorted(events(m)) == [5, 6, 7]
+        line(m, 7, 1)
+        time.sleep(1)
+        assert "aml        running" in summary(m)
+        line(m, 7, 0)
+        assert "comes without end" not in m.run("cat log://")
+        line(m, 5, 1)
+        for _ in range(5):
+            assert "aml        running" in summary(m)
+            line(m, 6, 1, 0)
+        wait_for(m, lambda: "interrupt 5 comes without end" in m.run("cat log://"), 120)
+        assert events(m)[5].endswith("not heard: it came without end") and events(m)[6] == "edge high, \\_SB.GED1._EVT"
+        heard = sleeps(m)
+        line(m, 6, 1, 0)
+        wait_for(m, lambda: sleeps(m) > heard)
+        assert restarts(m) == 0
+        line(m, 5, 0)
+        m.run("svc restart acpid")
+        assert events(m)[5] == "level high, \\_SB.GED0._EVT"
+        power_button(m)
+
+
+# What a device names that is not heard, and the reason.
+REFUSED = [(1, EDGE, "acpid may not have it"), (4, EDGE, "acpid may not have it"), (9, LEVEL, "it is the SCI"), (16, LEVEL, "it is PCI's"),
+           (700, EDGE, "no I/O APIC has it"), (0xfffffff0, EDGE, "acpid may not have it")]
+
+
+def test_wrong_event_devices(build, tmp_path, font):
+    """Lines of others, lines that are none, no method, what is no list of resources: each is told, and what is right besides is heard."""
+    evt = method(b"_EVT", SLEEP, 1)
+    devices = [
+        device(b"GED0", b"ACPI0013", interrupts(*[(gsi, flags) for gsi, flags, _ in REFUSED]) + evt),
+        device(b"GED1", b"ACPI0013", interrupts((5, EDGE), (5, EDGE), (10, EDGE)) + evt),
+        device(b"GED2", b"ACPI0013", interrupts((5, EDGE), (10, LEVEL)) + evt),
+        device(b"GED3", b"ACPI0013", interrupts((11, EDGE))),
+        device(b"GED4", b"ACPI0013", name(b"_CRS", data(b"\x89\xff\xff\x01\xff")) + evt),
+        device(b"GED5", b"ACPI0013", name(b"_CRS", b"\x01") + evt),
+        device(b"GED6", b"ACPI0013", evt),
+        device(b"GED7", b"ACPI0013", interrupts((6, EDGE), source=b"\0GPIO\0") + evt),
+        device(b"GED8", b"ACPI0013", interrupts((6, EDGE)) + name(b"_STA", b"\0") + evt),
+        device(b"GED9", b"ACPI0013", interrupts((7, EDGE)) + method(b"_EVT", notify(b"NONE", 0x80), 1)),
+        # The old descriptor (section 6.4.2.1), in which an interrupt is a bit; edge.
+        device(b"GEDA", b"ACPI0013", name(b"_CRS", data(b"\x23" + struct.pack("<HB", 1 << 11, 1) + b"\x79\0")) + evt),
+    ]
+    with with_ssdts(build, tmp_path, in_sb(BUTTONS, *devices), extra=TESTDEV) as m:
+        m.boot()
+        text_, said = summary(m), m.run("cat log://")
+        for gsi, _, why in REFUSED:
+            assert re.search(rf"^event +{gsi} .*\._EVT, not heard: {why}$", text_, re.M), text_
+            assert said.count(f"GED0: interrupt {gsi} is not heard: {why}") == 1, said
+        assert re.findall(r"^event +(?:5|10) (.*)", text_, re.M) == [
+            "edge high, \\_SB.GED1._EVT", "edge high, \\_SB.GED1._EVT", "edge high, \\_SB.GED2._EVT",
+            "level high, \\_SB.GED2._EVT, not heard: another device has it the other way round"], text_
+        assert re.search(r"^event +11 edge high, \\_SB.GED3, not heard: it has no method$", text_, re.M), text_
+        for seg in ("GED4", "GED5", "GED6"):
+            assert re.search(rf"acpid: \\_SB.{seg}: its interrupts cannot be read", said), said
+        assert "GED7: an interrupt of another controller is not heard" in said and "GED8" not in said + text_, said
+        line(m, 5, 1, 0)
+        wait_for(m, lambda: sleeps(m) == 2)             # both devices' methods
+        line(m, 7, 1, 0)
+        wait_for(m, lambda: "GED9._EVT, interrupt 7: AE_NOT_FOUND" in m.run("cat log://"))
+        for heard, gsi in enumerate((10, 11), 3):
+            line(m, gsi, 1, 0)
+            wait_for(m, lambda: sleeps(m) == heard)
+        for key in "echo keys":
+            m.key("spc" if key == " " else key)
+        m.key("ret")
+        m.wait_screen(font, r"(?m)^keys$")
+        assert restarts(m) == 0
+        power_button(m)
+
+
+def test_too_many_event_devices(build, tmp_path):
+    """More lines than there is room for, in a list that is longer still: the rest is told once."""
+    lines = interrupts(*[(gsi, EDGE) for gsi in [5, 6, 7, 10, 11, *range(1024, 1200)]])
+    with with_ssdts(build, tmp_path, in_sb(BUTTONS, device(b"GED0", b"ACPI0013", lines + method(b"_EVT", SLEEP, 1))), extra=TESTDEV) as m:
+        m.boot()
+        assert len(events(m)) == 64
+        assert m.run("cat log://").count("more than 64 interrupts of generic event devices") == 1
+        line(m, 11, 1, 0)
+        wait_for(m, lambda: sleeps(m) == 1)
+        power_button(m)
+
+
+def reduce_hardware(m, path, memory_path):
+    """While the loader waits for a choice: the FADT says that there is neither an SCI nor a fixed register (HW_REDUCED_ACPI, bit 20)."""
+    m.qmp.command("pmemsave", val=0, size=MEM << 20, filename=str(memory_path))
+    memory_ = memory_path.read_bytes()
+    at = memory_.find(next(tables_of(memory_, b"FACP")))
+    flags, = struct.unpack_from("<I", memory_, at + 112)
+    changed = struct.pack("<I", flags | 1 << 20)
+    sum_ = memory_[at + 9] - sum(changed) + sum(memory_[at + 112:at + 116]) & 255
+    with debugger(m, path) as ask:
+        assert ask(f"M{at + 112:x},4:{changed.hex()}") == "OK"
+        assert ask(f"M{at + 9:x},1:{sum_:02x}") == "OK"
+
+
+def test_reduced_hardware(build, tmp_path):
+    """Without an SCI the machine comes up all the same, and the line that the SCI has elsewhere is an event device's as any other."""
+    menu = "timeout = 300\n" + "".join(boot_cfg("quiet=0").split("\n", 1)[1] for _ in range(2))
+    image = esp_with(tmp_path / "esp.img", build, files={"boot.cfg": menu.encode()})
+    with with_ssdts(build, tmp_path, in_sb(BUTTONS, event_device(b"GED0", 9, EDGE, POWER)), extra=TESTDEV, image=image) as m:
+        m.expect("Enter starts", 90)
+        reduce_hardware(m, tmp_path / "stub", tmp_path / "memory")
+        m.send("\r")
+        m.boot()
+        seen = summary(m)
+        assert re.search(r"^hardware +reduced, no SCI$", seen, re.M), seen
+        assert re.search(r"^event +9 edge high, \\_SB.GED0._EVT$", seen, re.M), seen
+        assert re.search(r"^buttons +power \(device\) sleep \(device\)$", seen, re.M), seen
+        assert "cannot be" not in m.run("cat log://") and restarts(m) == 0
+        line(m, 9, 1)
+        m.expect("could not be switched off by software", 60)          # everything has ended; that FADT has no register to sleep by
+# ---- an embedded controller: QEMU has none (sbin/acpid/embedded_test.c has), so what is seen here is how acpid does without ----
+
+def port(address):
+    """One port in a list of resources (ACPI 6.5 section 6.4.2.5)."""
+    return b"\x47\x01" + struct.pack("<HHBB", address, address, 0, 1)
+
+
+def controller(data, command):
+    """With a battery and a lid behind it, and a _REG, which reads."""
+    crs = port(data) + port(command) + b"\x79\0"
+    fields = b"".join(seg + bytes([bits]) for seg, bits in ((b"STAT", 8), (b"RATE", 16), (b"LEFT", 16), (b"VOLT", 16), (b"FULL", 16), (b"LIDS", 8)))
+    wide = b"WIDE" + bytes([0x40 | 0, 8])      # 128 bits
+    store = lambda seg, to, i: b"\x70" + seg + b"\x88" + to + bytes([0x0a, i, 0])
+    battery = (name(b"PBST", package(*[number(0)] * 4))
+               + name(b"PBIF", package(*[number(0)] * 9, text(b"Cell"), text(b""), text(b""), text(b"")))
+               + method(b"_BST", b"".join(store(seg, b"PBST", i) for i, seg in enumerate((b"STAT", b"RATE", b"LEFT", b"VOLT"))) + b"\xa4PBST")
+               + method(b"_BIF", store(b"FULL", b"PBIF", 2) + b"\xa4PBIF"))
+    body = (name(b"_CRS", b"\x11" + length(bytes([0x0a, len(crs)]) + crs)) + name(b"_GPE", b"\x0a\x17")
+            + b"\x5b\x80ERAM\x03\0\x0b\0\x01" + b"\x5b\x81" + length(b"ERAM\x01" + fields + wide)
+            + name(b"SEEN", b"\0") + method(b"_REG", b"\x70STATSEEN", 2) + method(b"_Q01", notify(b"LID0", 0x80))
+            + device(b"BATE", b"PNP0C0A", battery) + device(b"LID0", b"PNP0C0D", method(b"_LID", b"\xa4LIDS")))
+    return b"\x10" + length(b"\\_SB_" + device(b"EC0_", b"PNP0C09", body))
+
+
+def test_controller_not_there(build, tmp_path):
+    """An empty bus answers with ones: said once, the battery is unknown, and all else is as ever."""
+    with with_ssdts(build, tmp_path, controller(0x62, 0x66)) as m:
+        m.boot()
+        seen = summary(m)
+        assert re.search(r"^controller embedded, data 0x62 command 0x66, GPE 23, not there$", seen, re.M), seen
+        assert re.search(r"^battery +unknown$", seen, re.M) and re.search(r"^lid +unknown$", seen, re.M), seen
+        for _ in range(5):
+            summary(m)
+        said = m.run("cat log://")
+        assert said.count("acpid: there is no embedded controller at the ports 0x62 and 0x66") == 1
+        assert said.count("EmbeddedControl") == 1, "_REG's access; who looks at the battery again and again does not fill the log"
+        assert restarts(m) == 0
+        power_button(m)
+
+
+def test_controller_is_silent(build, tmp_path):
+    """
+    A register that keeps what is written to it (APM status) takes all commands and answers none: three failures of half a second, then AML is
+    refused at once, and the log is told once.
+    """
+    with with_ssdts(build, tmp_path, controller(0x80, 0xb3)) as m:
+        m.boot()
+        seen = summary(m)
+        assert re.search(r"^controller embedded, data 0x80 command 0xb3, GPE 23, does not answer$", seen, re.M), seen
+        assert re.search(r"^battery +unknown$", seen, re.M), seen
+        before = m.run("cat log://").count("EmbeddedControl")
+        for _ in range(5):
+            summary(m)
+        said = m.run("cat log://")
+        assert said.count("acpid: the embedded controller does not answer") == 1 and said.count("EmbeddedControl") == before
+        assert restarts(m) == 0
+        power_button(m)
+
+
+def test_controller_is_something_else(build, tmp_path, test_image):
+    """
+    A management controller's registers look like it and mean other things: whatever it answers is bounded in time, and neither the prompt nor
+    the button waits for it. Before that acpid is killed twenty times, most of them while it begins.
+    """
+    bmc = ["-device", "ipmi-bmc-sim,id=bmc", "-device", "isa-ipmi-kcs,bmc=bmc,ioport=0xca2"]
+    with with_ssdts(build, tmp_path, controller(0xca2, 0xca3), extra=bmc, image=test_image) as m:
+        m.boot()
+        m.run("put killer:// 'acpid 20 50 1500000'")
+        for _ in range(120):
+            if restarts(m) == 20:
+                break
+            time.sleep(0.5)
+        begin = time.monotonic()
+        seen = summary(m)
+        assert re.search(r"^controller embedded, data 0xca2 command 0xca3, GPE 23, (working|does not answer|not asked yet)$", seen, re.M), seen
+        assert "aml        running" in seen, seen
+        for _ in range(5):
+            summary(m)
+        assert time.monotonic() - begin < 60
+        assert restarts(m) == 20
+        power_button(m)
 
 
 # ---- tables that mean harm ----

@@ -52,6 +52,15 @@ static inline void state_good(struct state *s)
 }
 /* Clears every slot of the shelf that `recorded` says no to. */
 must_use status_t state_sweep(const struct state *s, bool (*recorded)(void *ctx, uint32_t slot), void *ctx);
+/*
+ * A store to the Frame, in one instruction, that comes after all stores before it in the program and before all after it: so a kill leaves
+ * just those up to some point. x86 keeps the order of stores; the compiler shall, too. where: at most 8 bytes, aligned.
+ */
+#define state_store(where, value) do { \
+		__atomic_signal_fence(__ATOMIC_SEQ_CST); \
+		*(volatile __typeof__(*(where)) *)(where) = (value); \
+		__atomic_signal_fence(__ATOMIC_SEQ_CST); \
+	} while (0)
 /* For noticing what a stray store did; no defence against anybody. `seed` chains several pieces. */
 uint64_t state_sum(uint64_t seed, const void *data, size_t len);
 

@@ -174,9 +174,9 @@ static void kernel_half(uint64_t root, const uint64_t *top)
 	static uint16_t used[ENTRIES / 2];
 	static unsigned n;
 	if (unlikely(!n))               /* the first process's */
-		for (uint16_t i = ENTRIES / 2; i < ENTRIES; i++)
+		for (unsigned i = ENTRIES / 2; i < ENTRIES; i++)
 			if (top[i])
-				used[n++] = i;
+				used[n++] = (uint16_t)i;
 	for (unsigned i = 0; i < n; i++)
 		((uint64_t *)HHDM(root))[used[i]] = top[used[i]];
 }

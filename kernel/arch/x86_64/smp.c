@@ -106,6 +106,7 @@ bool cpus_left(const uint64_t mark[CPUS_MAX])
 {
 	for (uint32_t i = 0; i < cpu_count; i++) {
 		const struct percpu *c = percpu_all[i];
+		/* cpus_mark has set as many: CPUs are counted at boot. NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult) */
 		if (!__atomic_load_n(&c->out, __ATOMIC_SEQ_CST) && __atomic_load_n(&c->epoch, __ATOMIC_SEQ_CST) == mark[i])
 			return false;
 	}

@@ -77,7 +77,7 @@ static void to_terminal(const char *uri, char *text, bool answers)
 {
 	char got[64];
 	size_t n, done = 0;
-	uint64_t mode[3];
+	uint64_t mode[4] = { 0 };       /* as much as CTL_TTY_SET_MODE takes */
 	handle_t h;
 
 	MUST(file_open(uri, OPEN_READ | OPEN_WRITE, &h));
