@@ -249,6 +249,30 @@ static void read_mcfg(const struct table *t)
 	}
 }
 
+/* The port of a block of PM1 event registers; 0: there is none, or it is no port. The wide field wins where it is filled in (5.2.9). */
+static uint16_t pm1_block(const struct table *t, size_t narrow, size_t wide)
+{
+	enum { IO_SPACE = 1, GAS_ADDRESS = 4, GAS_LEN = 12 };
+	uint64_t port = load32(t->bytes + narrow);
+
+	if (t->len >= wide + GAS_LEN && load64(t->bytes + wide + GAS_ADDRESS))
+		port = t->bytes[wide] == IO_SPACE ? load64(t->bytes + wide + GAS_ADDRESS) : 0;
+	return port <= 0xff00 ? (uint16_t)port : 0;
+}
+
+/* Unless the power button is no fixed one (PWR_BUTTON). */
+static void read_pm1(const struct table *t)
+{
+	enum { PM1A_EVENT = 56, PM1B_EVENT = 60, PM1_EVENT_LEN = 88, FLAGS = 112, POWER_BUTTON = 1 << 4, X_PM1A_EVENT = 148, X_PM1B_EVENT = 160 };
+
+	if (!info->sci.present || t->bytes[PM1_EVENT_LEN] < 4 || load32(t->bytes + FLAGS) & POWER_BUTTON)
+		return;
+	info->pm1_status[0] = pm1_block(t, PM1A_EVENT, X_PM1A_EVENT);
+	info->pm1_status[1] = pm1_block(t, PM1B_EVENT, X_PM1B_EVENT);
+	for (uint32_t i = 0; i < ARRAY_LEN(info->pm1_status); i++)
+		info->pm1_enable[i] = info->pm1_status[i] ? (uint16_t)(info->pm1_status[i] + t->bytes[PM1_EVENT_LEN] / 2) : 0;
+}
+
 static void read_fadt(const struct table *t)
 {
 	struct table dsdt;
@@ -265,6 +289,7 @@ static void read_fadt(const struct table *t)
 		complain("no DSDT");
 	info->sci.present = t->len >= 116 && !(load32(t->bytes + 112) & 1 << 20);       /* HW_REDUCED_ACPI */
 	info->sci.gsi = info->sci.present ? load16(t->bytes + 46) : 0;
+	read_pm1(t);
 	info->rtc_century = t->len >= 109 ? t->bytes[108] : 0;
 	/* The boot architecture flags mean something from ACPI 2.0 on, whose FADT has revision 3. */
 	if (t->len >= 111 && t->bytes[8] >= 3) {

@@ -158,6 +158,8 @@ static int build(void **state)
 	store(FADT + 109, 1 << 1 | 1 << 5, 2);
 	store(FADT + 108, 0x32, 1);
 	store(FADT + 46, 9, 2);
+	store(FADT + 56, 0x600, 4);
+	at(FADT)[88] = 4;
 	at(FADT)[8] = 6;
 	finish(FADT, "FACP", 276);
 	finish(DSDT, "DSDT", 40);
@@ -207,6 +209,35 @@ static void expect_full(void)
 	assert_int_equal(acpi.rtc_century, 0x32);
 	assert_true(acpi.sci.present && acpi.sci.level && acpi.sci.active_low);
 	assert_int_equal(acpi.sci.gsi, 9);
+	assert_int_equal(acpi.pm1_status[0], 0x600);
+	assert_int_equal(acpi.pm1_status[1], 0);
+	assert_int_equal(acpi.pm1_enable[0], 0x602);
+	assert_int_equal(acpi.pm1_enable[1], 0);
+}
+
+/* The wide field wins; what is no port, no fixed button, or too short for a status register is none. */
+static void test_power_button(void **state)
+{
+	static const struct { uint32_t narrow, flags; uint8_t len, space; uint64_t wide; uint16_t port; } cases[] = {
+		{ 0x600, 0, 4, 0, 0, 0x600 }, { 0x600, 0, 4, 1, 0x1800, 0x1800 }, { 0x600, 0, 4, 0, 0xfed00000, 0 }, { 0, 0, 4, 1, 0x1800, 0x1800 },
+		{ 0xffff, 0, 4, 0, 0, 0 }, { 0x10600, 0, 4, 0, 0, 0 }, { 0x600, 0, 4, 1, 0x100001800, 0 }, { 0x600, 0, 3, 0, 0, 0 },
+		{ 0x600, 1 << 4, 4, 0, 0, 0 }, { 0x600, 1 << 20, 4, 0, 0, 0 },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+		store(FADT + 60, cases[i].narrow, 4);
+		at(FADT)[88] = cases[i].len;
+		store(FADT + 112, cases[i].flags, 4);
+		at(FADT)[160] = cases[i].space;
+		store(FADT + 164, cases[i].wide, 8);
+		finish(FADT, "FACP", 276);
+		read_tables(RSDP);
+		assert_int_equal(acpi.pm1_status[1], cases[i].port);
+	}
+	finish(FADT, "FACP", 60);
+	read_tables(RSDP);
+	assert_int_equal(acpi.pm1_status[0], 0);
 }
 
 /* ---- tests ---- */
@@ -438,6 +469,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_full, build, drop),
 		cmocka_unit_test_setup_teardown(test_rsdt, build, drop),
 		cmocka_unit_test_setup_teardown(test_sci, build, drop),
+		cmocka_unit_test_setup_teardown(test_power_button, build, drop),
 		cmocka_unit_test_setup_teardown(test_nothing, build, drop),
 		cmocka_unit_test_setup_teardown(test_lengths, build, drop),
 		cmocka_unit_test_setup_teardown(test_bad_sums, build, drop),

@@ -91,6 +91,25 @@ struct boot_mem *memory_map_now(uint32_t *n)
 	return b.boot;
 }
 
+/*
+ * The press that switched the machine on, or that the firmware has not acted upon, is still in the status register, where writing the bit
+ * clears it. A press from here on is meant for us: acpid finds it when it comes up. Enabled, for not all hardware notes what nobody wants
+ * to hear of (QEMU); nobody is interrupted yet (ACPI 6.5 §4.8.4.1.1, §4.8.4.1.2).
+ */
+static void listen_to_power_button(const struct boot_acpi *acpi)
+{
+	enum { POWER_BUTTON = 1 << 8 };
+
+	for (uint32_t i = 0; i < ARRAY_LEN(acpi->pm1_status); i++) {
+		uint16_t on;
+		if (!acpi->pm1_status[i])
+			continue;
+		__asm__ volatile("outw %0, %1" : : "a"((uint16_t)POWER_BUTTON), "Nd"(acpi->pm1_status[i]));
+		__asm__ volatile("inw %1, %0" : "=a"(on) : "Nd"(acpi->pm1_enable[i]));
+		__asm__ volatile("outw %0, %1" : : "a"((uint16_t)(on | POWER_BUTTON)), "Nd"(acpi->pm1_enable[i]));
+	}
+}
+
 void exit_to_kernel(struct boot_info *info)
 {
 	uint8_t *stack = pages_alloc(STACK_BYTES, BOOT_MEM_LOADER, "stack");
@@ -98,11 +117,13 @@ void exit_to_kernel(struct boot_info *info)
 	UINTN map_size, descriptor = 0;
 
 	levels_prepare();
+	pci_list_roots(info->pci_roots);
 	pci_list_masters();
 	graphics_set(&info->fb);
 	leave_firmware(&buffers, &map_size, &descriptor);
 	__asm__ volatile("cli");
 	info->bus_masters_off = pci_masters_off();
+	listen_to_power_button(&info->acpi);
 	clock_measure(info);
 	info->notes = (uint64_t)notes(&info->notes_len);
 	info->mem = (uint64_t)buffers.boot;

@@ -61,7 +61,8 @@ void graphics_set(struct boot_framebuffer *fb);         /* sets the mode; text m
 void firmware_gather(struct boot_info *info);           /* firmware.c: tables, time, entropy */
 uint64_t firmware_random(void);                         /* for the slide, not for keys */
 void volume_identify(struct boot_volume *volume);       /* volume.c */
-void pci_list_masters(void);                            /* pci.c: before the exit ... */
+void pci_list_roots(uint64_t roots[4]);                 /* pci.c: as in boot_info */
+void pci_list_masters(void);                            /* before the exit ... */
 uint32_t pci_masters_off(void);                         /* ... and after it */
 void clock_measure(struct boot_info *info);             /* clock.c: after the exit, interrupts off */
 void paging_build(struct boot_info *info);              /* paging.c; needs info->kernel */

@@ -495,7 +495,7 @@ static int instance(void (*later)(void))
 		bool again = world->begun;
 		world->begun = true;
 		world->turns = 0;
-		if (machine_tables(true) != OK || machine_begin(on_heard, again, &world->kept) != OK)
+		if (machine_tables(true) != OK || machine_begin(on_heard, again, false, &world->kept) != OK)
 			_exit(2);
 		turn();
 		if (later) {

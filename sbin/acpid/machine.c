@@ -225,7 +225,7 @@ static void run_gpes_again(void)
 		}
 }
 
-status_t machine_begin(machine_heard *heard, bool again, struct machine_gpes *kept)
+status_t machine_begin(machine_heard *heard, bool again, bool cleared, struct machine_gpes *kept)
 {
 	u32 pressed = 0;
 
@@ -251,7 +251,7 @@ status_t machine_begin(machine_heard *heard, bool again, struct machine_gpes *ke
 	(void)failed(acpi_install_global_event_handler(on_any_event, NULL), "events cannot be written down");
 	run_gpes_again();
 	/* Installing a handler clears the status. */
-	if (again && !acpi_gbl_reduced_hardware && !(acpi_gbl_FADT.flags & ACPI_FADT_POWER_BUTTON)
+	if ((again || cleared) && !acpi_gbl_reduced_hardware && !(acpi_gbl_FADT.flags & ACPI_FADT_POWER_BUTTON)
 	    && ACPI_FAILURE(acpi_read_bit_register(ACPI_BITREG_POWER_BUTTON_STATUS, &pressed)))
 		pressed = 0;
 	fixed_power = fixed_button(ACPI_EVENT_POWER_BUTTON, ACPI_FADT_POWER_BUTTON, MACHINE_POWER_BUTTON, on_fixed);

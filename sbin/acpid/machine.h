@@ -19,11 +19,12 @@ typedef void machine_heard(enum machine_event e);
  */
 must_use status_t machine_tables(bool ssdts);
 /*
- * Loads the namespace, enters ACPI mode, switches events on. `again`: an instance before this one had, so a press that nobody has
- * heard is reported. ERR_BAD_FORMAT: the tables do not allow it; what needs no AML still works. gpes: kept by the caller across instances;
+ * Loads the namespace, enters ACPI mode, switches events on. `again`: an instance before this one had; `cleared`: the loader has
+ * cleared the power button's status and enabled it. In either case a press that nobody has heard is reported. ERR_BAD_FORMAT: the tables
+ * do not allow it; what needs no AML still works. gpes: kept by the caller across instances;
  * those that are in it have been cleared in the hardware, and what they tell was perhaps not heard: their methods are run again.
  */
-must_use status_t machine_begin(machine_heard *heard, bool again, struct machine_gpes *gpes);
+must_use status_t machine_begin(machine_heard *heard, bool again, bool cleared, struct machine_gpes *gpes);
 /* All that was put off is done: what general purpose events and the embedded controller had to tell has been heard. */
 void machine_settled(void);
 /* All tables, in the order of the XSDT; DSDT and FACS follow the FADT, which names them. */

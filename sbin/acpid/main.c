@@ -195,7 +195,7 @@ static void begin_aml(void)
 	machine_hear_slots(on_slot);
 	if (kept->crashes >= CRASHES_QUERY && ec_forget(&kept->gpes.embedded))
 		log_print("events of the embedded controller are dropped: their methods have ended acpid");
-	if (machine_begin(heard, again, &kept->gpes) < 0)
+	if (machine_begin(heard, again, boot.acpi.pm1_status[0] || boot.acpi.pm1_status[1], &kept->gpes) < 0)
 		aml = "not running: the tables do not allow it, see log://";
 	else
 		aml = kept->crashes >= CRASHES_SSDTS ? "running without SSDTs: with them it ended acpid, see svc://acpid and log://" : "running";

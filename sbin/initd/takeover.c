@@ -62,16 +62,16 @@ static void manifest_read(const char *name)
 	}
 	s->state = SERVICE_STOPPED;
 	if (!manifest_parse(&s->m, name, text, size, &e)) {
-		if (e.line)
-			log_print("%s, line %u: %s; the service is left out", uri, e.line, e.reason);
-		else
-			log_print("%s: %s; the service is left out", uri, e.reason);
-		story_trouble_of(name, true, "manifest, line %u: %s; it is left out", e.line, e.reason);
+		char where[24] = "";
+		if (e.line)             /* 0: the file as a whole */
+			snprintf(where, sizeof(where), ", line %u", e.line);
+		log_print("%s%s: %s; the service is left out", uri, where, e.reason);
+		story_trouble_of(name, true, "manifest%s: %s; it is left out", where, e.reason);
 		if (s->m.name[0]) {
 			/* It stays in the list, so that svc:// shows what is missing and why. */
 			s->state = SERVICE_BROKEN;
 			s->troubled = true;
-			snprintf(s->reason, sizeof(s->reason), "manifest, line %u: %s", e.line, e.reason);
+			snprintf(s->reason, sizeof(s->reason), "manifest%s: %s", where, e.reason);
 			n_services++;
 		}
 	} else {

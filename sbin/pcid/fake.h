@@ -59,7 +59,7 @@ static void fake_write(void *ctx unused, uint16_t at, uint32_t reg, uint32_t wid
 	memcpy(f->space + reg, &value, width);
 }
 
-static struct config fake_config = { fake_read, fake_write, NULL, 4096, 0, 255, 0 };
+static struct config fake_config = { fake_read, fake_write, NULL, 4096, 0, 255, { 0 }, 0 };
 
 static void fake_set(uint16_t at, uint32_t reg, uint32_t width, uint32_t value)
 {

@@ -171,6 +171,15 @@ struct scan {
 	bool known[256];
 };
 
+/* Its buses end before those of the next root. */
+static void found_root(struct scan *s, uint8_t number)
+{
+	if (s->n_found > 0)
+		s->found[s->n_found - 1].last = number - 1;
+	s->known[number] = true;
+	s->found[s->n_found++] = (struct bus){ number, s->config->bus_last, 0 };
+}
+
 static void found_bridge(struct scan *s, const struct bus *on, struct pci_function *f)
 {
 	/* Greater than its own bus and within its bridge's: so no way leads back, and none is longer than 255. */
@@ -229,8 +238,9 @@ size_t pci_scan(const struct config *c, struct pci_function *list, size_t max, b
 	s.config = c;
 	s.list = list;
 	s.max = max;
-	s.found[s.n_found++] = (struct bus){ c->bus_first, c->bus_last, 0 };
-	s.known[c->bus_first] = true;
+	for (uint32_t bus = c->bus_first; bus <= c->bus_last; bus++)
+		if (bus == c->bus_first || c->roots[bus / 64] >> (bus % 64) & 1)
+			found_root(&s, (uint8_t)bus);
 	for (size_t i = 0; i < s.n_found; i++)
 		scan_bus(&s, &s.found[i]);
 	sort(list, s.n);

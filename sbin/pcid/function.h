@@ -34,7 +34,8 @@ struct config {
 	void     (*write)(void *ctx, uint16_t at, uint32_t reg, uint32_t width, uint32_t value);
 	void    *ctx;
 	uint32_t size;                  /* bytes a function: 4096, or 256 through ports */
-	uint8_t  bus_first, bus_last;   /* those that can be reached; bus_first is the root */
+	uint8_t  bus_first, bus_last;   /* those that can be reached; bus_first is a root */
+	uint64_t roots[4];              /* further roots, a bit each; no bridge leads there */
 	uint64_t screen;                /* bus address that the firmware's framebuffer begins at; 0: none */
 };
 
@@ -82,7 +83,7 @@ struct pci_cap {
 /* Fills f from the function at `at`. False: there is none. */
 must_use bool pci_look(const struct config *c, uint16_t at, struct pci_function *f);
 /*
- * Finds the functions of the root bus and of all that bridges lead to, in the order of where they are, at most `max`.
+ * Finds the functions of the root buses and of all that bridges lead to, in the order of where they are, at most `max`.
  * *more: there were more than that. Each bus is looked at once, and a bridge leads only to greater bus numbers within its own.
  */
 size_t pci_scan(const struct config *c, struct pci_function *list, size_t max, bool *more);

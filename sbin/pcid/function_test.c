@@ -71,6 +71,33 @@ static void bridges(void **s)
 		assert_false(list[i].lost);
 }
 
+/* The firmware's other root buses: no bridge leads there, and what leads beyond the next root leads nowhere. */
+static void roots(void **s)
+{
+	(void)s;
+	memset(fake_config.roots, 0, sizeof(fake_config.roots));
+	fake_bridge(PCI_AT(0, 1, 0), 1, 1);
+	fake_add(PCI_AT(1, 0, 0), 0x11e81234, 0x00ff00, 0);
+	fake_bridge(PCI_AT(0x40, 3, 0), 0x41, 0x42);
+	fake_add(PCI_AT(0x42, 5, 0), 0x11e81234, 0x00ff00, 0);
+	fake_bridge(PCI_AT(0x41, 0, 0), 0x42, 0x42);
+	fake_bridge(PCI_AT(0x40, 4, 0), 0x43, 0xff);
+	fake_add(PCI_AT(0xff, 0, 0), 0x11e81234, 0x00ff00, 0);
+	assert_int_equal(pci_scan(&fake_config, list, 16, &more), 2);
+	fake_config.roots[0] = 1;                               /* said of the first, too */
+	fake_config.roots[1] = 1;
+	fake_config.roots[3] = 1ull << 63;
+	assert_int_equal(pci_scan(&fake_config, list, 16, &more), 7);
+	assert_int_equal(list[2].at, PCI_AT(0x40, 3, 0));
+	assert_true(list[3].lost);
+	assert_int_equal(list[5].at, PCI_AT(0x42, 5, 0));
+	assert_int_equal(list[6].at, PCI_AT(0xff, 0, 0));
+	fake_config.bus_last = 0xfe;                            /* cannot be reached */
+	assert_int_equal(pci_scan(&fake_config, list, 16, &more), 6);
+	fake_config.bus_last = 255;
+	memset(fake_config.roots, 0, sizeof(fake_config.roots));
+}
+
 static void circles(void **s)
 {
 	static const struct { uint8_t secondary, subordinate; } wrong[] = { { 0, 5 }, { 1, 5 }, { 3, 2 }, { 3, 9 }, { 0, 0 }, { 255, 255 } };
@@ -213,7 +240,7 @@ static void many(void **s)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(empty, nothing), cmocka_unit_test_setup(functions, nothing), cmocka_unit_test_setup(bridges, nothing),
+		cmocka_unit_test_setup(empty, nothing), cmocka_unit_test_setup(functions, nothing), cmocka_unit_test_setup(bridges, nothing), cmocka_unit_test_setup(roots, nothing),
 		cmocka_unit_test_setup(circles, nothing), cmocka_unit_test_setup(links, nothing), cmocka_unit_test_setup(capabilities, nothing),
 		cmocka_unit_test_setup(many, nothing), cmocka_unit_test_setup(writing, nothing),
 	};

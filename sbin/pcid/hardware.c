@@ -103,14 +103,14 @@ status_t hardware_open(struct config *c, const struct boot_acpi *acpi, handle_t 
 	phys_resource = phys;
 	if (acpi->mcfg && !(acpi->mcfg & (BUS_SIZE - 1)) && acpi->mcfg < (1ull << 52) - 256 * BUS_SIZE && acpi->mcfg_bus_first <= acpi->mcfg_bus_last) {
 		ecam_base = acpi->mcfg;
-		*c = (struct config){ ecam_read, ecam_write, NULL, SPACE_ECAM, acpi->mcfg_bus_first, acpi->mcfg_bus_last, 0 };
+		*c = (struct config){ ecam_read, ecam_write, NULL, SPACE_ECAM, acpi->mcfg_bus_first, acpi->mcfg_bus_last, { 0 }, 0 };
 		*ecam = acpi->mcfg + acpi->mcfg_bus_first * BUS_SIZE;
 		*ecam_size = (acpi->mcfg_bus_last - acpi->mcfg_bus_first + 1ull) * BUS_SIZE;
 		if (answers(c))
 			return OK;
 	}
 	*ecam = *ecam_size = 0;
-	*c = (struct config){ ports_read, ports_write, NULL, SPACE_PORTS, 0, 255, 0 };
+	*c = (struct config){ ports_read, ports_write, NULL, SPACE_PORTS, 0, 255, { 0 }, 0 };
 	status_t st = ioports_create(ports, ADDRESS, PORTS, &ports_handle);
 	return st < 0 ? st : answers(c) ? OK : ERR_NOT_FOUND;
 }

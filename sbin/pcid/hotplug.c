@@ -143,7 +143,7 @@ static void settle(const struct slot *s)
 	const struct config *c = hp->config;
 	const struct pci_function *port = port_of(s);
 
-	c->write(c->ctx, s->port, PCI_COMMAND, 2, c->read(c->ctx, s->port, PCI_COMMAND, 2) | PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_NO_INTX);
+	place_open(c, s->port);
 	for (size_t i = first_in(s); in_slot(i, s); i++) {
 		unsigned failed = place(c, port, &hp->list[i], hp->list, *hp->n);
 		if (failed)

@@ -157,7 +157,7 @@ static size_t n_list;
 static struct bar_journal journal;
 static struct bar_memo memos[FAKES_MAX];
 static struct slot_record records[SLOTS_MAX];
-static const struct config config = { slot_read, slot_write, NULL, 4096, 0, 255, 0 };
+static const struct config config = { slot_read, slot_write, NULL, 4096, 0, 255, { 0 }, 0 };
 
 static void check(void)
 {

@@ -13,6 +13,7 @@
 #include "hotplug.h"
 #include "line.h"
 #include "node.h"
+#include "place.h"
 #include "reset.h"
 #include "text.h"
 #include <abi/file.h>
@@ -508,6 +509,7 @@ static void look_around(bool booted)
 	if (more)
 		log_print("more than %u functions: the rest is left out", PCI_FUNCTIONS_MAX);
 	bars_find(&config, functions, n_functions, booted, &kept->journal, kept->memos, ARRAY_LEN(kept->memos));
+	place_unseen(&config, functions, n_functions);
 	check();
 	if (state.fresh) {
 		log_print("%zu functions, by %s", n_functions, config.size == 256 ? "ports" : "memory");
@@ -538,6 +540,7 @@ int main(int argc unused, char **argv unused)
 		return 0;
 	}
 	config.screen = info.fb.base;
+	memcpy(config.roots, info.pci_roots, sizeof(config.roots));
 	MUST(state_open(&state, VERSION, sizeof(struct kept)));
 	kept = state.memory;
 	bool booted = state.fresh && instance && !strcmp(instance, "1");

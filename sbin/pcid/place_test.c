@@ -98,8 +98,58 @@ static void closed(void **s)
 	assert_int_equal(place(&fake_config, &list[0], &list[1], list, 3), 1);
 }
 
+/* What another bridge on the bus lets through would be answered twice. */
+static void beside_a_bridge(void **s)
+{
+	enum { OTHER = PCI_AT(1, 4, 0) };
+	(void)s;
+	fake_bridge(OTHER, 2, 2);
+	list[2] = (struct pci_function){ .at = OTHER, .header = PCI_HEADER_BRIDGE, .secondary = 2, .subordinate = 2 };
+	fake_set(OTHER, MEMORY_WINDOW, 4, 0xfe00fe00);          /* fe000000-fe0fffff */
+	fake_set(OTHER, PREFETCH_WINDOW, 4, 0x0001fff1);        /* closed */
+	fake_set(OTHER, IO_BASE, 2, 0xc1c1);                    /* c000-cfff */
+	fake_set(OTHER, IO_UPPER, 4, 0);
+	fake_set(BRIDGE, IO_BASE, 2, 0xd1c1);
+	fake_set(BRIDGE, IO_UPPER, 4, 0);
+	bar(0, BAR_MEMORY, 4096, false);
+	bar(1, BAR_IO, 32, false);
+	assert_int_equal(place(&fake_config, &list[0], &list[1], list, 3), 0);
+	assert_int_equal(list[1].bars[0].base, 0xfe100000);
+	assert_int_equal(list[1].bars[1].base, 0xd000);
+}
+
+/* Only what has no address at all, does not answer yet, and is behind a bridge. */
+static void the_unseen(void **s)
+{
+	(void)s;
+	list[0] = (struct pci_function){ .at = BRIDGE, .header = PCI_HEADER_BRIDGE, .secondary = 1, .subordinate = 1 };
+	bar(0, BAR_MEMORY, 4096, false);
+	bar(1, BAR_MEMORY, 4096, false);
+	list[1].bars[1].base = 0xfe100000;
+	list[1].bars[1].state = BAR_GOOD;
+	place_unseen(&fake_config, list, 3);
+	assert_int_equal(writes, 0);
+	bar(1, BAR_NONE, 0, false);
+	list[1].bars[1].state = BAR_UNSIZED;
+	fake_set(AT, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+	place_unseen(&fake_config, list, 3);
+	assert_int_equal(writes, 0);
+	fake_set(AT, PCI_COMMAND, 2, 0);
+	list[0].lost = true;
+	place_unseen(&fake_config, list, 3);
+	assert_int_equal(writes, 0);
+	list[0].lost = false;
+	place_unseen(&fake_config, list, 3);
+	assert_int_equal(list[1].bars[0].state, BAR_GOOD);
+	assert_int_equal(fake_read(NULL, AT, PCI_BAR0, 4), 0xfe000000);
+	assert_int_equal(fake_read(NULL, BRIDGE, PCI_COMMAND, 2) & 7, 7);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test_setup(memory, empty), cmocka_unit_test_setup(other_windows, empty), cmocka_unit_test_setup(closed, empty) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(memory, empty), cmocka_unit_test_setup(other_windows, empty), cmocka_unit_test_setup(closed, empty),
+		cmocka_unit_test_setup(beside_a_bridge, empty), cmocka_unit_test_setup(the_unseen, empty),
+	};
 	return cmocka_run_group_tests_name("place", tests, NULL, NULL);
 }

@@ -83,7 +83,7 @@ static void card_write(void *ctx, uint16_t at, uint32_t r, uint32_t width, uint3
 	}
 }
 
-static const struct config config = { card_read, card_write, NULL, 4096, 0, 255, 0 };
+static const struct config config = { card_read, card_write, NULL, 4096, 0, 255, { 0 }, 0 };
 static struct pci_function list[8];
 static size_t n_list;
 static struct bar_journal journal;

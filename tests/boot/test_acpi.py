@@ -86,6 +86,19 @@ def test_power_button_after_kills(machine):
     power_button(machine)
 
 
+def test_button_pressed_during_the_boot(build, tmp_path):
+    """What is pressed while the firmware starts is not meant for us; once the kernel runs it is heard, though acpid comes up later."""
+    with Machine(esp_with(tmp_path / "esp.img", build)) as m:
+        m.expect("BdsDxe: starting", 90)
+        m.qmp.command("system_powerdown")
+        m.boot()
+        assert "the power button was pressed" not in m.run("cat acpi:// log://")
+    with Machine(esp_with(tmp_path / "esp.img", build)) as m:
+        m.expect("[0.000] Skerry", 90)
+        m.qmp.command("system_powerdown")
+        assert m.qmp.wait_event("SHUTDOWN", 60) == {"guest": True, "reason": "guest-shutdown"}
+
+
 def test_button_pressed_while_dead(machine):
     """What is pressed between two instances is heard by the next."""
     assert "aml        running" in machine.run("cat acpi://")

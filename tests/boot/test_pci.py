@@ -7,6 +7,7 @@ import time
 
 import pytest
 from account import at_rest, back_to
+from image import esp_with
 from vm import CPUS, Machine
 
 DISPLAY = 0x300         # VGA compatible (PCI Code and ID Assignment 1.11, section 1.4)
@@ -18,6 +19,18 @@ BEHIND = ["-device", "pcie-root-port,id=link,chassis=1,slot=1", "-device", "virt
           "-device", "pci-testdev,bus=older,addr=2,membar=64M"]
 BEHIND_PC = ["-device", "pci-bridge,id=old,chassis_nr=3", "-device", "edu,bus=old,addr=3",
              "-device", "pci-bridge,id=older,bus=old,addr=7,chassis_nr=9", "-device", "pci-testdev,bus=older,addr=1f"]
+
+
+# Root buses that no bridge leads to, as machines with several processors have them; what a switch leads to; many functions in one device.
+ROOTS = ["-device", "pxb-pcie,id=far,bus=pcie.0,bus_nr=0x20", "-device", "pcie-root-port,id=far1,bus=far,chassis=20,slot=20",
+         "-device", "pcie-pci-bridge,id=far2,bus=far1", "-device", "edu,bus=far2,addr=3",
+         "-device", "pxb-pcie,id=last,bus=pcie.0,bus_nr=0xf8", "-device", "pcie-root-port,id=last1,bus=last,chassis=21,slot=21", "-device", "qemu-xhci,bus=last1",
+         "-device", "pcie-root-port,id=link,bus=pcie.0,chassis=1,slot=1", "-device", "x3130-upstream,id=up,bus=link",
+         "-device", "xio3130-downstream,id=down0,bus=up,chassis=2,slot=2", "-device", "xio3130-downstream,id=down1,bus=up,addr=1,chassis=3,slot=3",
+         "-device", "virtio-rng-pci,bus=down0", "-device", "qemu-xhci,bus=down1",
+         "-device", "virtio-rng-pci-transitional,bus=pcie.0,addr=9,multifunction=on", "-device", "qemu-xhci,bus=pcie.0,addr=9.7",
+         "-object", "memory-backend-ram,id=much,size=4G,reserve=off", "-device", "ivshmem-plain,memdev=much,bus=pcie.0,addr=0xa"]
+ROOTS_PC = ["-device", "pxb,id=far,bus=pci.0,bus_nr=0x40", "-device", "edu,bus=far,addr=3", "-device", "pci-bridge,id=old,bus=pci.0,chassis_nr=3"]
 
 
 def told_by_qemu(m):
@@ -78,6 +91,22 @@ def test_functions(build, machine_, extra, express):
         assert running(m) == 8
         assert [m.run(f"cat pci://{name}") for name in functions] == before
         check(m)
+
+
+@pytest.mark.parametrize("machine_, extra, buses", [("q35", ROOTS, {"00", "20", "f8"}), ("pc", ROOTS_PC, {"00", "40"})])
+def test_other_root_buses(test_image, machine_, extra, buses):
+    """They are found without a bridge that leads there; acpid knows them by the same numbers, so interrupts come by line as well as by message."""
+    with Machine(test_image, machine=machine_, disk="ahci" if machine_ == "q35" else "virtio", extra=extra) as m:
+        m.boot()
+        functions = check(m)
+        assert buses <= {name[:2] for name in functions}
+        assert "makes no sense" not in m.run("cat log://")
+        edu = place(m, "1234:11e8")
+        for way in ("", "line "):
+            assert m.run(f"pcidrive pci://{edu}/device {way}2") == "pcidrive: 2 rounds\n"
+        quiet(m, edu)
+        m.run("svc kill pcid pcid")
+        assert check(m) == functions
 
 
 def test_files(build):
@@ -502,3 +531,21 @@ def test_slots_of_the_firmware_and_deaths(served):
             unplug_and_see(m, count)
     until(lambda: running(m) >= 20, lambda: m.run("svc"))
     plug_and_drive(m, bus="hot")
+
+
+@pytest.mark.parametrize("whose", ["firmware", "ours"])
+def test_a_card_comes_during_the_boot(build, tmp_path, whose):
+    """After the firmware has given out addresses, and before pcid looks: it gets its own, its driver runs, and it leaves like any other."""
+    extra = ["-device", "pcie-root-port,id=hot,chassis=7,slot=7,addr=7"] + (DRIVEN[:2] if whose == "ours" else [])
+    with Machine(esp_with(tmp_path / "esp.img", build / "test"), extra=extra) as m:
+        m.expect("BdsDxe: starting", 90)
+        count = len(told_by_qemu(m))
+        plug(m)
+        m.boot()
+        until(lambda: len(running_card(m)) == 1 and "BusMaster+" in flags(m, running_card(m)[0][1:]), lambda: m.run("svc; cat pci://; log"))
+        text = m.run(f"cat pci://{running_card(m)[0][1:]}")
+        assert "Region 0: Memory at" in text and "unassigned" not in text and "Mem+" in text, text
+        assert "unassigned" not in m.run("cat log://")
+        check(m)
+        unplug_and_see(m, count)
+        plug_and_drive(m, bus="hot")

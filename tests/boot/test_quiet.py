@@ -16,6 +16,7 @@ PROMPT = "skerry:/$"
 BARE = b"level = 50\npriority = normal\nstart = boot\nrestart = never\n"
 TROUBLES = {
     "etc/services/aaa": b"exec = initfs:///bin/true\nfrob = 1\n",
+    "etc/services/empty": b"",
     "etc/services/gone": b"exec = initfs:///sbin/gone\n" + BARE,
     "etc/services/fails": b"exec = initfs:///bin/false\n" + BARE,
     "etc/services/poor": b"exec = initfs:///bin/true\nbudget.memory = 4K\n" + BARE,
@@ -94,7 +95,7 @@ def machine(build, tmp_path_factory):
 
 
 def check_troubles(text):
-    for line in (r"aaa: manifest, line 2: .*frob.*; it is left out", r"gone: initfs:///sbin/gone: .*; it is left out",
+    for line in (r"aaa: manifest, line 2: .*frob.*; it is left out", r"empty: manifest: exec is missing; it is left out", r"gone: initfs:///sbin/gone: .*; it is left out",
                  r"fails: exited with status 1; it is not started again", r"poor: page fault .*; it is not started again",
                  r"loops: exited with status 1; it is started again"):
         assert re.search("^" + line, text, re.M), text

@@ -13,7 +13,7 @@
 #include <abi/types.h>
 
 #define BOOT_MAGIC    0x3159525245454b53ull    /* "SKEERRY1", little endian */
-#define BOOT_VERSION  3
+#define BOOT_VERSION  4
 #define BOOT_HHDM     0xffff800000000000ull    /* higher-half direct map: phys + this */
 /* The kernel is linked at 0 as a static PIE and placed at a random multiple of 64 KiB in this range. */
 #define BOOT_KERNEL_MIN 0xffffffff80000000ull
@@ -102,6 +102,8 @@ struct boot_acpi {
 	uint8_t  rtc_century;       /* the CMOS register with the century (5.2.9), 0: none */
 	uint8_t  reserved;
 	uint64_t fadt, dsdt;        /* or 0 */
+	uint16_t pm1_status[2];     /* ports of status registers, A and B (4.8.4.1.1), or 0: the power button's bit there tells of presses since the loader left */
+	uint16_t pm1_enable[2];     /* those that belong to them */
 	struct { uint32_t gsi; uint8_t present, level, active_low, reserved; } sci;     /* where ACPI's own interrupt comes in (5.2.9), overrides applied */
 	uint32_t n_cpus;            /* usable: Enabled (5.2.12.2) */
 	uint32_t n_ioapics;
@@ -149,11 +151,12 @@ struct boot_info {
 	uint32_t bus_masters_off;   /* PCI functions whose bus mastering the loader switched off */
 	uint32_t notes_len;         /* bytes */
 	uint64_t notes;             /* lines for the kernel's log, each with its newline */
+	uint64_t pci_roots[4];      /* a bit for each bus of segment 0 that a root bridge of the firmware's leads to; all 0: it did not say */
 };
 
 _Static_assert(sizeof(struct boot_mem) == 24, "boot ABI");
 _Static_assert(sizeof(struct boot_segment) == 32, "boot ABI");
 _Static_assert(sizeof(struct boot_image) == 24 + 8 * 32, "boot ABI");
-_Static_assert(sizeof(struct boot_acpi) == 72 + 8 * 256 + 16 * 16 + 8 * 16 + 8 * 16, "boot ABI");
-_Static_assert(sizeof(struct boot_info) == 856 + sizeof(struct boot_acpi), "boot ABI");
+_Static_assert(sizeof(struct boot_acpi) == 80 + 8 * 256 + 16 * 16 + 8 * 16 + 8 * 16, "boot ABI");
+_Static_assert(sizeof(struct boot_info) == 888 + sizeof(struct boot_acpi), "boot ABI");
 _Static_assert(sizeof(struct boot_info) <= PAGE_SIZE, "the Frame that shows it is one page");
