@@ -36,6 +36,7 @@ static struct {
 } keeper;
 
 #define INITD_LIMIT_NS (3 * NS_PER_SEC)
+#define INITD_BEGIN_NS (20 * NS_PER_SEC)        /* until it accepts for the first time: it takes all services over before, on a host that may have a hundred things to do */
 static char watch_stack[16 * KiB] aligned(16);
 
 static uint64_t now_ns(void)
@@ -197,7 +198,8 @@ static void look_at_initd(void)
 	handle_t process = keeper.process;      /* of before, if the other thread changes it now */
 	struct process_beat now;
 
-	if (!process || process_beat(process, &now) < 0 || !beat_missed(&keeper.beat, keeper.instance, &now, now_ns(), INITD_LIMIT_NS))
+	if (!process || process_beat(process, &now) < 0
+	    || !beat_missed(&keeper.beat, keeper.instance, &now, now_ns(), now.progress ? INITD_LIMIT_NS : INITD_BEGIN_NS))
 		return;
 	log_print("initd has not accepted anything for %llu ms", (unsigned long long)(keeper.beat.silent_ns / NS_PER_MS));
 	keeper.beat.pid = 0;
