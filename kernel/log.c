@@ -68,13 +68,13 @@ static size_t clean_copy(char *to, const char *from, size_t len)
 static void emit(const char *text, size_t len)
 {
 	char     line[PREFIX_MAX + TEXT_MAX + 1];
-	uint64_t ms = clock_tsc_hz ? clock_ns() / NS_PER_MS : 0;
-	size_t   n = kformat(line, PREFIX_MAX, "[%lu.%03lu] ", ms / 1000, ms % 1000);
-
-	n += clean_copy(line + n, text, MIN(len, (size_t)TEXT_MAX));
-	line[n++] = '\n';
 
 	spin_lock(&ring_lock);
+	/* Under the lock: times do not go backwards from line to line. */
+	uint64_t ms = clock_tsc_hz ? clock_ns() / NS_PER_MS : 0;
+	size_t   n = kformat(line, PREFIX_MAX, "[%lu.%03lu] ", ms / 1000, ms % 1000);
+	n += clean_copy(line + n, text, MIN(len, (size_t)TEXT_MAX));
+	line[n++] = '\n';
 	for (size_t i = 0; i < n; i++)
 		ring[ring_end++ % LOG_RING_BYTES] = line[i];
 	spin_unlock(&ring_lock);
