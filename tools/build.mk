@@ -5,6 +5,10 @@
 # in small makefiles under build/, which make itself brings up to date before it does anything else.
 
 MAKEFLAGS += --no-builtin-rules --no-builtin-variables
+# As many jobs as there are processors; -jN says otherwise.
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
 .SUFFIXES:
 .DELETE_ON_ERROR:
 SHELL := /bin/sh

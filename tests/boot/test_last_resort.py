@@ -7,7 +7,7 @@ import re
 import time
 
 import pytest
-from account import at_rest, back_to
+from account import at_rest, back_to, fill_screen
 from fixtures import both_ways
 from vm import plain
 
@@ -44,6 +44,7 @@ def restarts(m):
 
 def account(m):
     """With fresh instances of all, as after the last account: what an instance touches for the first time is no loss."""
+    fill_screen(m)
     names = [name for name in table(m) if name != "sh"]
     m.run("svc kill " + " ".join(names))
     m.run("svc kill sh")

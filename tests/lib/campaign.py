@@ -5,7 +5,7 @@ programs were told and the kernel's account is what it was. Everything follows f
 import re
 import time
 
-from account import at_rest, back_to
+from account import at_rest, back_to, fill_screen
 from vm import PATIENCE, plain
 
 VICTIMS = ("initd", "initfsd", "sysd", "rngd", "outputd", "tmpd", "timed", "pcid", "fbd", "kbd", "moused", "inputd", "acpid", "counterd")
@@ -40,12 +40,10 @@ def all_run(m):
 
 
 def account(m):
-    """
-    With fresh instances of all: pages that an instance touches for the first time are no loss. But for the shell on the screen, whose
-    prompt takes a row each time, and its pixels are memory.
-    """
+    """With fresh instances of all: pages that an instance touches for the first time are no loss."""
     all_run(m)
-    m.run("svc kill " + " ".join(name for name, (state, _) in services(m).items() if name not in ("sh", "sh1") and state == "running"))
+    fill_screen(m)
+    m.run("svc kill " + " ".join(name for name, (state, _) in services(m).items() if name != "sh" and state == "running"))
     m.run("svc kill sh")
     for name in CHAIN:
         assert m.run(f"kill {pid_of(m, name)}") == ""
