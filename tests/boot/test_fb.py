@@ -6,7 +6,7 @@ import re
 import socket
 
 import pytest
-from account import at_rest, back_to
+from account import at_rest, back_to, settled
 from image import esp_with
 from vm import Machine
 
@@ -61,9 +61,9 @@ def restarts(m):
 
 def account(m):
     """With fresh instances: what the second use of the same touches for the first time is no loss."""
-    for _ in range(2):      # by the second instances what the first ones had is given back
-        m.run("svc kill rngd sysd tmpd outputd timed pcid fbd")
-        m.run("svc kill sh")
+    settled(m)              # asks with the present shell: the next one is to have done no more than at the next account
+    m.run("svc kill rngd sysd tmpd outputd timed pcid fbd")
+    m.run("svc kill sh")
     return at_rest(m)
 
 

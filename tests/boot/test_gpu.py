@@ -8,7 +8,7 @@ import struct
 import time
 
 import pytest
-from account import at_rest, back_to
+from account import at_rest, back_to, settled
 from image import esp_with
 from test_fb import Picture, debugger, differs, draw, end, restarts
 from vm import Machine
@@ -93,9 +93,9 @@ def test_modes(vga):
 
 
 def account(m):
-    for _ in range(2):      # by the second instances what the first ones had is given back
-        m.run("svc kill rngd sysd tmpd outputd timed pcid fbd")
-        m.run("svc kill sh")
+    settled(m)              # asks with the present shell: the next one is to have done no more than at the next account
+    m.run("svc kill rngd sysd tmpd outputd timed pcid fbd")
+    m.run("svc kill sh")
     m.run("cat fb://")
     return at_rest(m)
 
