@@ -50,12 +50,17 @@ def test_a_death_is_noticed(booted, test_image):
 
 
 def test_a_wait_for_ever_is_noticed(booted, test_image):
-    """A child that waits in count:// for what never comes; its seed alone shows it again, unless the count stands otherwise then."""
+    """
+    A child that waits in count:// for what never comes; its seed alone shows it again, unless the count stands otherwise then. Not
+    each seed has such a child: a wait for a count that others reach is answered.
+    """
     with booted(image=test_image) as m:
-        for seed in range(1, 5):
+        for seed in range(1, 7):
             text, failed = fuzz(m, f"-w wait {seed} 400000")
             found = [re.search(r"seed (\w+): no answer to message \d+ \(operation 15 of count://\)", f) for f in failed]
-            assert found and found[0], text
+            if not found:
+                continue
+            assert found[0], text
             if "no answer to message" in fuzz(m, f"-w wait -1 {found[0].group(1)} 100000")[0]:
                 return
         raise AssertionError(text)
