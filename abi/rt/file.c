@@ -265,6 +265,17 @@ status_t file_map(handle_t file, handle_t *frame, uint64_t *size)
 	return OK;
 }
 
+status_t file_map_uri(const char *uri, handle_t *frame, uint64_t *size)
+{
+	handle_t file;
+	status_t st = file_open(uri, OPEN_READ, &file);
+	if (st < 0)
+		return st;
+	st = file_map(file, frame, size);
+	file_close(file);
+	return st;
+}
+
 status_t file_ctl(handle_t file, uint32_t code, const uint64_t args[4], handle_t h, uint64_t values[3])
 {
 	struct msg m = { .handles = { h } };

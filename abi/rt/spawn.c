@@ -193,12 +193,7 @@ status_t spawn(const struct spawn *s, handle_t *process, uint64_t *pid, const ch
 
 status_t spawn_uri(const char *uri, struct spawn *s, handle_t *process, uint64_t *pid, const char **why)
 {
-	handle_t file;
-	status_t st = file_open(uri, OPEN_READ, &file);
-	if (st < 0)
-		return st;
-	st = file_map(file, &s->image, &s->image_size);
-	file_close(file);
+	status_t st = file_map_uri(uri, &s->image, &s->image_size);
 	if (st < 0)
 		return st;
 	st = spawn(s, process, pid, why);

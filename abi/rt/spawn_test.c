@@ -84,9 +84,7 @@ status_t process_exec(const struct exec_args *a, handle_t *process, uint64_t *pi
 	return OK;
 }
 
-status_t file_open(const char *uri, uint32_t flags, handle_t *f) { (void)uri, (void)flags, (void)f; abort(); }
-status_t file_map(handle_t f, handle_t *frame, uint64_t *size) { (void)f, (void)frame, (void)size; abort(); }
-void file_close(handle_t h) { (void)h; abort(); }
+status_t file_map_uri(const char *uri, handle_t *frame, uint64_t *size) { (void)uri, (void)frame, (void)size; abort(); }
 
 /* The byte at `va` in the new process, and who may do what with it; -1: not mapped. */
 static int byte_at(uint64_t va, uint32_t *prot)

@@ -21,6 +21,7 @@
 #include "screen.h"
 #include <abi/file.h>
 #include <gen/file.h>
+#include <pci/name.h>
 #include <rt/clock.h>
 #include <rt/io.h>
 #include <rt/start.h>
@@ -705,8 +706,9 @@ static status_t on_read(void *self unused, struct svc_cmd *c, const struct file_
 	}
 	n = (size_t)snprintf(text, sizeof(text), "screen %ux%u %u", display->width, display->height, display->bits);
 	if (kept->mode & MODE_DRIVEN) {
-		uint16_t at = MODE_AT(kept->mode);
-		n += (size_t)snprintf(text + n, sizeof(text) - n, " virtio-gpu %02x:%02x.%x%s", at >> 8, at >> 3 & 31, at & 7u, kept->mode & MODE_FOLLOWS ? " auto" : "");
+		char name[PCI_NAME_SIZE];
+		pci_name(name, MODE_AT(kept->mode));
+		n += (size_t)snprintf(text + n, sizeof(text) - n, " virtio-gpu %s%s", name, kept->mode & MODE_FOLLOWS ? " auto" : "");
 	}
 	n += (size_t)snprintf(text + n, sizeof(text) - n, "\n");
 	for (uint32_t i = 0; i < FB_SURFACES_MAX; i++) {

@@ -68,13 +68,8 @@ status_t needs_make(struct service *s)
 		.kernel_bytes = limit_bytes(b->kernel, b->kernel_percent), .handles = limit32(b->handles), .threads = limit32(b->threads),
 		.commands = limit32(b->commands), .processes = limit32(b->processes),
 	};
-	handle_t file;
 
-	status_t st = file_open(s->m.exec, OPEN_READ, &file);
-	if (st < 0)
-		return st;
-	st = file_map(file, &s->image, &s->image_size);
-	file_close(file);
+	status_t st = file_map_uri(s->m.exec, &s->image, &s->image_size);
 	if (st < 0)
 		return st;
 	service_mark(s, s->image, KIND_IMAGE);

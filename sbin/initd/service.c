@@ -125,16 +125,22 @@ struct service *service_provider(const char *scheme, uint32_t *place)
 	return NULL;
 }
 
-void service_give_up(struct service *s, const char *reason)
+/* What needs_make and needs_plug gave it. */
+static void drop_needs(struct service *s)
 {
-	s->state = SERVICE_BROKEN;
-	snprintf(s->reason, sizeof(s->reason), "%s", reason);
+	service_drop(&s->port);
 	service_drop(&s->image);
 	service_drop(&s->budget);
 	service_drop(&s->state_frame);
 	service_drop(&s->shelf);
 	service_drop(&s->ns);
-	service_drop(&s->port);
+}
+
+void service_give_up(struct service *s, const char *reason)
+{
+	s->state = SERVICE_BROKEN;
+	snprintf(s->reason, sizeof(s->reason), "%s", reason);
+	drop_needs(s);
 	log_print("%s: %s; the service is left out", s->m.name, reason);
 	story_trouble(s, true, "%s; it is left out", reason);
 }
@@ -540,12 +546,7 @@ void service_forget(struct service *s)
 	step();
 	record_free(s->record);
 	step();
-	service_drop(&s->port);
-	service_drop(&s->image);
-	service_drop(&s->budget);
-	service_drop(&s->state_frame);
-	service_drop(&s->shelf);
-	service_drop(&s->ns);
+	drop_needs(s);
 	service_drop(&s->device);
 	s->m.n_opens = s->m.n_provides = 0;
 	s->state = SERVICE_FREE;

@@ -208,6 +208,20 @@ static void slave_reads(uint64_t s, cmd_id_t cmd, uint32_t len, bool again)
 	settle();
 }
 
+/* Reads to the end of what is there: `n` bytes `filler`, then `tail`. */
+static void reads_all(void (*reads)(uint64_t, cmd_id_t, uint32_t, bool), uint64_t from, cmd_id_t cmd, char filler, size_t n, const char *tail)
+{
+	size_t end = n + strlen(tail);
+
+	for (size_t at = 0; at < end; at += call[cmd].done) {
+		memset(&call[cmd], 0, sizeof(call[cmd]));
+		reads(from, cmd, 1000, false);
+		assert_true(call[cmd].answered && at + call[cmd].done <= end);
+		for (size_t i = 0; i < call[cmd].done; i++)
+			assert_int_equal(call[cmd].window[i], at + i < n ? filler : tail[at + i - n]);
+	}
+}
+
 static void got(cmd_id_t cmd, const char *text)
 {
 	assert_true(call[cmd].answered);
@@ -472,22 +486,9 @@ static void out_of_turn(void **s unused)
 	slave_writes(p, 1, text, true);
 	master_writes(m, 3, keys, true);
 	recovered();
-	size_t at = 0, end = sizeof(text) - 1 + 4;
-	for (; at < end; at += call[5].done) {
-		memset(&call[5], 0, sizeof(call[5]));
-		master_reads(m, 5, 1000, false);
-		assert_true(call[5].answered && at + call[5].done <= end);
-		for (size_t i = 0; i < call[5].done; i++)
-			assert_int_equal(call[5].window[i], at + i < end - 4 ? 'x' : "then"[at + i - (end - 4)]);
-	}
+	reads_all(master_reads, m, 5, 'x', sizeof(text) - 1, "then");
 	assert_int_equal(call[1].done, sizeof(text) - 1);
-	for (at = 0, end = sizeof(keys) - 1 + 4; at < end; at += call[6].done) {
-		memset(&call[6], 0, sizeof(call[6]));
-		slave_reads(p, 6, 1000, false);
-		assert_true(call[6].answered && at + call[6].done <= end);
-		for (size_t i = 0; i < call[6].done; i++)
-			assert_int_equal(call[6].window[i], at + i < end - 4 ? 'k' : "last"[at + i - (end - 4)]);
-	}
+	reads_all(slave_reads, p, 6, 'k', sizeof(keys) - 1, "last");
 	assert_int_equal(call[3].done, sizeof(keys) - 1);
 	assert_true(call[2].answered && call[4].answered);
 

@@ -25,6 +25,7 @@ must_use status_t file_mkdir(const char *uri);
 must_use status_t file_rename(const char *from, const char *to);
 /* A Frame with the content (read and, if the file's rights allow, execute); its file size in *size. */
 must_use status_t file_map(handle_t file, handle_t *frame, uint64_t *size);
+must_use status_t file_map_uri(const char *uri, handle_t *frame, uint64_t *size);
 must_use status_t file_ctl(handle_t file, uint32_t code, const uint64_t args[4], handle_t h, uint64_t values[3]);
 /* Reads a whole small file (at most `max` bytes); *data is heap memory with a zero byte after it, freed by the caller. */
 must_use status_t file_slurp(const char *uri, size_t max, char **data, size_t *size);
