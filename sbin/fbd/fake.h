@@ -30,6 +30,7 @@ static void live(void)
 #include "scene.c"
 #undef add_cursor
 #include "screen.c"
+#include "pci/name.c"
 
 #define MUST_HOLD(what) do { if (!(what)) { fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #what); abort(); } } while (0)
 
