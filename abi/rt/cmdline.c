@@ -1,5 +1,5 @@
 /*
- * cmdline: words of the kernel's command line (rt/start.h). As the kernel reads it, but that no service's value is in quotes.
+ * cmdline: words of the kernel's command line (rt/start.h), as the kernel reads it: what is between double quotes may hold blanks.
  */
 #include <gen/syscalls.h>
 #include <rt/start.h>
@@ -17,7 +17,17 @@ bool cmdline_word(const char *key, char *value, size_t size)
 	if (size == 0 || cmdline(line, LINE, &len) < 0)
 		return false;
 	line[MIN(len, (uint64_t)LINE)] = 0;
-	for (char *rest = line, *word; (word = strsep(&rest, " \t\r\n"));) {
+	for (char *p = line; *p;) {
+		char *word = p, *to = p;
+		bool quoted = false;
+		for (; *p && (quoted || !strchr(" \t\r\n", *p)); p++) {
+			if (*p == '"')
+				quoted = !quoted;
+			else
+				*to++ = *p;
+		}
+		p += *p != 0;
+		*to = 0;
 		if (strncmp(word, key, n) || (word[n] && word[n] != '='))
 			continue;
 		strlcpy(value, word[n] ? word + n + 1 : "", size);

@@ -23,6 +23,7 @@ static void live(void)
 #define main fbd_main
 #include "main.c"
 #undef main
+#include "output.c"
 #include "modes.c"
 #include "pixel.c"
 #include "rect.c"
@@ -30,6 +31,7 @@ static void live(void)
 #include "scene.c"
 #undef add_cursor
 #include "screen.c"
+#include "surfaces.c"
 #include "pci/name.c"
 
 #define MUST_HOLD(what) do { if (!(what)) { fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #what); abort(); } } while (0)
@@ -236,7 +238,7 @@ status_t svc_run(struct svc *s unused) { served++; return OK; }
 uint64_t clock_value(void) { return now; }      /* it may stand still */
 const char *error_name(status_t st unused) { return ""; }
 const char *error_text(status_t st unused) { return ""; }
-status_t cmdline(void *buf unused, uint64_t len unused, uint64_t *size) { *size = 0; return OK; }
+bool cmdline_word(const char *key unused, char *value unused, size_t size unused) { return false; }
 static unsigned told;                   /* of a change of the mode */
 void svc_reply(cmd_id_t cmd unused, const struct reply *r) { live(); MUST_HOLD(r->status == OK && r->w[0] > 0); told++; }
 noreturn void rt_panic(const char *format unused, ...) { abort(); }
@@ -260,6 +262,8 @@ static struct gpu_fake {
 	struct picture_fake { uint32_t width, height, memory[GPU_MAX * GPU_MAX]; } now, next;
 	uint32_t shown[GPU_MAX * GPU_MAX];      /* what was presented of `now` */
 } fake_gpu;
+
+static struct mode gpu_best = { GPU_BEST_WIDTH, GPU_BEST_HEIGHT };
 
 static void fake_put(struct display *d unused, uint32_t x, uint32_t y, const uint32_t *from, size_t n)
 {
@@ -312,7 +316,7 @@ void gpu_close(void)
 }
 
 struct display *gpu_display(void) { return &fake_gpu.display; }
-struct mode gpu_preferred(void) { return (struct mode){ GPU_BEST_WIDTH, GPU_BEST_HEIGHT }; }
+struct mode gpu_preferred(void) { return gpu_best; }
 void gpu_modes(struct modes *list) { modes_add_usual(list); }
 
 status_t gpu_begin(uint32_t width, uint32_t height)

@@ -107,11 +107,24 @@ static void only_gpu(void **cases unused)
 	assert_int_equal(served, before + 1);
 	assert_int_equal(display->width, GPU_BEST_WIDTH);
 	assert_int_equal(display->height, GPU_BEST_HEIGHT);
-	assert_int_equal(set_mode((struct mode){ 33, 44 }), OK);
+	assert_int_equal(output_set_mode((struct mode){ 33, 44 }), OK);
 	begin_again();
 	assert_int_equal(fbd_main(0, NULL), 0);
 	assert_int_equal(served, before + 2);
 	assert_true(display->width == 33 && display->height == 44);
+	/* What it likes best changes while nobody looks: only who asked to follow that does. */
+	gpu_best = (struct mode){ 21, 12 };
+	begin_again();
+	assert_int_equal(fbd_main(0, NULL), 0);
+	assert_true(display->width == 33 && display->height == 44);
+	assert_int_equal(output_set_mode((struct mode){ 0, 0 }), OK);
+	assert_true(display->width == 21 && display->height == 12);
+	gpu_best = (struct mode){ 12, 21 };
+	begin_again();
+	assert_int_equal(fbd_main(0, NULL), 0);
+	assert_true(display->width == 12 && display->height == 21);
+	gpu_best = (struct mode){ GPU_BEST_WIDTH, GPU_BEST_HEIGHT };
+	before += 2;
 	/* It has left while nobody looked. */
 	begin_again();
 	fake_gpu.there = false;
@@ -121,8 +134,21 @@ static void only_gpu(void **cases unused)
 	free(glass);
 }
 
+/* A mode that the virtio-gpu refuses leaves the kernel's log where it is; the next, which it takes, does not. */
+static void refused_mode(void **cases unused)
+{
+	setup(4, 0xff0000, 0xff00, 0xff);
+	fake_gpu.there = true;
+	assert_int_equal(output_set_mode((struct mode){ GPU_MAX + 1, 1 }), ERR_INVALID);
+	assert_false(screen.display.seen || memory.taken);
+	assert_true(display == &screen.display);
+	assert_int_equal(output_set_mode((struct mode){ GPU_MAX, 1 }), OK);
+	assert_true(screen.display.seen && memory.taken);
+	teardown();
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(lives_on), cmocka_unit_test(damaged), cmocka_unit_test(no_screen), cmocka_unit_test(only_gpu) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(refused_mode), cmocka_unit_test(lives_on), cmocka_unit_test(damaged), cmocka_unit_test(no_screen), cmocka_unit_test(only_gpu) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -338,18 +338,14 @@ static const struct { const char *name; void (*run)(void); } resets[] = {
 /* The first one to try: `reset=NAME` on the command line, or all. */
 static size_t first_reset(void)
 {
-	char line[1024];
-	uint64_t len = 0;
-	size_t first = 0;
+	char name[16];
 
-	if (cmdline(line, sizeof(line) - 1, &len) < 0)
+	if (!cmdline_word("reset", name, sizeof(name)))
 		return 0;
-	line[MIN(len, sizeof(line) - 1)] = 0;
-	for (char *rest, *word = strtok_r(line, " \t", &rest); word; word = strtok_r(NULL, " \t", &rest))
-		for (size_t i = 0; i < ARRAY_LEN(resets) && !strncmp(word, "reset=", 6); i++)
-			if (!strcmp(word + 6, resets[i].name))
-				first = i;
-	return first;
+	for (size_t i = 0; i < ARRAY_LEN(resets); i++)
+		if (!strcmp(name, resets[i].name))
+			return i;
+	return 0;
 }
 
 bool power_reset_asks_acpid(void)
