@@ -443,7 +443,8 @@ static void on_notify(void *self unused, uint64_t badge, uint64_t bits)
 	static bool rung;
 
 	switch (badge) {
-	case OSL_BADGE_SCI: osl_interrupt(); break;
+	case OSL_BADGE_SCI:   osl_interrupt(); break;
+	case OSL_BADGE_PAUSE: osl_pause_over(); break;
 	case BADGE_BEGIN:
 		/* On a slow machine it rings before the first command is taken: those that wait then are taken before it rings again. */
 		if (rung)

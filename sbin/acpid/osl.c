@@ -5,6 +5,7 @@
  */
 #include "osl.h"
 #include "guard.h"
+#include "lines.h"
 #include <acpi/acpi.h>
 #include <rt/clock.h>
 #include <rt/io.h>
@@ -18,6 +19,8 @@
 #define WORK_AT_ONCE 32
 #define REFUSALS_TOLD 16
 #define STALL_MAX_US 1000           /* AML may ask for 100 (ACPI 6.5 §19.6.128); what is longer is slept */
+#define WORK_PAUSE_NS NS_PER_MS    /* between such parts */
+#define SCI_PAUSE_NS (100 * NS_PER_MS)  /* for one that has no end: a press of the power button is heard that late */
 #define WAIT_STEPS  200             /* ms that a wait for the firmware or for an interrupt of our own may take */
 
 static struct {
@@ -28,7 +31,11 @@ static struct {
 	uint32_t n_port_grants, n_line_grants;
 	struct { handle_t ports; uint32_t base, width; } kept[PORTS_KEPT];
 	uint32_t next_kept;
-	handle_t irq, sci, more;                /* owned; sci and more are Notifies */
+	handle_t irq, sci, more, pause;         /* owned; sci, more and pause are Notifies */
+	bool served;                            /* the SCI's handler has run, and what it put off may not have */
+	uint64_t sci_began;
+	struct storm storm;
+	bool endless;                           /* told */
 	acpi_osd_handler handler;
 	void *handler_context;
 	struct { acpi_osd_exec_callback run; void *context; } work[WORK_MAX];
@@ -75,6 +82,7 @@ void osl_init(struct svc *svc, const struct boot_info *boot)
 	os.n_line_grants = grants("irq", os.line_grants);
 	MUST(svc_notify(svc, OSL_BADGE_SCI, &os.sci));
 	MUST(svc_notify(svc, OSL_BADGE_WORK, &os.more));
+	MUST(svc_notify(svc, OSL_BADGE_PAUSE, &os.pause));
 }
 
 acpi_status acpi_os_initialize(void)
@@ -398,6 +406,16 @@ acpi_status acpi_os_execute(acpi_execute_type type unused, acpi_osd_exec_callbac
 	return AE_OK;
 }
 
+static void ring_in(handle_t notify, uint64_t ns)
+{
+	uint64_t now;
+
+	MUST(clock_now(&now));
+	MUST(notify_timer(notify, 0, now + ns, 0));
+}
+
+static void sci_served(void);
+
 bool osl_work(void)
 {
 	for (uint32_t i = 0; os.work_n > 0 && i < WORK_AT_ONCE; i++) {
@@ -407,9 +425,11 @@ bool osl_work(void)
 		os.work_n--;
 		run(context);
 	}
-	/* Clients come in between: GPEs that never end must not keep them waiting. */
+	/* Notifications are handed out before commands: work that makes more work leaves time for clients. */
 	if (os.work_n > 0)
-		MUST(notify_signal(os.more, 1));
+		ring_in(os.more, WORK_PAUSE_NS);
+	else
+		sci_served();
 	return os.work_n == 0;
 }
 
@@ -465,15 +485,60 @@ acpi_status acpi_os_remove_interrupt_handler(u32 number unused, acpi_osd_handler
 	return AE_OK;
 }
 
+static void let_through(void)
+{
+	status_t st = irq_ack(os.irq);
+
+	if (st < 0)
+		log_print("the SCI cannot be let through again: %s", error_text(st));
+}
+
 void osl_interrupt(void)
 {
+	if (!os.irq)
+		return;
+	/* What comes while an edge is masked is lost. */
+	if (!os.boot->acpi.sci.level)
+		let_through();
+	if (!os.served)
+		os.sci_began = clock_value();
+	os.served = true;
 	if (os.handler)
 		os.handler(os.handler_context);
-	if (os.irq) {
-		status_t st = irq_ack(os.irq);
-		if (st < 0)
-			log_print("the SCI cannot be let through again: %s", error_text(st));
+}
+
+/*
+ * A level is let through once what it made us do is done. One that is still there then rings again at once, before any client has its
+ * turn: so it has pauses when that goes on, as the lines of ged.c have. It is never given up: the power button is behind it.
+ */
+static void sci_served(void)
+{
+	uint64_t pause_ns = 0;
+
+	if (!os.served)
+		return;
+	os.served = false;
+	if (!os.irq || !os.boot->acpi.sci.level)
+		return;
+	enum storm_verdict v = storm_ran(&os.storm, os.sci_began, clock_value(), &pause_ns);
+	if (v == STORM_NONE) {
+		let_through();
+		return;
 	}
+	if (v == STORM_END) {
+		if (!os.endless)
+			log_print("the SCI comes without end: it is heard with pauses");
+		os.endless = true;
+		os.storm.level_ns = STORM_END_NS;       /* it is forgiven in as long */
+		pause_ns = MAX(pause_ns, SCI_PAUSE_NS);
+	}
+	ring_in(os.pause, pause_ns);
+}
+
+void osl_pause_over(void)
+{
+	if (os.irq)
+		let_through();
 }
 
 const char *osl_sci(char *text, size_t room)

@@ -6,11 +6,13 @@
 #include <abi/boot.h>
 #include <rt/svc.h>
 
-/* boot: kept; notifications of the SCI and of work put off reach osl_notify under these badges of svc's Port. */
-enum { OSL_BADGE_SCI = 1, OSL_BADGE_WORK = 2 };
+/* boot: kept. Notifications of the SCI, of work put off and of the end of a pause of the SCI's come under these badges of svc's Port. */
+enum { OSL_BADGE_SCI = 1, OSL_BADGE_WORK = 2, OSL_BADGE_PAUSE = 3 };
 void osl_init(struct svc *svc, const struct boot_info *boot);
-/* The SCI has come. */
+/* The SCI has come; it comes again after osl_work has done all there is to do. */
 void osl_interrupt(void);
+/* OSL_BADGE_PAUSE has come. */
+void osl_pause_over(void);
 /*
  * An Irq for a line of the I/O APICs, masked until its first irq_ack; the caller's. flags: IRQ_LEVEL, IRQ_ACTIVE_LOW. ERR_EXISTS: it is the SCI.
  * ERR_DENIED: the manifest does not name it. ERR_BUSY: somebody has it. ERR_INVALID: there is none. ERR_NO_SPACE, ERR_NO_MEMORY.

@@ -401,6 +401,36 @@ def test_interrupt_without_end(build, tmp_path, smp):
         power_button(m)
 
 
+@pytest.mark.parametrize("smp", ["1", "4"])
+def test_sci_without_end(build, tmp_path, smp):
+    """Something holds the SCI's line: clients are answered, before and after a death, and the power button's press is heard."""
+    with with_ssdts(build, tmp_path, in_sb(BUTTONS), extra=TESTDEV, smp=smp) as m:
+        m.boot()
+        summary(m)
+        line(m, 9, 1)
+        for _ in range(5):
+            assert "aml        running" in summary(m)
+        wait_for(m, lambda: "the SCI comes without end" in m.run("cat log://"), 60)
+        m.run("svc kill acpid")
+        assert "aml        running" in summary(m)
+        wait_for(m, lambda: m.run("cat log://").count("the SCI comes without end") == 2, 60)
+        line(m, 9, 0)
+        assert "aml        running" in summary(m)
+        line(m, 9, 1)
+        m.qmp.command("system_powerdown")
+        ended_in_order(m)
+
+
+def test_much_put_off(build, tmp_path):
+    """A method that tells of more than is done at once: all of it is heard."""
+    with with_ssdts(build, tmp_path, in_sb(BUTTONS, event_device(b"GED0", 5, LEVEL, SLEEP * 100)), extra=TESTDEV) as m:
+        m.boot()
+        assert sorted(events(m)) == [5]
+        line(m, 5, 1)
+        wait_for(m, lambda: sleeps(m) == 100)
+        assert restarts(m) == 0
+
+
 # What a device names that is not heard, and the reason.
 REFUSED = [(1, EDGE, "acpid may not have it"), (4, EDGE, "acpid may not have it"), (9, LEVEL, "it is the SCI"), (16, LEVEL, "it is PCI's"),
            (700, EDGE, "no I/O APIC has it"), (0xfffffff0, EDGE, "acpid may not have it")]
