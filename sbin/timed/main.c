@@ -28,7 +28,6 @@
 
 #define BADGE_TIMER    1
 #define ZONE_UNSPECIFIED 0x7ff                  /* boot_info.time_zone_min */
-#define CMDLINE_MAX    4096
 #define RETRY_NS       (10 * NS_PER_MS)
 #define OFFSET_MAX     7258118400000000000ll    /* 2200-01-01: ns since 1970 are far from the end of an int64_t */
 #define SESSION_RIGHTS (RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER)
@@ -170,21 +169,19 @@ static void on_notify(void *self unused, uint64_t badge, uint64_t bits unused)
 
 /* ---- zones ---- */
 
-static status_t set_zone(const char *text)
+/* A zone's name, or what tzdata says of one, into the settings; they are still to be put. On an error they are as before. */
+static status_t choose_zone(const char *text)
 {
 	char tz[TZ_TEXT];
-	struct settings s = settings;
 	status_t st = zone_resolve(text, tz);
 
 	if (st < 0)
 		return st;
-	memset(s.zone, 0, sizeof(s.zone));
-	memset(s.tz, 0, sizeof(s.tz));
-	strcpy(s.tz, tz);
+	memset(settings.zone, 0, sizeof(settings.zone));
+	memset(settings.tz, 0, sizeof(settings.tz));
+	strcpy(settings.tz, tz);
 	if (strcmp(tz, text))
-		strcpy(s.zone, text);
-	settings = s;
-	settings_put(kept, settings);
+		strcpy(settings.zone, text);
 	return OK;
 }
 
@@ -201,7 +198,9 @@ static status_t write_zone(const struct svc_cmd *c, uint64_t offset)
 		return st;
 	for (size_t n = strlen(text); n && isspace((unsigned char)text[n - 1]); n--)
 		text[n - 1] = 0;
-	st = set_zone(text);
+	st = choose_zone(text);
+	if (st == OK)
+		settings_put(kept, settings);
 	return st == ERR_NOT_FOUND ? ERR_INVALID : st;
 }
 
@@ -378,34 +377,15 @@ static void on_begin(void *self unused)
 
 /* ---- start ---- */
 
-/* The value of the last `key=` among the blank-separated words of the kernel's command line. */
-static bool option(const char *key, char *value, size_t size)
-{
-	static char line[CMDLINE_MAX];
-	uint64_t len;
-	bool found = false;
-	size_t n = strlen(key);
-
-	if (cmdline(line, sizeof(line) - 1, &len) < 0)
-		return false;
-	line[MIN(len, sizeof(line) - 1)] = 0;
-	for (char *rest, *word = strtok_r(line, " \t", &rest); word; word = strtok_r(NULL, " \t", &rest))
-		if (!strncmp(word, key, n) && word[n] == '=' && strlen(word + n + 1) < size) {
-			strcpy(value, word + n + 1);
-			found = true;
-		}
-	return found;
-}
-
 static void find_chip(const struct boot_info *boot)
 {
 	char value[8];
 	uint8_t century = boot->acpi.rtc_century;
 
-	if (boot->acpi.no_rtc || (option("timed.chip", value, sizeof(value)) && !strcmp(value, "none")))
+	if (boot->acpi.no_rtc || (cmdline_word("timed.chip", value, sizeof(value)) && !strcmp(value, "none")))
 		return;
 	/* For firmware that names a register in which there is none. */
-	if (option("timed.century", value, sizeof(value)) && !strcmp(value, "none"))
+	if (cmdline_word("timed.century", value, sizeof(value)) && !strcmp(value, "none"))
 		century = 0;
 	if (boot->time_unix && boot->time_zone_min != ZONE_UNSPECIFIED)
 		chip_ahead_s = boot->time_zone_min * 60;
@@ -463,9 +443,10 @@ static void find_time(const struct boot_info *boot)
 	} else {
 		log_print("nobody knows what time it is");
 	}
-	settings_put(kept, settings);
-	if (option("tz", zone, sizeof(zone)) && set_zone(zone) < 0)
+	if (cmdline_word("tz", zone, sizeof(zone)) && choose_zone(zone) < 0)
 		log_print("tz=%s is no time zone", zone);
+	/* All at once: an instance that finds settings asks nobody any more. */
+	settings_put(kept, settings);
 }
 
 static bool recorded(void *ctx unused, uint32_t slot)

@@ -37,12 +37,15 @@ static uint32_t hour_of(const struct rtc_time *t)
 /* Firmware writes it in BCD or, some of it, as it writes the year: the two have no value in common. 0: neither. */
 static uint32_t century_of(uint8_t value)
 {
-	if (value >= 0x20 && value <= 0x21)
-		return (value >> 4) * 10u + (value & 15);
-	return value == 20 || value == 21 ? value : 0;
+	switch (value) {
+	case 19: case 0x19: return 19;
+	case 20: case 0x20: return 20;
+	case 21: case 0x21: return 21;
+	default:            return 0;
+	}
 }
 
-/* Without a century the year is the one from RTC_YEAR_MIN on that ends so. */
+/* Without a century the first PC's year is the first. */
 static uint32_t year_of(const struct rtc_time *t)
 {
 	uint32_t century = century_of(t->century), year = number(t, t->year);
@@ -51,7 +54,7 @@ static uint32_t year_of(const struct rtc_time *t)
 		return 0;
 	if (century)
 		return century * 100 + year;
-	return year + (year < RTC_YEAR_MIN % 100 ? 2100 : 2000);
+	return year + (year < RTC_YEAR_PC % 100 ? 2000 : 1900);
 }
 
 const char *rtc_decode(const struct rtc_time *t, int64_t *seconds)
@@ -78,7 +81,7 @@ bool rtc_encode(int64_t seconds, bool has_century, struct rtc_time *t)
 	struct civil c;
 
 	civil_from_seconds(seconds, &c);
-	if (c.year < RTC_YEAR_MIN || c.year > (has_century ? RTC_YEAR_MAX : RTC_YEAR_MIN + 99))
+	if (c.year < RTC_YEAR_MIN || c.year > (has_century ? RTC_YEAR_MAX : RTC_YEAR_PC + 99))
 		return false;
 	t->second = digits(t, c.second);
 	t->minute = digits(t, c.minute);

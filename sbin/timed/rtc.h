@@ -20,7 +20,8 @@ enum {
 
 /* A clock that says another year was never set. */
 #define RTC_YEAR_MIN 2020
-#define RTC_YEAR_MAX 2199               /* without a century: RTC_YEAR_MIN + 99 */
+#define RTC_YEAR_MAX 2199               /* without a century: RTC_YEAR_PC + 99 */
+#define RTC_YEAR_PC  1980
 
 struct rtc_time {
 	uint8_t second, minute, hour, weekday, day, month, year, century;       /* as the registers hold them; century: 0 without */
