@@ -63,10 +63,16 @@ static bool put(struct i8042 *c, uint32_t reg, uint8_t byte)
 	return true;
 }
 
-/* The next byte of either port; NONE: none in time. */
+/* The next byte of the keyboard or the controller; NONE: none in time. What a mouse says is no answer to anything asked here. */
 static int get(struct i8042 *c, uint64_t ns)
 {
-	return wait_status(c, STATUS_OUTPUT, STATUS_OUTPUT, ns) ? in(c, DATA) : NONE;
+	for (int i = 0; i < FLUSH_MAX && wait_status(c, STATUS_OUTPUT, STATUS_OUTPUT, ns); i++) {
+		bool aux = in(c, STATUS) & I8042_AUX;
+		uint8_t byte = in(c, DATA);
+		if (!aux)
+			return byte;
+	}
+	return NONE;
 }
 
 static bool flush(struct i8042 *c)
@@ -115,7 +121,7 @@ static bool find_aux(struct i8042 *c)
 	if (!put(c, COMMAND, ENABLE_AUX))
 		return false;
 	int config = ask(c, READ_CONFIG, ANSWER_NS);
-	if (!put(c, COMMAND, DISABLE_AUX) || config == NONE || config & CONFIG_NO_AUX)
+	if (!put(c, COMMAND, DISABLE_AUX) || !flush(c) || config == NONE || config & CONFIG_NO_AUX)
 		return false;
 	return ask(c, TEST_AUX, ANSWER_NS) == PORT_GOOD;
 }

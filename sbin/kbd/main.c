@@ -36,7 +36,7 @@ struct head {
 	struct scan scan;
 	uint32_t phase;
 	uint32_t leds, typematic;
-	uint8_t  aux, keyboard, release, reserved;      /* release: what is down is to be let go */
+	uint8_t  aux, keyboard, release, plugged;       /* release: what is down is to be let go; plugged: a keyboard was, and is to be told its settings */
 };
 
 struct kept {
@@ -60,7 +60,6 @@ static struct stream_dir dir = { .n = 2, .file = {
 } };
 static bool awaiting;               /* the next acknowledgement is an answer */
 static uint8_t answer;              /* 0: none yet */
-static bool plugged;                /* a keyboard, just now */
 
 static void save(void)
 {
@@ -115,13 +114,17 @@ static void on_keyboard_byte(uint64_t now, struct io_byte b)
 		return;
 	}
 	/* A byte that the controller itself calls bad reads as one of the keyboard that something is lost. */
-	switch (scan_byte(&head.scan, b.status & I8042_ERROR ? 0xff : b.byte, &code, &down)) {
+	enum scan_result r = scan_byte(&head.scan, b.status & I8042_ERROR ? 0xff : b.byte, &code, &down);
+	/* In set 1 a keyboard that was plugged in says what Left Shift says when it is let go. */
+	if (r == SCAN_KEY && head.scan.set == 1 && code == KEY_LEFTSHIFT && !down && !is_down(code))
+		r = SCAN_PLUGGED;
+	switch (r) {
 	case SCAN_KEY:
 		head.keyboard = 1;
 		on_key(now, code, down);
 		break;
 	case SCAN_PLUGGED:
-		plugged = true;
+		head.plugged = 1;
 		release_all(now);
 		break;
 	case SCAN_LOST:
@@ -218,16 +221,17 @@ static void command_again(void)
 /* A keyboard that was plugged in: it scans already, in set 2. */
 static void keyboard_plugged(void)
 {
-	plugged = false;
 	head.keyboard = 1;
 	log_print("a keyboard was plugged in");
 	keyboard_settings();
+	head.plugged = 0;
+	save();
 }
 
 static void run_device(void)
 {
 	receive();
-	if (plugged)
+	if (head.plugged)
 		keyboard_plugged();
 	stream_serve(&dir);
 }
@@ -328,6 +332,7 @@ static void state_take(void)
 		head.typematic = 0x20;  /* 500 ms, then 30 a second */
 	head.keyboard = head.keyboard != 0;
 	head.aux = head.aux != 0;
+	head.plugged = head.plugged != 0;
 }
 
 /* The FADT may say that there is no such controller, and that its ports are not to be touched (ACPI 6.5, 5.2.9.3). */

@@ -183,9 +183,12 @@ static void on_event(const struct input_event *e, bool *anew)
 	}
 	if (begin_wanted)
 		return;
+	uint64_t patience = setup_patience(&setup);
 	enum setup_result r = setup_byte(&setup, (uint8_t)e->value, &byte);
 	if (r == SETUP_SEND)
 		send(byte);
+	else if (r == SETUP_WAIT && setup_patience(&setup) != patience)
+		alarm_in(setup_patience(&setup));       /* a reset has been heard, and takes longer than an answer */
 	conclude(r);
 }
 
