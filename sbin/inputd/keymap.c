@@ -373,6 +373,9 @@ size_t keymap_key(const struct keymap *m, struct keymap_state *s, uint16_t code,
 		c = control(c & ~KEYMAP_DEAD);
 	if (!c || s->held & HELD_META)
 		return 0;
+	/* No character is begun with Enter, Escape or ^C: who presses them has given it up. */
+	if (c < ' ' || c == 0x7f)
+		s->dead = s->compose = 0;
 	if (s->compose == 1 || s->compose == 2)
 		return resolve_compose(m, s, c, text);
 	if (s->dead)

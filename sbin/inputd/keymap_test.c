@@ -214,6 +214,8 @@ static void test_compose(void **state unused)
 	gives("menu quote e menu e quote", "éé");
 	gives("menu shift+a shift+a", "Å");
 	gives("menu q z a", "a");
+	gives("menu ctrl+c e", "\x03" "e");
+	gives("menu quote esc e", "\x1b" "e");
 	gives("menu menu o e", "œ");
 	gives("menu equal e", "€");
 	gives("menu shift+quote shift+e menu quote s menu slash l menu comma a menu minus shift+comma", "Ëśłą←");

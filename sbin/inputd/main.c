@@ -126,30 +126,11 @@ static status_t use_map(const char *name)
 	return OK;
 }
 
-/* The last `keymap=NAME` of the kernel's command line; "us" without one. */
-static void map_of_cmdline(char name[NAME_SIZE])
-{
-	char line[1024 + 1];
-	uint64_t size = 0;
-
-	snprintf(name, NAME_SIZE, "us");
-	if (cmdline(line, sizeof(line) - 1, &size) < 0)
-		return;
-	line[MIN(size, (uint64_t)sizeof(line) - 1)] = 0;
-	for (char *word = line; *word;) {
-		size_t n = strcspn(word, " \t\n");
-		if (n > 7 && n < 7 + NAME_SIZE && !strncmp(word, "keymap=", 7))
-			snprintf(name, NAME_SIZE, "%.*s", (int)(n - 7), word + 7);
-		word += n;
-		word += strspn(word, " \t\n");
-	}
-}
-
 static void choose_map(void)
 {
-	char name[NAME_SIZE];
+	char name[NAME_SIZE] = "us";
 
-	map_of_cmdline(name);
+	(void)cmdline_word("keymap", name, sizeof(name));
 	if (head.map[0] && use_map(head.map) == OK)
 		return;
 	status_t st = use_map(name);
@@ -211,9 +192,11 @@ static void put_key(size_t source, uint64_t time_ns, uint16_t code, int32_t valu
 	uint8_t locks = head.keys.locks;
 
 	*down = value ? *down | bit : *down & ~bit;
+	/* What another keyboard holds, too, is still down. */
+	if (value == KEY_UP && is_down_elsewhere(source, code))
+		return;
 	ring_put(&ring, time_ns, EV_KEY, code, value);
-	/* A Shift that another keyboard holds, too, is still down. */
-	size_t n = value == KEY_UP && is_down_elsewhere(source, code) ? 0 : keymap_key(&map, &head.keys, code, value, text);
+	size_t n = keymap_key(&map, &head.keys, code, value, text);
 	put_locks(time_ns, locks);
 	for (size_t i = 0; i < n; i++)
 		ring_put(&ring, time_ns, EV_TEXT, alt_held() ? TEXT_ALT : 0, (int32_t)text[i]);
@@ -237,9 +220,14 @@ static void release_all(size_t source)
 /* Sources are believed as far as they make sense. */
 static void on_event(size_t source, const struct input_event *e)
 {
-	if (e->type == EV_SYN && e->code == SYN_DROPPED)
+	/* Of our own events none is lost by that: whoever reads them goes by the releases. */
+	bool lost = e->type == EV_SYN && e->code == SYN_DROPPED;
+
+	if (lost)
 		release_all(source);
 	head.taken[source] = e->seq;
+	if (lost)
+		return;
 	switch (e->type) {
 	case EV_KEY:
 		if (e->code < INPUT_CODES && e->value >= KEY_UP && e->value <= KEY_REPEAT && (e->value || is_down(source, e->code)))
@@ -476,7 +464,15 @@ static status_t on_open(void *self unused, struct svc_cmd *c, const struct file_
 		c->mint_rights = RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER | (q->flags & OPEN_WRITE ? c->rights & RIGHT_WRITE : 0);
 		return OK;
 	}
-	return stream_open(&dir, c, q, p);
+	status_t st = stream_open(&dir, c, q, p);
+	/* For whoever begins to read here, and cannot ask. */
+	if (st == OK && c->mint_badge == FILE_EVENTS && head.keys.locks) {
+		put_locks(now_ns(), 0);
+		ring_put(&ring, now_ns(), EV_SYN, SYN_REPORT, 0);
+		save();
+		stream_serve(&dir);
+	}
+	return st;
 }
 
 static status_t read_devices(struct svc_cmd *c, uint64_t offset, uint64_t *done)

@@ -160,6 +160,8 @@ def test_compose(m):
     m.run("svc kill kbd moused inputd")
     press(m, "e")
     assert typed(heard(m)) == "€"
+    # It is given up with ^C, which arrives.
+    assert text_of(m, "compose", "ctrl c", "e") == "\x03e"
 
 
 def test_locks_and_lights(m):
@@ -171,7 +173,12 @@ def test_locks_and_lights(m):
     assert [(code, value) for _, kind, code, value in events if kind == "led"] == [(1, 1), (0, 1)], "who reads the stream is told"
     wait_until(m, lambda: traced(m, "ps2_set_ledstate")[-1:] == [6])
     m.run("svc kill kbd; svc kill inputd")
-    assert text_of(m, "c", "kp_2") == "C2"
+    listen(m)
+    type_keys(m, ["c", "kp_2"])
+    m.run("head -c 0 input://events")
+    events = heard(m)
+    assert typed(events) == "C2"
+    assert [(code, value) for _, kind, code, value in events if kind == "led"] == [(0, 1), (1, 1)], "and who opens it later"
     type_keys(m, ["caps_lock", "num_lock"])
     wait_until(m, lambda: traced(m, "ps2_set_ledstate")[-1:] == [0])
 
@@ -239,6 +246,23 @@ def test_a_mouse_that_is_set_up_again(m):
         m.run("put killer:// kbd,moused 10 0 2000 seed=5")
         wait_until(m, lambda: m.run("cat killer://").split()[0] == "0")
         wait_until(m, lambda: told()[-1] == 0xf4)
+    test_the_mouse(m)
+
+
+def test_a_mouse_that_moves_while_its_controller_is_set_up(m):
+    """What it has to say then is no answer of the controller's: there still is a second port."""
+    def resets():
+        return re.findall(r"PS/2 controller: a keyboard, .*; (.*)", m.run("log"))
+
+    for _ in range(4):
+        before = len(resets())
+        m.sendline("put killer:// kbd 1 0 10 fault; sleep 0.3; echo done")
+        for _ in range(40):
+            send(m, {"type": "rel", "data": {"axis": "y", "value": 40}})
+            time.sleep(0.01)
+        m.expect("\ndone")
+        wait_until(m, lambda before=before: len(resets()) > before)
+        assert resets()[-1] == "a second port"
     test_the_mouse(m)
 
 

@@ -85,7 +85,8 @@ def test_two_keyboards(m):
     press(m, "shift", "b", keep=True)
     until_pressed(m, 48)
     press_on(m, "second", "shift", False)
-    until_pressed(m, 42, 0)
+    time.sleep(0.3)
+    assert (42, 0) not in keys_of(so_far(m)), "the other still holds it"
     let_go(m, "b")
     let_go(m, "shift")
     for lights in (2, 4):
@@ -94,7 +95,7 @@ def test_two_keyboards(m):
         press(m, "c")
     events = heard(m)
     assert typed(events).startswith("AB") and typed(events)[-2:] == "Cc", events
-    assert keys_of(events).count((42, 1)) == 2 and keys_of(events).count((42, 0)) == 2
+    assert keys_of(events).count((42, 1)) == 2 and keys_of(events).count((42, 0)) == 1
 
 
 def test_the_same_shift_on_two(m):
@@ -104,7 +105,7 @@ def test_the_same_shift_on_two(m):
     until_pressed(m, 42)
     press(m, "shift", keep=True)
     press_on(m, "second", "shift", False)
-    until_pressed(m, 42, 0)
+    time.sleep(0.3)
     press(m, "d")
     let_go(m, "shift")
     press(m, "d")
@@ -170,7 +171,7 @@ def test_what_is_down_when_its_driver_dies(m, death):
     press_on(m, "second", "shift", False)
     events = heard(m)
     assert keys_of(events)[:3] == [(30, 1), (42, 1), (30, 0)] and set(typed(events)[1:]) == {"B"}, events
-    assert any(kind == "syn" and code == 3 for _, kind, code, _ in events)
+    assert not any(kind == "syn" and code == 3 for _, kind, code, _ in events), "of inputd's own events none was lost"
     # inputd finds all of them again, and what is down.
     listen(m)
     press(m, "shift", keep=True)
