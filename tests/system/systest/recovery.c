@@ -511,9 +511,10 @@ static void cancel_redelivered(void)
 	DONE(port_reserve(q.port, 2));
 	DONE(ipc_submit(a.session, &(struct msg){ .op = OP_HOLD, .w = { 1 } }, q.port, 1));
 	DONE(ipc_submit(a.session, &(struct msg){ .op = OP_HOLD, .w = { 2 } }, q.port, 2));
-	pause_ms(20);
+	child_settle(&c);                               /* it has taken both */
 	DONE(cancel(q.port, 1));
 	pause_ms(SHORT_MS);
+	child_settle(&c);
 	DONE(child_kill(&c));
 	DONE(next(a.port, &e));
 	EQ(e.w[0], 1);
@@ -961,6 +962,7 @@ static void left_meanwhile(void)
 	STILL_FINE();
 	ask(0, a.session, &(struct msg){ .op = OP_HOLD, .deadline = now_ns() + SOON_MS * NS_PER_MS });
 	ask_op(1, a.session, OP_HOLD, 1);
+	child_settle(&c);                               /* it has taken both */
 	DONE(child_kill(&c));
 	ask_end(0, ERR_TIMED_OUT);
 	DONE(next(a.port, &e));
