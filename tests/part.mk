@@ -39,11 +39,14 @@ check: $(TEST_BINS)
 fuzz: $(FUZZ_BINS)
 	@$(PYTHON) tools/runtests --fuzz $(FUZZ_BINS)
 
+.PHONY: test-programs
+test-programs: $(TEST_BINS) $(FUZZ_BINS)
+
 # The machine tests boot all three builds; the recursive makes share this one's job slots.
-test: all $(TEST_BINS) $(FUZZ_BINS)
+test: all
 	$(Q)$(if $(TEST),:,$(MAKE) --no-print-directory TEST=1 all)
 	$(Q)$(if $(SAN),:,$(MAKE) --no-print-directory SAN=1 all)
-	@$(PYTHON) tools/runtests --host $(TEST_BINS) --fuzz $(FUZZ_BINS) --boot tests/host tests/boot
+	@$(PYTHON) tools/runtests --make test-programs --host $(TEST_BINS) --fuzz $(FUZZ_BINS) --boot tests/host tests/boot
 
 # The sanitized kernel, longer than in `make test`.
 .PHONY: test-sanitized

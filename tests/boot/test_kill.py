@@ -221,7 +221,7 @@ def test_outputd_dies_at_every_instant(booted, test_image, smp):
             return m.prompt(120)
 
         want = stream()
-        for spread_us in (2000, 4000):
+        for spread_us in (2000, 4000) if smp == "1" else (3000,):
             assert m.run(f"put killer:// outputd 400 {spread_us} {spread_us}") == ""
             begin = restarts(m, "outputd")
             got = stream()
@@ -293,9 +293,8 @@ def test_stop_and_start(machine):
     same_account(m, before)
 
 
-@both_ways
 def test_ten_thousand_programs(machine):
-    """10,000 programs one after the other, started by the shell: the account is the same before and after."""
+    """10,000 programs one after the other, started by the shell: the account is the same before and after. On four CPUs test_system.py does as much."""
     m = machine
 
     def scenario(rounds):

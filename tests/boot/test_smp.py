@@ -29,17 +29,7 @@ def test_hot_pluggable_ones_are_none(booted, build):
         assert "cpu: 2 CPUs of 2\n" in m.run("log")
 
 
-def test_every_system_call(booted, test_image):
-    """On 1 and 2 CPUs test_system.py does this, on 4 test_sanitized.py."""
-    with booted(image=test_image, smp="8") as m:
-        all_run(m, "8")
-        text = m.run("systest", timeout=400)
-        failed = re.findall(r"^FAIL .*$", text, re.M)
-        assert not failed, "\n".join(failed)
-        assert re.search(r"^system: \d+ passed, 0 failed$", text, re.M), text[-500:]
-
-
-@pytest.mark.parametrize("smp, calls", [("4", 100000), ("8", 100000)])
+@pytest.mark.parametrize("smp, calls", [("4", 100000), ("8", 40000)])
 def test_random_system_calls(booted, test_image, smp, calls):
     """A million of them is test_system's."""
     with booted(image=test_image, smp=smp) as m:
@@ -57,9 +47,9 @@ def test_interrupts_go_round(booted, test_image):
         assert len(targets) > 1, targets
 
 
-@pytest.mark.parametrize("smp", ["2", "4"])
+@pytest.mark.parametrize("smp", ["2", "8"])
 def test_storms(booted, test_image, smp):
-    """Those of systest that are about several CPUs (tests/system/systest/smp.c), again and again."""
+    """Those of systest that are about several CPUs (tests/system/systest/smp.c), again and again. All of it runs on 1 and 2 (test_system.py) and on 4 (test_sanitized.py)."""
     with booted(image=test_image, smp=smp) as m:
         for _ in range(2):
             text = m.run("systest smp.pairs smp.crowd smp.wakes smp.interrupts smp.pages smp.kills smp.exits", timeout=200)
