@@ -143,7 +143,7 @@ status_t raw_call_words(uint64_t session, uint64_t a1, uint64_t a2, uint64_t a3,
 	struct session *s;
 	uint32_t rights = 0;
 	status_t st = handle_lookup(t->process->table, (handle_t)session, OBJ_SESSION, RIGHT_CALL, (struct object **)&s, &rights);
-	if (unlikely(st != OK || (st = own_command(t)) != OK))
+	if (unlikely(st < 0 || (st = own_command(t)) < 0))
 		return st;
 	t->regs.r15 = IPC_META_OP(t->regs.r15);
 	return send(t, t->command, s, rights, FOREVER);
@@ -178,7 +178,7 @@ static status_t compose(struct command *c, const struct regs *r, unsigned max_ha
 	}
 	if (st == OK)
 		st = take_handles(c, r, max_handles);
-	if (unlikely(st != OK)) {
+	if (unlikely(st < 0)) {
 		(void)abandon(c, st);
 		OBJ_PUT(*counted);
 		return st;
@@ -196,7 +196,7 @@ status_t raw_call(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a
 	status_t st = own_command(t);
 	if (st == OK)
 		st = compose(t->command, &t->regs, IPC_HANDLES, &s, &rights, &counted);
-	if (st != OK)
+	if (st < 0)
 		return st;
 	if (unlikely(t->special & SPECIAL_PAGED)) {
 		bool lent = false;
@@ -223,7 +223,7 @@ status_t raw_submit(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t
 	struct session *s, *counted;
 	uint32_t rights = 0;
 	status_t st = LOOKUP((handle_t)(r->rax >> 32), OBJ_PORT, RIGHT_SERVE, &q);
-	if (st != OK)
+	if (st < 0)
 		return st;
 	spin_lock(&q->lock);
 	if (!list_empty(&q->reserve)) {

@@ -28,17 +28,16 @@ void futex_init(void)
 		list_init(&buckets[i].leads);
 }
 
-/* By what is mapped at va; object 0: nothing is. By value, so that a key never needs memory. */
-static noinline keeps_registers struct futex_key shared_key(uint64_t va)
+/* By what is mapped at va; object 0: nothing is. */
+static noinline keeps_registers void shared_key(uint64_t va, struct futex_key *k)
 {
 	struct vmem *vm = current_thread()->vmem;
-	struct futex_key k = { 0 };
+	*k = (struct futex_key){ 0 };
 	spin_lock(&vm->lock);
 	const struct mapping *m = vmem_find_locked(vm, va);
 	if (m)
-		k = (struct futex_key){ m->frame->obj.id, m->offset + (va - m->va) };
+		*k = (struct futex_key){ m->frame->obj.id, m->offset + (va - m->va) };
 	spin_unlock(&vm->lock);
-	return k;
 }
 
 always_inline status_t key_of(uint64_t va, uint32_t flags, struct futex_key *k)
@@ -53,7 +52,9 @@ always_inline status_t key_of(uint64_t va, uint32_t flags, struct futex_key *k)
 	}
 	if (flags != FUTEX_SHARED)
 		return ERR_INVALID;
-	*k = shared_key(va);
+	struct futex_key shared;        /* so that *k itself never needs memory */
+	shared_key(va, &shared);
+	*k = shared;
 	return k->object ? OK : ERR_FAULT;
 }
 

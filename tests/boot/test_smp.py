@@ -47,7 +47,7 @@ def test_interrupts_go_round(booted, test_image):
         assert len(targets) > 1, targets
 
 
-@pytest.mark.parametrize("smp", ["2", "8"])
+@pytest.mark.parametrize("smp", ["2", "4"])
 def test_storms(booted, test_image, smp):
     """Those of systest that are about several CPUs (tests/system/systest/smp.c), again and again. All of it runs on 1 and 2 (test_system.py) and on 4 (test_sanitized.py)."""
     with booted(image=test_image, smp=smp) as m:
