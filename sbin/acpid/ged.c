@@ -13,7 +13,6 @@
 
 #define EVENTS_MAX  64
 #define NOWHERE     UINT32_MAX
-#define BUSY_MS     100             /* in all: the Irq of an instance that has just ended, or one that was given up, may not be gone yet */
 
 enum { SLOT_IRQ = 0, SLOT_WORD = LINES_MAX };   /* on the shelf, a slot a line each */
 
@@ -32,7 +31,7 @@ static struct line {
 	struct storm storm;
 } lines[LINES_MAX];
 static struct ged_event events[EVENTS_MAX];
-static uint32_t n_events, n_beyond, named, queued, patience = BUSY_MS;
+static uint32_t n_events, n_beyond, named, queued;
 static struct svc *svc;
 static const struct state *state;
 static struct ged_kept *kept;
@@ -122,10 +121,6 @@ static status_t make(uint32_t i, uint32_t gsi, uint32_t flags)
 {
 	status_t st = osl_line(gsi, flags, &lines[i].irq);
 
-	for (; st == ERR_BUSY && patience > 0; patience--) {
-		acpi_os_sleep(1);
-		st = osl_line(gsi, flags, &lines[i].irq);
-	}
 	if (st >= 0)
 		st = notify_create(&lines[i].word);
 	if (st >= 0)

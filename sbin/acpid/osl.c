@@ -20,7 +20,9 @@
 #define REFUSALS_TOLD 16
 #define STALL_MAX_US 1000           /* AML may ask for 100 (ACPI 6.5 §19.6.128); what is longer is slept */
 #define WORK_PAUSE_NS NS_PER_MS    /* between such parts */
+#define SCI_WORK_NS NS_PER_SEC      /* it waits so long for what it caused */
 #define SCI_PAUSE_NS (100 * NS_PER_MS)  /* for one that has no end: a press of the power button is heard that late */
+#define BUSY_MS     100             /* in all: the Irq of an instance that has just ended, or one that was given up, may not be gone yet */
 #define WAIT_STEPS  200             /* ms that a wait for the firmware or for an interrupt of our own may take */
 
 static struct {
@@ -425,10 +427,10 @@ bool osl_work(void)
 		os.work_n--;
 		run(context);
 	}
-	/* Notifications are handed out before commands: work that makes more work leaves time for clients. */
+	/* Notifications are handed out before commands: work that makes more work leaves time for clients, and does not keep the SCI for good. */
 	if (os.work_n > 0)
 		ring_in(os.more, WORK_PAUSE_NS);
-	else
+	if (os.work_n == 0 || clock_value() - os.sci_began > SCI_WORK_NS)
 		sci_served();
 	return os.work_n == 0;
 }
@@ -441,12 +443,24 @@ void acpi_os_wait_events_complete(void)
 
 /* ---- the SCI, and lines beside it ---- */
 
-static status_t create_line(uint32_t gsi, uint32_t flags, handle_t *irq)
+static status_t try_line(uint32_t gsi, uint32_t flags, handle_t *irq)
 {
 	status_t st = ERR_DENIED;
 
 	for (uint32_t i = 0; i < os.n_line_grants && st == ERR_DENIED; i++)
 		st = irq_create(os.line_grants[i], gsi, flags, irq);
+	return st;
+}
+
+static status_t create_line(uint32_t gsi, uint32_t flags, handle_t *irq)
+{
+	static uint32_t patience = BUSY_MS;
+	status_t st;
+
+	while ((st = try_line(gsi, flags, irq)) == ERR_BUSY && patience > 0) {
+		patience--;
+		acpi_os_sleep(1);
+	}
 	return st;
 }
 
