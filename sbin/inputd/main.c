@@ -174,9 +174,9 @@ static bool is_down_elsewhere(size_t source, uint16_t code)
 /* Whoever reads the stream cannot ask for the lights. */
 static void put_locks(uint64_t time_ns, uint8_t before)
 {
-	for (uint16_t i = 0; i <= LED_SCROLLL; i++)
+	for (uint32_t i = 0; i <= LED_SCROLLL; i++)
 		if ((head.keys.locks ^ before) >> i & 1)
-			ring_put(&ring, time_ns, EV_LED, i, head.keys.locks >> i & 1);
+			ring_put(&ring, time_ns, EV_LED, (uint16_t)i, head.keys.locks >> i & 1);
 }
 
 /* The right Alt key is an Alt key where it chooses no characters. */
