@@ -382,6 +382,8 @@ static void escape(struct term *t, uint8_t final)
 		cursor_kept(t, final == '7');
 	} else if (g->len == 0 && strchr("=>DEHMNOno", final)) {
 		feed(t, (char[]){ ESC_BYTE, (char)final }, 2);
+		if (strchr("DEM", final))
+			vt_stay(t);
 	} else if (g->len == 1 && ((strchr("()*+", g->bytes[0]) && strchr("0AB", final)) || (g->bytes[0] == '#' && final == '8'))) {
 		feed(t, text, 3);
 	}
@@ -425,6 +427,8 @@ static void control(struct term *t, uint8_t byte)
 {
 	if (byte >= 7 && byte <= 15)
 		feed(t, &byte, 1);
+	if (byte >= 10 && byte <= 12)
+		vt_stay(t);             /* it was a scroll, maybe */
 }
 
 static size_t ground_step(struct term *t, const uint8_t *p, size_t len)
