@@ -238,6 +238,24 @@ static void report_size(struct term *t)
 	term_put_reply(t, text, (size_t)n);
 }
 
+/* Where the cursor is (CPR, DECXCPR), as a program would send it there: libvterm does not count from the margins (DECOM). */
+static void report_cursor(struct term *t, const struct csi *c)
+{
+	char text[32];
+	VTermPos from = vt_origin(t), at = place(t);
+	int n = snprintf(text, sizeof(text), "\33[%s%d;%dR", c->leader ? "?" : "", MAX(at.row - from.row, 0) + 1, MAX(at.col - from.col, 0) + 1);
+
+	term_put_reply(t, text, (size_t)n);
+}
+
+static void report_status(struct term *t, const struct csi *c)
+{
+	if (c->arg[0].value == 6)
+		report_cursor(t, c);
+	else
+		csi_feed(t, c, 1);
+}
+
 /* DECRQM: 1 set, 2 reset, 0 unknown. libvterm knows neither those of ANSI nor the other names of the alternate screen. */
 static void report_mode(struct term *t, const struct csi *c)
 {
@@ -311,6 +329,9 @@ static void csi_plain(struct term *t, const struct csi *c)
 		if (bare)
 			vt_cursor_restore(t);
 		return;
+	case 'n':
+		report_status(t, c);
+		return;
 	case 't':
 		if (first == 18)
 			report_size(t);
@@ -320,7 +341,7 @@ static void csi_plain(struct term *t, const struct csi *c)
 			csi_feed(t, c, 1);
 		return;
 	default:
-		if (strchr("@CDGHIKLMPSXZ`acdefgjknr", c->final))
+		if (strchr("@CDGHIKLMPSXZ`acdefgjkr", c->final))
 			csi_feed(t, c, c->n);
 	}
 }
@@ -338,7 +359,9 @@ static void csi(struct term *t, char final)
 	case '?':
 		if (final == 'h' || final == 'l')
 			modes(t, &c);
-		else if (strchr("JKn", final))
+		else if (final == 'n')
+			report_status(t, &c);
+		else if (strchr("JK", final))
 			csi_feed(t, &c, 1);
 		return;
 	case '>':

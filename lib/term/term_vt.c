@@ -422,6 +422,13 @@ int vt_rows_to_margin(const struct term *t, bool up)
 	return (s->pos.row <= bottom ? bottom : s->rows - 1) - s->pos.row;
 }
 
+VTermPos vt_origin(const struct term *t)
+{
+	const VTermState *s = t->vs;
+
+	return s->mode.origin ? (VTermPos){ .row = s->scrollregion_top, .col = SCROLLREGION_LEFT(s) } : (VTermPos){ 0, 0 };
+}
+
 /* A wrap that was put off is given up by a movement, also one that leads nowhere. */
 void vt_stay(struct term *t)
 {
