@@ -162,6 +162,21 @@ static int sgr_colour(const struct csi *c, int at, int joined, char *text, size_
 	return joined ? joined : n + 1;
 }
 
+/* Faint and concealed are ours: libvterm has no place for them in its pen. */
+static void sgr_dim(struct term *t, int v)
+{
+	if (v == 2)
+		t->dim |= TERM_FAINT;
+	else if (v == 8)
+		t->dim |= TERM_CONCEALED;
+	else if (v == 22)
+		t->dim &= ~(uint32_t)TERM_FAINT;
+	else if (v == 28)
+		t->dim &= ~(uint32_t)TERM_CONCEALED;
+	else if (v == 0)
+		t->dim = 0;
+}
+
 static void sgr(struct term *t, const struct csi *c)
 {
 	char text[32];
@@ -184,6 +199,7 @@ static void sgr(struct term *t, const struct csi *c)
 			snprintf(text, sizeof(text), "4:%d", kind <= 3 ? kind : 1);
 		} else {
 			snprintf(text, sizeof(text), "%d", v);
+			sgr_dim(t, v);
 		}
 		sgr_feed(t, text);
 	}

@@ -94,6 +94,7 @@ struct term {
 	VTermState *vs;
 	struct { uint8_t *bytes; size_t used; } arena;  /* libvterm's objects */
 	struct term_cell pen;           /* what a blank and a new character look like; code: attributes only */
+	uint32_t dim;                   /* enum term_dim: what of the pen libvterm does not know */
 	bool pen_old;                   /* a sequence came since it was taken from libvterm */
 	struct { uint8_t *bytes; size_t len; } key;     /* where output goes while a key is asked about; bytes NULL: to the replies */
 	uint32_t view;
