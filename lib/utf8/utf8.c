@@ -45,6 +45,11 @@ size_t utf8_expected(uint8_t first)
 	return 1;
 }
 
+bool utf8_continues(uint8_t byte)
+{
+	return (byte & 0xc0) == 0x80;
+}
+
 size_t utf8_decode(const void *text, size_t len, uint32_t *code)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };

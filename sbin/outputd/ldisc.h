@@ -22,7 +22,7 @@ enum ldisc_result { LDISC_NOTHING, LDISC_READY, LDISC_SUSPEND, LDISC_INTERRUPT }
 void ldisc_init(struct ldisc *l, struct tty_head *h, struct tty_state *s);
 /* How many bytes may come in before some must be read. */
 uint32_t ldisc_room(const struct ldisc *l);
-/* Whether it may come in: there is room, or it is a key that needs none. */
+/* Whether it may come in: there is room, also for what must follow of its character, or it is a key that needs none. */
 bool ldisc_takes(const struct ldisc *l, uint8_t byte);
 /* One byte from the device. READY: there is something to read. INTERRUPT: ^C, SUSPEND: ^Z. Without room only keys that need none count. */
 enum ldisc_result ldisc_input(struct ldisc *l, uint8_t byte);

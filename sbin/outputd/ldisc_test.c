@@ -261,6 +261,52 @@ static void full_line_and_full_ring(void **state unused)
 	assert_true(ldisc_room(&l) > 0);
 }
 
+/* Types until the line has `len` bytes. */
+static void line_of(uint32_t len)
+{
+	while (head.line_len < len) {
+		type("a");
+		head.echo_taken = head.echo_put;
+	}
+}
+
+/* A character is kept whole or not at all, and refused with one bell; after it, what is shorter still fits. */
+static void characters_at_the_limit(void **state unused)
+{
+	line_of(TTY_LINE - 5);
+	type("\xe6\x97\xa5\xf0\x9f\x98\x80");
+	expect_echo("\xe6\x97\xa5\a");
+	assert_int_equal(head.line_len, TTY_LINE - 2);
+	type("\x7f");
+	assert_int_equal(head.line_len, TTY_LINE - 5);
+	type("b\xe6\x97\xa5\xc3\xa4\x80\n");
+	expect_echo("\b \b\b \bb\a\xc3\xa4\r\n");
+	uint8_t buf[TTY_LINE];
+	uint32_t cells;
+	assert_int_equal(ldisc_peek(&l, buf, sizeof(buf), &cells), TTY_LINE - 1);
+	assert_memory_equal(buf + TTY_LINE - 6, "ab\xc3\xa4\n", 5);
+
+	/* The same where unread lines have left no more room: it is to wait there, or is refused. */
+	fresh(NULL);
+	type("line\n");
+	line_of(TTY_RING - 5 - 3);
+	head.echo_taken = head.echo_put;
+	assert_int_equal(ldisc_room(&l), 2);
+	assert_false(ldisc_takes(&l, 0xe6));
+	assert_true(ldisc_takes(&l, 0xc3));
+	type("\xe6\x97\xa5\xc3\xa4");
+	expect_echo("\a\xc3\xa4");
+	assert_int_equal(ldisc_room(&l), 0);
+	expect(100, "line\n");
+	assert_true(ldisc_takes(&l, 0xe6));
+	type("\x15\x80\xa5\n");                 /* what is none passes as ever */
+	expect(100, "\x80\xa5\n");
+	ldisc_set_mode(&l, 0);
+	while (ldisc_room(&l) > 1)
+		type("x");
+	assert_true(ldisc_takes(&l, 0xe6));     /* bytes are bytes */
+}
+
 static void output_processing(void **state unused)
 {
 	uint8_t dst[16];
@@ -312,7 +358,7 @@ int main(void)
 		cmocka_unit_test_setup(erase_by_columns, fresh), cmocka_unit_test_setup(reprint, fresh),
 		cmocka_unit_test_setup(interrupt_drops_the_line, fresh), cmocka_unit_test_setup(suspend_is_a_signal_where_it_is_wanted, fresh), cmocka_unit_test_setup(flow_control, fresh),
 		cmocka_unit_test_setup(raw_mode, fresh),
-		cmocka_unit_test_setup(mode_changes_keep_input, fresh), cmocka_unit_test_setup(full_line_and_full_ring, fresh),
+		cmocka_unit_test_setup(mode_changes_keep_input, fresh), cmocka_unit_test_setup(full_line_and_full_ring, fresh), cmocka_unit_test_setup(characters_at_the_limit, fresh),
 		cmocka_unit_test_setup(output_processing, fresh), cmocka_unit_test_setup(state_survives, fresh),
 		cmocka_unit_test_setup(scribbled_heads, fresh),
 	};
