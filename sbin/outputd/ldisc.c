@@ -357,7 +357,6 @@ void ldisc_take(struct ldisc *l, uint32_t cells)
 enum ldisc_result ldisc_set_mode(struct ldisc *l, uint32_t mode)
 {
 	uint32_t old = l->h->mode;
-	enum ldisc_result result = LDISC_NOTHING;
 
 	l->h->mode = mode;
 	if (!(mode & TTY_FLOW))
@@ -368,21 +367,27 @@ enum ldisc_result ldisc_set_mode(struct ldisc *l, uint32_t mode)
 		return LDISC_READY;
 	}
 	if (!(old & TTY_CANONICAL) && mode & TTY_CANONICAL) {
-		uint16_t cells[TTY_RING];
-		uint32_t n = ring_used(l);
-		for (uint32_t i = 0; i < n; i++)
-			cells[i] = l->ring[(l->h->taken + i) % TTY_RING];
-		l->h->taken = l->h->put;
+		/* Raw mode has no line under way: what is unread waits in its place. An end is ^D again. */
+		uint32_t n = MIN(ring_used(l), (uint32_t)TTY_LINE);
 		for (uint32_t i = 0; i < n; i++) {
-			enum ldisc_result r = LDISC_READY;
-			if (cells[i] <= 0xff)
-				r = ldisc_input(l, (uint8_t)cells[i]);
-			else
-				ring_put(l, TTY_END);
-			result = MAX(result, r);
+			uint16_t cell = l->ring[(l->h->taken + i) % TTY_RING];
+			l->line[i] = cell > 0xff ? CTRL_D : (uint8_t)cell;
 		}
+		l->h->taken = l->h->put;
+		l->h->line_len = 0;
+		l->h->again = 0;
+		l->h->again_end = (uint16_t)n;
 	}
-	return result;
+	return LDISC_NOTHING;
+}
+
+bool ldisc_again(struct ldisc *l, enum ldisc_result *result)
+{
+	if (l->h->again == l->h->again_end)
+		return false;
+	/* The line under way grows over what was typed again: at most this very byte, by itself. */
+	*result = ldisc_input(l, l->line[l->h->again++]);
+	return true;
 }
 
 /* ---- output ---- */

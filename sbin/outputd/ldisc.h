@@ -31,8 +31,12 @@ bool ldisc_stopped(const struct ldisc *l);
 /* What a READ of `want` bytes gets: its bytes in buf, its cells in *cells (0: nothing yet; an end is 1 cell, no bytes). */
 size_t ldisc_peek(const struct ldisc *l, uint8_t *buf, size_t want, uint32_t *cells);
 void ldisc_take(struct ldisc *l, uint32_t cells);
-/* Unread raw input is edited anew in canonical mode; an unfinished line becomes readable in raw mode. */
+/*
+ * An unfinished line becomes readable in raw mode. Unread raw input is edited anew in canonical mode: when the new mode is saved, ldisc_again types a byte
+ * of it, to be saved each time and before anything else comes in. False: all of it is typed.
+ */
 enum ldisc_result ldisc_set_mode(struct ldisc *l, uint32_t mode);
+must_use bool ldisc_again(struct ldisc *l, enum ldisc_result *result);
 /* Output bytes for the device: at most `room` of them from src[0..n), *used = source bytes they stand for. room >= 2. */
 size_t ldisc_output(uint32_t mode, const uint8_t *src, size_t n, uint8_t *dst, size_t room, size_t *used);
 /* Copies up to `room` echoed bytes; who has sent them counts h->echo_taken up. */

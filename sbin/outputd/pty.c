@@ -318,6 +318,7 @@ static status_t take_up(uint32_t i)
 	queue_init(&p->takers);
 	queue_init(&p->typers);
 	terminal_init(&p->tty, &device, &p->kept->tty);
+	terminal_type_again(&p->tty);
 	p->takers.begun = p->kept->read_op;
 	p->typers.begun = p->tty.head.typed_op;
 	ptys[i] = p;

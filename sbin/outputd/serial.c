@@ -129,6 +129,7 @@ void serial_open(struct tty_state *state, handle_t on)
 	notify = on;
 	timer_period = 0;
 	terminal_init(&serial, &device, state);
+	terminal_type_again(&serial);
 	status_t st = uart_open(&uart, start_handle("res:ioports"), start_handle("res:irq"));
 	if (st < 0) {
 		log_print("no serial port at 3f8 (%s): reads wait, writes vanish", error_name(st));

@@ -241,6 +241,16 @@ void terminal_input(struct terminal *t, uint8_t byte)
 	react(t, ldisc_input(&t->ldisc, byte));
 }
 
+void terminal_type_again(struct terminal *t)
+{
+	enum ldisc_result result;
+
+	while (ldisc_again(&t->ldisc, &result)) {
+		react(t, result);
+		terminal_save(t);
+	}
+}
+
 /* Which READ the last answer belonged to, decided when it matters: taken unless that READ is here again. */
 static void settle_read(struct terminal *t, const struct svc_cmd *c)
 {
@@ -337,8 +347,9 @@ static status_t set_mode(struct terminal *t, uint64_t mode)
 		return ERR_INVALID;
 	settle_read(t, NULL);
 	t->head.interrupted = 0;
-	react(t, ldisc_set_mode(&t->ldisc, (uint32_t)mode));
+	ldisc_set_mode(&t->ldisc, (uint32_t)mode);
 	terminal_save(t);
+	terminal_type_again(t);
 	t->device->run(t);
 	return OK;
 }

@@ -10,7 +10,7 @@
 #include <abi/objects.h>
 
 #define TTY_MAGIC   0x59545453u     /* "STTY" */
-#define TTY_VERSION 7u
+#define TTY_VERSION 8u
 
 enum {
 	TTY_RAW = 16,                   /* bytes as the device gave them; power of two */
@@ -28,7 +28,8 @@ struct tty_head {
 	uint32_t line_len;              /* < TTY_LINE - 1, and fits into the ring behind what is there */
 	/* The READ answered last: its cells stay untaken until its answer is known to have left. */
 	uint64_t read_op;               /* its identity */
-	uint32_t read_cells, reserved2; /* read_cells 0: none under way */
+	uint32_t read_cells;            /* 0: none under way */
+	uint16_t again, again_end;      /* of `line`: bytes that are to be typed anew, in a mode that has become canonical */
 	/* The WRITE that was begun last: how much of it has reached the device. Told apart by its identity, it may be answered already. */
 	uint64_t write_op;              /* identity of the WRITE that was sent last; 0: none */
 	uint32_t write_len, write_done; /* write_done 0: nothing of it */
