@@ -348,8 +348,8 @@ int jobs_run(struct stage *stages, int n, bool background)
 	int status = 0;
 
 	if (!background) {
-		drop_interrupts();
 		ask_for_interrupts();           /* before ^C becomes a signal, or an early one concerns nobody */
+		drop_interrupts();              /* what comes of it at once was meant for what ran before */
 		if (shell.hung)
 			return STATUS_INTERRUPTED;
 		terminal_mode(TTY_DEFAULT);

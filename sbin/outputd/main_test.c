@@ -363,8 +363,13 @@ static void interrupts(void **state_ unused)
 	assert_int_equal(on_ctl(NULL, &c, &(struct file_ctl_req){ .code = CTL_TTY_GET_MODE }, &p), OK);
 	assert_int_equal(p.value1, 0);
 	c.handles[0] = 9;
+	set_mode(&serial, TTY_DEFAULT);         /* whoever changes the mode has not heard of it */
 	assert_int_equal(on_ctl(NULL, &c, &(struct file_ctl_req){ .code = CTL_TTY_SIGNAL, .arg0 = 5 }, &p), OK);
 	assert_int_equal(signalled, 1 << 5);    /* it came while nobody could be told */
+	signalled = 0;
+	c.handles[0] = 9;
+	assert_int_equal(on_ctl(NULL, &c, &(struct file_ctl_req){ .code = CTL_TTY_SIGNAL, .arg0 = 5 }, &p), OK);
+	assert_int_equal(signalled, 0);         /* it is told once */
 }
 
 /* Nothing goes out while it is stopped, nor by the next instance, and no interrupt is asked for; then all of it in order. */
@@ -421,6 +426,18 @@ static void sizes_and_suspension(void **state_ unused)
 	set_mode(&serial, TTY_DEFAULT | TTY_SUSPEND);
 	type("\x1a");
 	assert_int_equal(signalled, 1 << 2);
+	/* Both, come while nobody can be told, are told to whom they concern. */
+	for (int wanted = 0; wanted < 2; wanted++) {
+		restart();
+		signalled = 0;
+		type("\x1a");
+		plain.rights = RIGHT_READ;
+		assert_int_equal(on_ctl(NULL, &plain, &(struct file_ctl_req){ .code = CTL_TTY_SET_SIZE, .arg0 = 90, .arg1 = 50u + (unsigned)wanted }, &p), OK);
+		restart();
+		c.handles[0] = 9;
+		assert_int_equal(on_ctl(NULL, &c, &(struct file_ctl_req){ .code = CTL_TTY_SIGNAL, .arg0 = 1, .arg1 = wanted ? 3 : 0, .arg2 = wanted ? 64 : 0 }, &p), OK);
+		assert_int_equal(signalled, wanted ? 1 << 2 | 1ull << 63 : 0);
+	}
 	assert_int_equal(set_mode(&serial, TTY_MODES + 1), ERR_INVALID);
 }
 

@@ -20,6 +20,8 @@ enum {
 	TTY_END  = 0x100,               /* a cell that is no byte: here the user ended the input (^D) */
 };
 
+enum tty_missed { TTY_MISSED_INTERRUPT = 1, TTY_MISSED_SUSPEND = 2, TTY_MISSED_SIZE = 4 };
+
 struct tty_head {
 	uint32_t magic, version;
 	uint64_t seq;                   /* of this copy; the higher valid one counts */
@@ -38,8 +40,8 @@ struct tty_head {
 	uint32_t load, echo_load;       /* bytes of the WRITE, or of the echo, that the device is given next: it has them if tty_state.sent has moved on; 0: none */
 	uint32_t echo_put, echo_taken;  /* bytes ever echoed, and sent of those */
 	uint8_t  literal;               /* ^V came: the next byte is taken as it is */
-	uint8_t  had_signal;            /* somebody had asked for ^C; a new instance has lost its Notify */
-	uint8_t  interrupted;           /* ^C came while that Notify was lost */
+	uint8_t  had_signal;            /* somebody had asked to be told; a new instance has lost its Notify */
+	uint8_t  missed;                /* enum tty_missed: what came while that Notify was lost */
 	uint8_t  stopped;               /* ^S came: nothing is sent */
 	uint16_t columns, rows;         /* 0: nobody said */
 	union {
