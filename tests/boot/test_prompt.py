@@ -227,7 +227,7 @@ def test_kill(machine):
 
 def test_interrupt(machine):
     """^C ends what runs, not the shell; $? says so."""
-    for command in ("sleep 100", "cat log://follow", "wc -c zero://", "cat"):
+    for command in ("sleep 100", "cat log://follow", "wc -c zero://", "cat", "sh -c true | sleep 100"):
         machine.sendline(command)
         machine.expect("\n")
         time.sleep(0.5)             # before the program has started, ^C is a key like any other
