@@ -283,11 +283,14 @@ static bool flows(uint32_t mode, uint8_t byte)
 	return mode & TTY_FLOW && (byte == CTRL_S || byte == CTRL_Q);
 }
 
+bool ldisc_acts(const struct ldisc *l, uint8_t byte)
+{
+	return !l->h->literal && (signals(l->h->mode, byte) || flows(l->h->mode, byte));
+}
+
 bool ldisc_takes(const struct ldisc *l, uint8_t byte)
 {
-	uint32_t mode = l->h->mode;
-
-	return ring_fits(l, byte) || (!l->h->literal && (signals(mode, byte) || flows(mode, byte) || erases(mode, byte)));
+	return ring_fits(l, byte) || ldisc_acts(l, byte) || (!l->h->literal && erases(l->h->mode, byte));
 }
 
 bool ldisc_stopped(const struct ldisc *l)

@@ -24,6 +24,8 @@ void ldisc_init(struct ldisc *l, struct tty_head *h, struct tty_state *s);
 uint32_t ldisc_room(const struct ldisc *l);
 /* Whether it may come in: there is room, also for what must follow of its character, or it is a key that needs none. */
 bool ldisc_takes(const struct ldisc *l, uint8_t byte);
+/* It is a key that acts at once, whatever was typed before it and is not read: ^C, ^Z, ^S, ^Q. */
+bool ldisc_acts(const struct ldisc *l, uint8_t byte);
 /* One byte from the device. READY: there is something to read. INTERRUPT: ^C, SUSPEND: ^Z. Without room only keys that need none count. */
 enum ldisc_result ldisc_input(struct ldisc *l, uint8_t byte);
 /* ^S has stopped output, echo as well: nothing is to be sent. */
