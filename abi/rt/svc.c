@@ -81,6 +81,19 @@ static status_t run_command(struct svc *s, struct event *e, struct svc_cmd *c, c
 	return run_handler(s, c, e->w, r);
 }
 
+/* A command that a handler may have kept is wanted back. */
+static void take_back(const struct svc *s, cmd_id_t cmd, struct next *n)
+{
+	if (s->on_cancel) {
+		s->on_cancel(s->self, cmd);
+		return;
+	}
+	/* Whoever kept it will find it gone, which svc_reply takes as settled. */
+	n->cmd = cmd;
+	n->reply.status = ERR_CANCELLED;
+	n->answer = true;
+}
+
 static void on_command(struct svc *s, struct event *e, char *path, struct next *n)
 {
 	struct svc_cmd c = {
@@ -95,6 +108,9 @@ static void on_command(struct svc *s, struct event *e, char *path, struct next *
 		if (c.handles[i])
 			handle_close(c.handles[i]);
 	conclude(n, &c, st, r);
+	/* The instance before this one was to be told, or was, and did not come to answer: nobody says it again. */
+	if (st == SVC_LATER && e->flags & IPC_CANCELLED)
+		take_back(s, e->cmd, n);
 }
 
 static void on_event(struct svc *s, struct event *e, char *path, struct next *n)
@@ -122,13 +138,7 @@ static void on_event(struct svc *s, struct event *e, char *path, struct next *n)
 		}
 		break;
 	case ACCEPT_CANCEL:
-		if (s->on_cancel) {
-			s->on_cancel(s->self, e->cmd);
-		} else {
-			/* Whoever kept it will find it gone, which svc_reply takes as settled. */
-			n->reply.status = ERR_CANCELLED;
-			n->answer = true;
-		}
+		take_back(s, e->cmd, n);
 		break;
 	case ACCEPT_COMPLETION:
 		if (s->on_completion)

@@ -367,7 +367,21 @@ static void later_means_no_answer_now(void **state)
 	assert_int_equal(run(&e, 1, true), ERR_BAD_HANDLE);
 	assert_int_equal(n_answers, 0);
 	assert_int_equal(n_closed, 1);
+	/* Delivered again to be given back, which no event tells any more. */
+	cancelled = 0;
+	e.flags = IPC_REDELIVERED;
+	assert_int_equal(run(&e, 1, true), ERR_BAD_HANDLE);
+	assert_int_equal(cancelled, 0);
+	e.flags |= IPC_CANCELLED;
+	assert_int_equal(run(&e, 1, true), ERR_BAD_HANDLE);
+	assert_int_equal(cancelled, 8);
+	assert_int_equal(n_answers, 0);
+	assert_int_equal(run(&e, 1, false), ERR_BAD_HANDLE);
+	assert_int_equal(n_answers, 1);
+	assert_int_equal(answers[0].r.status, ERR_CANCELLED);
 	give = OK;
+	assert_int_equal(run(&e, 1, true), ERR_BAD_HANDLE);
+	assert_int_equal(answers[0].r.status, OK);              /* done at once */
 }
 
 static void an_answer_that_fails_is_made_up_for(void **state)

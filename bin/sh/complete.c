@@ -157,7 +157,7 @@ size_t complete_insert(struct complete *c, char *bytes, size_t room)
 		return 0;
 	const char *name = c->text + c->name[0];
 	for (size_t i = c->begun_len; i < c->common; i++) {
-		bool means = strchr(" \t;&|<>'\"\\$#", name[i]) != NULL;
+		bool means = strchr(" \t;&|<>()'\"\\$#", name[i]) != NULL;
 		if (!append(bytes, &n, room, (char[]){ '\\', name[i] } + !means, 1u + means))
 			return 0;
 	}

@@ -68,6 +68,7 @@ static void insertion(void **state unused)
 	inserts("cat tmp:", NAMES("tmp://", "tty://"), FILE_DIRECTORY, "//");
 	inserts("ls tmp://d", NAMES("dir"), FILE_DIRECTORY, "ir/");
 	inserts("cat tmp://", NAMES("a b;c'd"), FILE_REGULAR, "a\\ b\\;c\\'d ");
+	inserts("cat tmp://", NAMES("a(b)"), FILE_REGULAR, "a\\(b\\) ");
 	inserts("cat tmp://a\\ ", NAMES("a b", "a c"), FILE_REGULAR, "");
 	/* two characters that begin with the same byte have nothing in common */
 	inserts("cat tmp://", NAMES("x\xc3\xa4", "x\xc3\xb6"), FILE_REGULAR, "x");

@@ -7,7 +7,8 @@
  * itself. Ending a job ends all that runs on its Budget, with whatever it has started.
  *
  * The terminal may be killed and come back while a program runs, and has then forgotten whom ^C concerns;
- * so the shell looks now and then while it waits, and tells it again. When the terminal hangs up the shell ends, and its jobs with it.
+ * so the shell looks now and then while it waits, and tells it again; also when one of several programs has ended: it may have been a shell that asked
+ * for ^C last, and the terminal cannot know that it has gone. When the terminal hangs up the shell ends, and its jobs with it.
  */
 #include <abi/file.h>
 #include <launch/launch.h>
@@ -111,6 +112,15 @@ static bool remind_terminal(void)
 		hang_up();
 	else if (st >= 0 && !values[1])
 		ask_for_interrupts();
+	return shell.hung;
+}
+
+/* One of ours has ended, and was perhaps the last to ask. True: it has just hung up. */
+static bool ask_again(void)
+{
+	if (shell.hung)
+		return false;
+	ask_for_interrupts();
 	return shell.hung;
 }
 
@@ -248,7 +258,7 @@ static bool is_among(const struct job *j, struct job *const *list, int n)
 /* Waits for the ends of n jobs, or of all (n = 0). True: ^C or the terminal's end broke it off. */
 static bool wait_for(struct job *const *list, int n)
 {
-	for (;;) {
+	for (bool ended = false;;) {
 		bool timed_out, running = false;
 		uint64_t now = 0;
 
@@ -256,10 +266,13 @@ static bool wait_for(struct job *const *list, int n)
 			running = running || (jobs[i].used && !jobs[i].ended && (n == 0 || is_among(&jobs[i], list, n)));
 		if (!running || clock_now(&now) < 0)
 			return false;
+		if (ended && ask_again())
+			return true;
 		if (next_event(shell.interactive ? now + REMIND_NS : FOREVER, &timed_out))
 			return true;
 		if (timed_out && remind_terminal())
 			return true;
+		ended = !timed_out;
 	}
 }
 
@@ -348,8 +361,8 @@ int jobs_run(struct stage *stages, int n, bool background)
 	int status = 0;
 
 	if (!background) {
-		drop_interrupts();
 		ask_for_interrupts();           /* before ^C becomes a signal, or an early one concerns nobody */
+		drop_interrupts();              /* what comes of it at once was meant for what ran before */
 		if (shell.hung)
 			return STATUS_INTERRUPTED;
 		terminal_mode(TTY_DEFAULT);

@@ -81,6 +81,10 @@ static void describe(const struct term_cell *c, char *out)
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (c->code & names[i].bit)
 			sprintf(out + strlen(out), " %s", names[i].name);
+	if (c->fg & TERM_FAINT)
+		strcat(out, " faint");
+	if (c->fg & TERM_CONCEALED)
+		strcat(out, " concealed");
 	strcat(out, under[(c->code & TERM_UNDERLINES) / TERM_UNDERLINE]);
 	colour_name(out, "fg", c->fg);
 	colour_name(out, "bg", c->bg);

@@ -97,6 +97,8 @@ static void cell_rows(const struct term_face *f, const struct term_cell *c, uint
 	unsigned columns;
 
 	memset(rows, 0, FONT_HEIGHT * sizeof(*rows));
+	if (c->fg & TERM_CONCEALED)
+		return;
 	if (code && code != ' ')
 		font_rows(f->font, code, rows, &columns);
 	for (unsigned i = 0; i < TERM_MARKS; i++)
@@ -192,12 +194,18 @@ static struct term_rect pixels_of(const struct term_face *f, unsigned row, unsig
 	return (struct term_rect){ col * w, row * h, cols * w, rows * h };
 }
 
+/* Half way to the background. */
+static uint32_t faint(uint32_t fg, uint32_t bg)
+{
+	return (fg >> 1 & 0x7f7f7f) + (bg >> 1 & 0x7f7f7f);
+}
+
 /* It has a background and nothing else. */
 static bool plain(const struct term_cell *c)
 {
 	uint32_t code = c->code & ~(TERM_BOLD | TERM_ITALIC | TERM_BLINK | TERM_REVERSE | TERM_PROTECTED);
 
-	return (code == 0 || code == ' ') && !c->mark[0] && !c->mark[1];
+	return ((code == 0 || code == ' ') && !c->mark[0] && !c->mark[1]) || c->fg & TERM_CONCEALED;
 }
 
 static bool under_cursor(struct term_cursor cursor, unsigned row, unsigned col, unsigned columns)
@@ -215,6 +223,8 @@ static void span_draw(const struct term *t, const struct term_face *f, const str
 		uint16_t rows[FONT_HEIGHT];
 		unsigned columns = c[col].code & TERM_WIDE && col + 1 < to ? 2 : 1;
 		uint32_t fg = term_colour(f, c[col].fg, f->fg), bg = term_colour(f, c[col].bg, f->bg), alike = c[col].code & TERM_REVERSE;
+		if (c[col].fg & TERM_FAINT)
+			fg = faint(fg, bg);
 		bool swap = reversed != !!alike, in_cursor = under_cursor(cursor, row, col, columns);
 
 		if (!in_cursor && plain(&c[col])) {

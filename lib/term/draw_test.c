@@ -200,7 +200,7 @@ static void looks(void **state unused)
 	struct term_drawn d = { .lines = 48 };
 	struct term_rect r[16];
 
-	say(t, "\33[?25la\33[31mb\33[7mc\33[0;1md\33[0;3me\33[0;4mf\33[0;48;2;1;2;3mg\33[0;38;5;196mh\33[0m \33[3;1H");
+	say(t, "\33[?25la\33[31mb\33[7mc\33[0;1md\33[0;3me\33[0;4mf\33[0;48;2;1;2;3mg\33[0;38;5;196mh\33[0m \33[2mi\33[0;4;8mj\33[0m\33[3;1H");
 	assert_int_equal(term_draw(t, &d, &face, &c.s, r, 16), 1);
 	uint32_t fg = face.fg, bg = face.bg, red = face.palette[1];
 	assert_in_range(lit(&c, 0, 0, fg), 10, 60);
@@ -213,6 +213,9 @@ static void looks(void **state unused)
 	assert_int_equal(lit(&c, 0, 6, 0x010203) + lit(&c, 0, 6, fg), 128);
 	assert_int_equal(lit(&c, 0, 7, 0xff0000) + lit(&c, 0, 7, bg), 128);
 	assert_int_equal(lit(&c, 0, 8, bg), 128);
+	assert_int_equal(lit(&c, 0, 9, 0x6c6c6c) + lit(&c, 0, 9, bg), 128);     /* faint: half of 0xd8d8d8 */
+	assert_in_range(lit(&c, 0, 9, 0x6c6c6c), 10, 60);
+	assert_int_equal(lit(&c, 0, 10, bg), 128);      /* concealed, its underline as well */
 	assert_int_equal(term_draw(t, &d, &face, &c.s, r, 16), 0);      /* nothing changed */
 	say(t, "\33[?25h");
 	assert_int_equal(term_draw(t, &d, &face, &c.s, r, 16), 1);

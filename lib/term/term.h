@@ -25,7 +25,7 @@ enum {
 
 /*
  * One place on the screen. All zero is a blank in the default colours. `code`: bits 0..20 the character (0: none), above them
- * enum term_attribute. A colour is 0 (default), TERM_INDEXED | 0..255, or TERM_RGB | 0xRRGGBB.
+ * enum term_attribute. A colour is 0 (default), TERM_INDEXED | 0..255, or TERM_RGB | 0xRRGGBB. `fg` has two attributes above its colour, enum term_dim.
  */
 struct term_cell {
 	uint32_t code;
@@ -41,6 +41,11 @@ enum term_attribute {
 	TERM_WIDE = 1 << 29,            /* the left half of a character of two columns */
 	TERM_TAIL = 1 << 30,            /* its right half; no character */
 };
+enum term_dim {
+	TERM_FAINT = 1 << 26,
+	TERM_CONCEALED = 1 << 27,       /* nothing of it is drawn but its background */
+};
+#define TERM_DIM       (TERM_FAINT | TERM_CONCEALED)
 #define TERM_CODE      0x1fffffu
 #define TERM_INDEXED   0x01000000u
 #define TERM_RGB       0x02000000u

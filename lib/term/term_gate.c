@@ -162,6 +162,21 @@ static int sgr_colour(const struct csi *c, int at, int joined, char *text, size_
 	return joined ? joined : n + 1;
 }
 
+/* Faint and concealed are ours: libvterm has no place for them in its pen. */
+static void sgr_dim(struct term *t, int v)
+{
+	if (v == 2)
+		t->dim |= TERM_FAINT;
+	else if (v == 8)
+		t->dim |= TERM_CONCEALED;
+	else if (v == 22)
+		t->dim &= ~(uint32_t)TERM_FAINT;
+	else if (v == 28)
+		t->dim &= ~(uint32_t)TERM_CONCEALED;
+	else if (v == 0)
+		t->dim = 0;
+}
+
 static void sgr(struct term *t, const struct csi *c)
 {
 	char text[32];
@@ -184,6 +199,7 @@ static void sgr(struct term *t, const struct csi *c)
 			snprintf(text, sizeof(text), "4:%d", kind <= 3 ? kind : 1);
 		} else {
 			snprintf(text, sizeof(text), "%d", v);
+			sgr_dim(t, v);
 		}
 		sgr_feed(t, text);
 	}
@@ -236,6 +252,24 @@ static void report_size(struct term *t)
 	int n = snprintf(text, sizeof(text), "\33[8;%u;%ut", t->head.rows, t->head.cols);
 
 	term_put_reply(t, text, (size_t)n);
+}
+
+/* Where the cursor is (CPR, DECXCPR), as a program would send it there: libvterm does not count from the margins (DECOM). */
+static void report_cursor(struct term *t, const struct csi *c)
+{
+	char text[32];
+	VTermPos from = vt_origin(t), at = place(t);
+	int n = snprintf(text, sizeof(text), "\33[%s%d;%dR", c->leader ? "?" : "", MAX(at.row - from.row, 0) + 1, MAX(at.col - from.col, 0) + 1);
+
+	term_put_reply(t, text, (size_t)n);
+}
+
+static void report_status(struct term *t, const struct csi *c)
+{
+	if (c->arg[0].value == 6)
+		report_cursor(t, c);
+	else
+		csi_feed(t, c, 1);
 }
 
 /* DECRQM: 1 set, 2 reset, 0 unknown. libvterm knows neither those of ANSI nor the other names of the alternate screen. */
@@ -311,6 +345,9 @@ static void csi_plain(struct term *t, const struct csi *c)
 		if (bare)
 			vt_cursor_restore(t);
 		return;
+	case 'n':
+		report_status(t, c);
+		return;
 	case 't':
 		if (first == 18)
 			report_size(t);
@@ -320,7 +357,7 @@ static void csi_plain(struct term *t, const struct csi *c)
 			csi_feed(t, c, 1);
 		return;
 	default:
-		if (strchr("@CDGHIKLMPSXZ`acdefgjknr", c->final))
+		if (strchr("@CDGHIKLMPSXZ`acdefgjkr", c->final))
 			csi_feed(t, c, c->n);
 	}
 }
@@ -338,7 +375,9 @@ static void csi(struct term *t, char final)
 	case '?':
 		if (final == 'h' || final == 'l')
 			modes(t, &c);
-		else if (strchr("JKn", final))
+		else if (final == 'n')
+			report_status(t, &c);
+		else if (strchr("JK", final))
 			csi_feed(t, &c, 1);
 		return;
 	case '>':
@@ -382,6 +421,8 @@ static void escape(struct term *t, uint8_t final)
 		cursor_kept(t, final == '7');
 	} else if (g->len == 0 && strchr("=>DEHMNOno", final)) {
 		feed(t, (char[]){ ESC_BYTE, (char)final }, 2);
+		if (strchr("DEM", final))
+			vt_stay(t);
 	} else if (g->len == 1 && ((strchr("()*+", g->bytes[0]) && strchr("0AB", final)) || (g->bytes[0] == '#' && final == '8'))) {
 		feed(t, text, 3);
 	}
@@ -425,6 +466,8 @@ static void control(struct term *t, uint8_t byte)
 {
 	if (byte >= 7 && byte <= 15)
 		feed(t, &byte, 1);
+	if (byte >= 10 && byte <= 12)
+		vt_stay(t);             /* it was a scroll, maybe */
 }
 
 static size_t ground_step(struct term *t, const uint8_t *p, size_t len)

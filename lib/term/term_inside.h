@@ -94,6 +94,7 @@ struct term {
 	VTermState *vs;
 	struct { uint8_t *bytes; size_t used; } arena;  /* libvterm's objects */
 	struct term_cell pen;           /* what a blank and a new character look like; code: attributes only */
+	uint32_t dim;                   /* enum term_dim: what of the pen libvterm does not know */
 	bool pen_old;                   /* a sequence came since it was taken from libvterm */
 	struct { uint8_t *bytes; size_t len; } key;     /* where output goes while a key is asked about; bytes NULL: to the replies */
 	uint32_t view;
@@ -131,6 +132,7 @@ void vt_look(struct term *t);           /* neither reversed, nor does anybody wa
 void vt_cursor_save(struct term *t);
 void vt_cursor_restore(struct term *t);
 int vt_rows_to_margin(const struct term *t, bool up);   /* from the cursor to the margin that it would meet, or the screen's border */
+VTermPos vt_origin(const struct term *t);       /* the place that programs name by 1;1 */
 void vt_stay(struct term *t);           /* it moves, by nothing */
 void vt_make_way(struct term *t);       /* for a wide character, where libvterm would not */
 /* Prints what is plain: returns how many of n ASCII characters, 0 where only libvterm knows. */

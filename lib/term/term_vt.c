@@ -67,9 +67,17 @@ static struct VTermPen pen_in(const VTermState *s, struct term_pen p, uint8_t fo
 	};
 }
 
-struct term_pen vt_pen(const struct term *t)
+static struct term_pen pen_kept(const struct term *t)
 {
 	struct term_pen p = pen_out(&t->vs->pen);
+
+	p.fg |= t->dim;
+	return p;
+}
+
+struct term_pen vt_pen(const struct term *t)
+{
+	struct term_pen p = pen_kept(t);
 
 	if (t->vs->protected_cell)
 		p.attributes |= TERM_PROTECTED;
@@ -279,6 +287,7 @@ void vt_make(struct term *t)
 	t->vs = vterm_obtain_state(t->vt);
 	vterm_state_reset(t->vs, 1);    /* with no callbacks yet: libvterm's side of it only */
 	state_in(t->vs, &t->head.vt);
+	t->dim = t->head.vt.pen.fg & TERM_DIM;
 	t->vs->mode.alt_screen = t->head.alt & 1;
 	vterm_state_set_callbacks(t->vs, &callbacks, t);
 	vterm_output_set_callback(t->vt, on_output, t);
@@ -319,7 +328,7 @@ void vt_save(struct term *t)
 {
 	const VTermState *s = t->vs;
 	struct term_vt v = {
-		.pen = pen_out(&s->pen), .saved = { t->head.vt.saved[0], t->head.vt.saved[1] }, .row = (int16_t)s->pos.row, .col = (int16_t)s->pos.col,
+		.pen = pen_kept(t), .saved = { t->head.vt.saved[0], t->head.vt.saved[1] }, .row = (int16_t)s->pos.row, .col = (int16_t)s->pos.col,
 		.top = (int16_t)s->scrollregion_top, .bottom = (int16_t)s->scrollregion_bottom, .left = (int16_t)s->scrollregion_left,
 		.right = (int16_t)s->scrollregion_right, .mouse_row = (int16_t)s->mouse_row, .mouse_col = (int16_t)s->mouse_col, .modes = modes_out(s),
 		.shape = s->mode.cursor_shape, .mouse_flags = (uint8_t)s->mouse_flags, .mouse_protocol = (uint8_t)s->mouse_protocol,
@@ -365,7 +374,7 @@ void vt_cursor_save(struct term *t)
 	struct term_saved *to = &t->head.vt.saved[t->head.alt & 1];
 
 	*to = (struct term_saved){
-		.pen = pen_out(&s->pen), .row = (int16_t)s->pos.row, .col = (int16_t)s->pos.col,
+		.pen = pen_kept(t), .row = (int16_t)s->pos.row, .col = (int16_t)s->pos.col,
 		.modes = modes_out(s) & (VT_PHANTOM | VT_ORIGIN | VT_PROTECTED), .font = s->pen.font, .gl = (uint8_t)s->gl_set, .single = (uint8_t)s->gsingle_set,
 	};
 	for (int i = 0; i < 4; i++)
@@ -382,6 +391,7 @@ void vt_cursor_restore(struct term *t)
 	s->mode.origin = !!(from->modes & VT_ORIGIN);
 	s->protected_cell = !!(from->modes & VT_PROTECTED);
 	s->pen = pen_in(s, from->pen, from->font);
+	t->dim = from->pen.fg & TERM_DIM;
 	for (int i = 0; i < 4; i++)
 		s->encoding[i].enc = encoding_of(from->charset[i]);
 	s->gl_set = from->gl & 3;
@@ -422,6 +432,13 @@ int vt_rows_to_margin(const struct term *t, bool up)
 	return (s->pos.row <= bottom ? bottom : s->rows - 1) - s->pos.row;
 }
 
+VTermPos vt_origin(const struct term *t)
+{
+	const VTermState *s = t->vs;
+
+	return s->mode.origin ? (VTermPos){ .row = s->scrollregion_top, .col = SCROLLREGION_LEFT(s) } : (VTermPos){ 0, 0 };
+}
+
 /* A wrap that was put off is given up by a movement, also one that leads nowhere. */
 void vt_stay(struct term *t)
 {
@@ -442,6 +459,7 @@ void vt_reset(struct term *t, bool hard)
 	vterm_state_reset(s, hard);
 	s->mode.alt_screen = alt & 1;
 	s->at_phantom = 0;
+	t->dim = 0;
 	/* What was saved is the home position, as after a start (DEC STD 070, DECSTR). */
 	t->head.vt.saved[t->head.alt & 1] = (struct term_saved){ 0 };
 	if (hard)

@@ -16,6 +16,7 @@ size_t utf8_encode(uint32_t code, void *text);
 size_t utf8_back(const void *text, size_t at);
 /* Bytes that a character beginning with this byte should have; 1 also for bytes that begin none. */
 size_t utf8_expected(uint8_t first);
+bool utf8_continues(uint8_t byte);      /* it is none of a character's first bytes */
 /* Columns on a terminal: 0 (combining), 1 or 2. Control characters count 0: the caller shows them its way. */
 unsigned utf8_columns(uint32_t code);
 /* Columns of a whole text; control characters count 2, as in ^X. */

@@ -62,6 +62,14 @@ static void widths(void **state unused)
 	assert_int_equal(utf8_width("\xff", 1), 1);
 	assert_int_equal(utf8_columns(0x1f600), 2);
 	assert_int_equal(utf8_columns(0x3ffff), 1);
+	static const uint32_t wide[] = { 0x231a, 0x26a1, 0x2705, 0x1f004, 0x1f7e0, 0x1fae8, 0xff01 }, narrow[] = { 0xad, 0x2600, 0x1f321, 0xe0a0, 0xff61 };
+	static const uint32_t none[] = { 0x5bf, 0x670, 0x94d, 0x1160, 0x200d, 0x3099, 0xd7b0, 0xe0100 };
+	for (size_t i = 0; i < ARRAY_LEN(wide); i++)
+		assert_int_equal(utf8_columns(wide[i]), 2);
+	for (size_t i = 0; i < ARRAY_LEN(narrow); i++)
+		assert_int_equal(utf8_columns(narrow[i]), 1);
+	for (size_t i = 0; i < ARRAY_LEN(none); i++)
+		assert_int_equal(utf8_columns(none[i]), 0);
 }
 
 int main(void)

@@ -37,6 +37,40 @@ uint32_t ldisc_room(const struct ldisc *l)
 	return kept < TTY_RING ? TTY_RING - kept : 0;
 }
 
+/* The line ends in the midst of a character. */
+static bool continues(const struct ldisc *l)
+{
+	uint32_t len = l->h->line_len, n = 1;
+
+	while (n < UTF8_MAX && n < len && utf8_continues(l->line[len - n]))
+		n++;
+	return len > 0 && utf8_expected(l->line[len - n]) > n;
+}
+
+/* Bytes that there must be room for: a character is kept whole or not at all. What continues none comes behind the beginning of one that was refused. */
+static uint32_t need(const struct ldisc *l, uint8_t byte)
+{
+	if (!(l->h->mode & TTY_CANONICAL))
+		return 1;
+	if (utf8_continues(byte))
+		return continues(l) ? 1 : UTF8_MAX;
+	return (uint32_t)utf8_expected(byte);
+}
+
+static bool line_fits(const struct ldisc *l, uint8_t byte)
+{
+	/* A full line can still be ended: a newline and an end fit into an empty ring behind it. */
+	return need(l, byte) <= TTY_LINE - 2 - l->h->line_len;
+}
+
+/* What makes the line too long is as good as taken: only a person can do something about that. */
+static bool ring_fits(const struct ldisc *l, uint8_t byte)
+{
+	uint32_t room = ldisc_room(l);
+
+	return room >= need(l, byte) || (room > 0 && l->h->mode & TTY_CANONICAL && !line_fits(l, byte));
+}
+
 /* ---- echo ---- */
 
 static void echo_bytes(struct ldisc *l, const void *text, size_t len)
@@ -155,11 +189,17 @@ static void line_reprint(struct ldisc *l)
 	line_again(l);
 }
 
+/* The bell rings once a character. */
+static void refuse(struct ldisc *l, uint8_t byte)
+{
+	if (!(l->h->mode & TTY_CANONICAL && utf8_continues(byte)))
+		echo_bytes(l, (uint8_t[]){ BELL }, 1);
+}
+
 static void line_append(struct ldisc *l, uint8_t byte)
 {
-	/* A full line can still be ended: a newline and an end fit into an empty ring behind it. */
-	if (l->h->line_len >= TTY_LINE - 2) {
-		echo_bytes(l, (uint8_t[]){ BELL }, 1);
+	if (!line_fits(l, byte)) {
+		refuse(l, byte);
 		return;
 	}
 	l->line[l->h->line_len++] = byte;
@@ -243,11 +283,14 @@ static bool flows(uint32_t mode, uint8_t byte)
 	return mode & TTY_FLOW && (byte == CTRL_S || byte == CTRL_Q);
 }
 
+bool ldisc_acts(const struct ldisc *l, uint8_t byte)
+{
+	return !l->h->literal && (signals(l->h->mode, byte) || flows(l->h->mode, byte));
+}
+
 bool ldisc_takes(const struct ldisc *l, uint8_t byte)
 {
-	uint32_t mode = l->h->mode;
-
-	return ldisc_room(l) > 0 || (!l->h->literal && (signals(mode, byte) || flows(mode, byte) || erases(mode, byte)));
+	return ring_fits(l, byte) || ldisc_acts(l, byte) || (!l->h->literal && erases(l->h->mode, byte));
 }
 
 bool ldisc_stopped(const struct ldisc *l)
@@ -258,7 +301,7 @@ bool ldisc_stopped(const struct ldisc *l)
 enum ldisc_result ldisc_input(struct ldisc *l, uint8_t byte)
 {
 	uint32_t mode = l->h->mode;
-	bool full = ldisc_room(l) == 0;
+	bool full = !ring_fits(l, byte);
 
 	if (l->h->literal && !full) {
 		l->h->literal = 0;
@@ -277,7 +320,7 @@ enum ldisc_result ldisc_input(struct ldisc *l, uint8_t byte)
 		return LDISC_NOTHING;
 	}
 	if (full && !erases(mode, byte)) {
-		echo_bytes(l, (uint8_t[]){ BELL }, 1);
+		refuse(l, byte);
 		return LDISC_NOTHING;
 	}
 	return mode & TTY_CANONICAL ? canonical_input(l, byte) : raw_input(l, byte);
@@ -317,7 +360,6 @@ void ldisc_take(struct ldisc *l, uint32_t cells)
 enum ldisc_result ldisc_set_mode(struct ldisc *l, uint32_t mode)
 {
 	uint32_t old = l->h->mode;
-	enum ldisc_result result = LDISC_NOTHING;
 
 	l->h->mode = mode;
 	if (!(mode & TTY_FLOW))
@@ -328,21 +370,27 @@ enum ldisc_result ldisc_set_mode(struct ldisc *l, uint32_t mode)
 		return LDISC_READY;
 	}
 	if (!(old & TTY_CANONICAL) && mode & TTY_CANONICAL) {
-		uint16_t cells[TTY_RING];
-		uint32_t n = ring_used(l);
-		for (uint32_t i = 0; i < n; i++)
-			cells[i] = l->ring[(l->h->taken + i) % TTY_RING];
-		l->h->taken = l->h->put;
+		/* Raw mode has no line under way: what is unread waits in its place. An end is ^D again. */
+		uint32_t n = MIN(ring_used(l), (uint32_t)TTY_LINE);
 		for (uint32_t i = 0; i < n; i++) {
-			enum ldisc_result r = LDISC_READY;
-			if (cells[i] <= 0xff)
-				r = ldisc_input(l, (uint8_t)cells[i]);
-			else
-				ring_put(l, TTY_END);
-			result = MAX(result, r);
+			uint16_t cell = l->ring[(l->h->taken + i) % TTY_RING];
+			l->line[i] = cell > 0xff ? CTRL_D : (uint8_t)cell;
 		}
+		l->h->taken = l->h->put;
+		l->h->line_len = 0;
+		l->h->again = 0;
+		l->h->again_end = (uint16_t)n;
 	}
-	return result;
+	return LDISC_NOTHING;
+}
+
+bool ldisc_again(struct ldisc *l, enum ldisc_result *result)
+{
+	if (l->h->again == l->h->again_end)
+		return false;
+	/* The line under way grows over what was typed again: at most this very byte, by itself. */
+	*result = ldisc_input(l, l->line[l->h->again++]);
+	return true;
 }
 
 /* ---- output ---- */

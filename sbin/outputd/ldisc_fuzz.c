@@ -14,6 +14,14 @@ static void check(bool holds)
 		abort();
 }
 
+static void type_again(struct ldisc *l)
+{
+	enum ldisc_result result;
+
+	while (ldisc_again(l, &result))
+		check(l->h->line_len <= l->h->again);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -34,9 +42,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	tty_load(&page, &head);
 	ldisc_init(&l, &head, &page);
+	type_again(&l);
 	for (size_t i = 0; i < size; i++) {
 		if (data[i] >= 0xf8) {
 			ldisc_set_mode(&l, data[i] * 37u & TTY_MODES);
+			type_again(&l);
 		} else if (data[i] >= 0xf0 || ldisc_room(&l) == 0) {
 			check(ldisc_peek(&l, buf, data[i] % sizeof(buf), &cells) <= data[i] % sizeof(buf));
 			ldisc_take(&l, cells);

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
 #include "ldisc.c"
@@ -33,6 +34,14 @@ static enum ldisc_result type(const char *text)
 		last = ldisc_input(&l, (uint8_t)*text);
 	}
 	return last;
+}
+
+static enum ldisc_result set_mode(uint32_t mode)
+{
+	enum ldisc_result result = ldisc_set_mode(&l, mode), next;
+	while (ldisc_again(&l, &next))
+		result = MAX(result, next);
+	return result;
 }
 
 /* Reads up to `want` bytes and compares; cells must have been there. */
@@ -223,16 +232,50 @@ static void mode_changes_keep_input(void **state unused)
 	assert_int_equal(ldisc_set_mode(&l, 0), LDISC_READY);
 	expect(100, "half");
 	type("ls\rne\x7fxt");
-	assert_int_equal(ldisc_set_mode(&l, TTY_DEFAULT), LDISC_READY);
+	assert_int_equal(set_mode(TTY_DEFAULT), LDISC_READY);
 	expect(100, "ls\n");
 	expect_nothing();
 	type("\n");
 	expect(100, "nxt\n");
 	ldisc_set_mode(&l, 0);
 	type("x\x03y");
-	assert_int_equal(ldisc_set_mode(&l, TTY_DEFAULT), LDISC_INTERRUPT);
+	assert_int_equal(set_mode(TTY_DEFAULT), LDISC_INTERRUPT);
 	type("\n");
 	expect(100, "y\n");
+	type("end\x04");                        /* stays behind what it ends */
+	ldisc_set_mode(&l, 0);
+	set_mode(TTY_DEFAULT);
+	type("more\n");
+	expect(100, "end");
+	expect(100, "more\n");
+}
+
+/* A ring full of raw keys, edited anew by instances that are ended at every step, with what they have not saved lost: no key is lost or doubled. */
+static void mode_changes_at_any_instant(void **state unused)
+{
+	char lines[6 * 170 + 1], want[7];
+	ldisc_set_mode(&l, 0);
+	for (int i = 0; i < 170; i++)
+		snprintf(lines + 6 * i, 7, "x\x7f%03d\r", i);
+	type(lines);
+	assert_int_equal(ldisc_room(&l), 3);
+	tty_save(&page, &head);
+	for (int died = 0;; died = !died) {
+		enum ldisc_result result;
+		tty_load(&page, &head);
+		head.echo_taken = head.echo_put;
+		if (!(head.mode & TTY_CANONICAL))
+			ldisc_set_mode(&l, TTY_DEFAULT);
+		else if (!ldisc_again(&l, &result))
+			break;
+		if (died)
+			tty_save(&page, &head);
+	}
+	for (int i = 0; i < 170; i++) {
+		snprintf(want, 7, "%03d\n", i);
+		expect(100, want);
+	}
+	expect_nothing();
 }
 
 static void full_line_and_full_ring(void **state unused)
@@ -256,9 +299,55 @@ static void full_line_and_full_ring(void **state unused)
 	assert_int_equal(head.put - head.taken, TTY_RING - 1);  /* lost */
 	ldisc_set_mode(&l, TTY_SIGNALS);
 	assert_int_equal(ldisc_input(&l, 3), LDISC_INTERRUPT);
-	ldisc_set_mode(&l, TTY_DEFAULT);        /* a ring full of raw bytes becomes the longest line */
+	set_mode(TTY_DEFAULT);  /* a ring full of raw bytes becomes the longest line */
 	assert_int_equal(head.line_len, TTY_LINE - 2);
 	assert_true(ldisc_room(&l) > 0);
+}
+
+/* Types until the line has `len` bytes. */
+static void line_of(uint32_t len)
+{
+	while (head.line_len < len) {
+		type("a");
+		head.echo_taken = head.echo_put;
+	}
+}
+
+/* A character is kept whole or not at all, and refused with one bell; after it, what is shorter still fits. */
+static void characters_at_the_limit(void **state unused)
+{
+	line_of(TTY_LINE - 5);
+	type("\xe6\x97\xa5\xf0\x9f\x98\x80");
+	expect_echo("\xe6\x97\xa5\a");
+	assert_int_equal(head.line_len, TTY_LINE - 2);
+	type("\x7f");
+	assert_int_equal(head.line_len, TTY_LINE - 5);
+	type("b\xe6\x97\xa5\xc3\xa4\x80\n");
+	expect_echo("\b \b\b \bb\a\xc3\xa4\r\n");
+	uint8_t buf[TTY_LINE];
+	uint32_t cells;
+	assert_int_equal(ldisc_peek(&l, buf, sizeof(buf), &cells), TTY_LINE - 1);
+	assert_memory_equal(buf + TTY_LINE - 6, "ab\xc3\xa4\n", 5);
+
+	/* The same where unread lines have left no more room: it is to wait there, or is refused. */
+	fresh(NULL);
+	type("line\n");
+	line_of(TTY_RING - 5 - 3);
+	head.echo_taken = head.echo_put;
+	assert_int_equal(ldisc_room(&l), 2);
+	assert_false(ldisc_takes(&l, 0xe6));
+	assert_true(ldisc_takes(&l, 0xc3));
+	type("\xe6\x97\xa5\xc3\xa4");
+	expect_echo("\a\xc3\xa4");
+	assert_int_equal(ldisc_room(&l), 0);
+	expect(100, "line\n");
+	assert_true(ldisc_takes(&l, 0xe6));
+	type("\x15\x80\xa5\n");                 /* what is none passes as ever */
+	expect(100, "\x80\xa5\n");
+	ldisc_set_mode(&l, 0);
+	while (ldisc_room(&l) > 1)
+		type("x");
+	assert_true(ldisc_takes(&l, 0xe6));     /* bytes are bytes */
 }
 
 static void output_processing(void **state unused)
@@ -302,6 +391,15 @@ static void scribbled_heads(void **state unused)
 	head.put = 5000;
 	tty_save(&page, &head);
 	assert_false(tty_load(&page, &again));
+	for (int what = 0; what < 4; what++) {
+		fresh(NULL);
+		head.again = what == 0 ? 7 : 3;
+		head.again_end = what == 1 ? TTY_LINE + 1 : 6;
+		head.mode = what == 2 ? 0 : TTY_DEFAULT;
+		head.line_len = what == 3 ? 4 : 3;
+		tty_save(&page, &head);
+		assert_false(tty_load(&page, &again));
+	}
 }
 
 int main(void)
@@ -312,7 +410,7 @@ int main(void)
 		cmocka_unit_test_setup(erase_by_columns, fresh), cmocka_unit_test_setup(reprint, fresh),
 		cmocka_unit_test_setup(interrupt_drops_the_line, fresh), cmocka_unit_test_setup(suspend_is_a_signal_where_it_is_wanted, fresh), cmocka_unit_test_setup(flow_control, fresh),
 		cmocka_unit_test_setup(raw_mode, fresh),
-		cmocka_unit_test_setup(mode_changes_keep_input, fresh), cmocka_unit_test_setup(full_line_and_full_ring, fresh),
+		cmocka_unit_test_setup(mode_changes_keep_input, fresh), cmocka_unit_test_setup(mode_changes_at_any_instant, fresh), cmocka_unit_test_setup(full_line_and_full_ring, fresh), cmocka_unit_test_setup(characters_at_the_limit, fresh),
 		cmocka_unit_test_setup(output_processing, fresh), cmocka_unit_test_setup(state_survives, fresh),
 		cmocka_unit_test_setup(scribbled_heads, fresh),
 	};

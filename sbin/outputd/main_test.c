@@ -19,7 +19,7 @@
 
 /* ---- the device ---- */
 
-static struct { char in[4096], out[1 << 16]; size_t in_put, in_taken, out_len, room, taken_per_event; bool receive, transmit; } dev;
+static struct { char in[16384], out[1 << 16]; size_t in_put, in_taken, out_len, room, taken_per_event; bool receive, transmit; } dev;
 static struct { unsigned writes, reads; bool after; jmp_buf to; } death;       /* at which write or read from now on, 0: never; before or after it */
 enum { BREAK = 1 };                                                     /* what the line seems to say when it broke */
 
@@ -112,7 +112,8 @@ status_t frame_info(handle_t f unused, struct frame_info *i unused) { return ERR
 status_t vmem_map(handle_t v unused, handle_t f unused, uint64_t o unused, uint64_t a unused, uint64_t s unused, uint32_t p unused, uint64_t *va unused) { return ERR_INVALID; }
 status_t notify_bind(handle_t n unused, uint32_t b unused, handle_t s unused) { return OK; }
 status_t notify_timer(handle_t n unused, uint32_t b unused, uint64_t d unused, uint64_t p unused) { return OK; }
-status_t clock_now(uint64_t *ns) { *ns = 0; return OK; }
+static uint64_t now_ns;
+status_t clock_now(uint64_t *ns) { *ns = now_ns; return OK; }
 status_t port_reserve(handle_t p unused, uint32_t n unused) { return OK; }
 status_t vmem_commit(handle_t v unused, uint64_t va unused, uint64_t size unused) { return ERR_INVALID; }
 bool cmdline_word(const char *key unused, char *value unused, size_t size unused) { return false; }
@@ -196,6 +197,7 @@ static int fresh(void **state_ unused)
 	memset(&own_state, 0, sizeof(own_state));
 	memset(&dev, 0, sizeof(dev));
 	dev.room = SIZE_MAX;
+	now_ns = 1;
 	queue_init(&serial.readers);
 	queue_init(&serial.writers);
 	signalled = 0;
@@ -343,6 +345,56 @@ static void no_device_input_is_lost_when_full(void **state_ unused)
 	assert_true(dev.receive);
 }
 
+static void time_goes_by(uint64_t ns)
+{
+	now_ns += ns;
+	on_notify(NULL, BADGE_DEVICE, 1 << SERIAL_TIMER);
+}
+
+/* But nobody reads: after a while keys that act come through, and what was typed before them and had no room is lost, with bells. */
+static void a_full_line_is_not_deaf(void **state_ unused)
+{
+	char text[2001];
+	struct svc_cmd c = { .badge = BADGE_SERIAL, .rights = RIGHT_READ, .n_handles = 1, .handles = { 9 } };
+	struct file_ctl_rep p;
+	for (int i = 0; i < 2000; i++)
+		text[i] = i % 100 == 99 ? '\r' : 'a';
+	text[2000] = 0;
+	assert_int_equal(on_ctl(NULL, &c, &(struct file_ctl_req){ .code = CTL_TTY_SIGNAL, .arg0 = 5 }, &p), OK);
+	type("\x13");
+	write_cmd(1, "held back", 0, false);
+	type(text);
+	type("\x11");
+	time_goes_by(PATIENCE_NS - 1);
+	assert_false(call[1].answered || dev.receive);
+	time_goes_by(1);
+	assert_true(call[1].answered && dev.receive);
+	type("lost\x03");                      /* there is still no room: at once */
+	assert_int_equal(signalled, 1 << 5);
+	assert_memory_equal(dev.out + dev.out_len - 8, "\a\a\a\a^C\r\n", 8);
+	for (int i = 0; i < 10; i++) {
+		call[2].answered = false;
+		read_cmd(2, 200, 0, false);
+		assert_int_equal(call[2].done, 100);
+	}
+	type("kept\r");
+	call[2].answered = false;
+	read_cmd(2, 200, 0, false);
+	was_read(2, "kept\n");
+
+	/* Who reads, however slowly, loses nothing; and where no key acts there is nothing to be gained. */
+	for (int keys = 1; keys >= 0; keys--) {
+		set_mode(&serial, keys ? TTY_DEFAULT : 0);
+		type(text);
+		for (int i = 0; i < 20; i++) {
+			time_goes_by(keys ? PATIENCE_NS - 1 : 10 * PATIENCE_NS);
+			call[2].answered = false;
+			read_cmd(2, 200, 0, false);
+			assert_int_equal(call[2].done, 100);
+		}
+	}
+}
+
 static void interrupts(void **state_ unused)
 {
 	struct svc_cmd c = { .badge = BADGE_SERIAL, .rights = RIGHT_READ, .n_handles = 1, .handles = { 9 } };
@@ -363,8 +415,13 @@ static void interrupts(void **state_ unused)
 	assert_int_equal(on_ctl(NULL, &c, &(struct file_ctl_req){ .code = CTL_TTY_GET_MODE }, &p), OK);
 	assert_int_equal(p.value1, 0);
 	c.handles[0] = 9;
+	set_mode(&serial, TTY_DEFAULT);         /* whoever changes the mode has not heard of it */
 	assert_int_equal(on_ctl(NULL, &c, &(struct file_ctl_req){ .code = CTL_TTY_SIGNAL, .arg0 = 5 }, &p), OK);
 	assert_int_equal(signalled, 1 << 5);    /* it came while nobody could be told */
+	signalled = 0;
+	c.handles[0] = 9;
+	assert_int_equal(on_ctl(NULL, &c, &(struct file_ctl_req){ .code = CTL_TTY_SIGNAL, .arg0 = 5 }, &p), OK);
+	assert_int_equal(signalled, 0);         /* it is told once */
 }
 
 /* Nothing goes out while it is stopped, nor by the next instance, and no interrupt is asked for; then all of it in order. */
@@ -421,6 +478,18 @@ static void sizes_and_suspension(void **state_ unused)
 	set_mode(&serial, TTY_DEFAULT | TTY_SUSPEND);
 	type("\x1a");
 	assert_int_equal(signalled, 1 << 2);
+	/* Both, come while nobody can be told, are told to whom they concern. */
+	for (int wanted = 0; wanted < 2; wanted++) {
+		restart();
+		signalled = 0;
+		type("\x1a");
+		plain.rights = RIGHT_READ;
+		assert_int_equal(on_ctl(NULL, &plain, &(struct file_ctl_req){ .code = CTL_TTY_SET_SIZE, .arg0 = 90, .arg1 = 50u + (unsigned)wanted }, &p), OK);
+		restart();
+		c.handles[0] = 9;
+		assert_int_equal(on_ctl(NULL, &c, &(struct file_ctl_req){ .code = CTL_TTY_SIGNAL, .arg0 = 1, .arg1 = wanted ? 3 : 0, .arg2 = wanted ? 64 : 0 }, &p), OK);
+		assert_int_equal(signalled, wanted ? 1 << 2 | 1ull << 63 : 0);
+	}
 	assert_int_equal(set_mode(&serial, TTY_MODES + 1), ERR_INVALID);
 }
 
@@ -573,7 +642,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fresh, done)
 	const struct CMUnitTest tests[] = {
 		TEST(readers_in_order), TEST(type_ahead_waits), TEST(back_pressure), TEST(long_write_lets_others_in), TEST(callers_that_leave),
-		TEST(no_device_input_is_lost_when_full), TEST(interrupts), TEST(stopped_output), TEST(sizes_and_suspension), TEST(unread_line_survives), TEST(killed_while_typing), TEST(read_under_way),
+		TEST(no_device_input_is_lost_when_full), TEST(a_full_line_is_not_deaf), TEST(interrupts), TEST(stopped_output), TEST(sizes_and_suspension), TEST(unread_line_survives), TEST(killed_while_typing), TEST(read_under_way),
 		TEST(write_under_way), TEST(writes_out_of_turn), TEST(write_killed_at_the_device), TEST(paths),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

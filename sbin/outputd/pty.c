@@ -196,6 +196,29 @@ static size_t type(struct pty *p)
 	return n + 1;
 }
 
+static bool stuck(const struct pty *p)
+{
+	return p->typers.first && p->typing.at < p->typing.len && !ldisc_takes(&p->tty.ldisc, p->typing.bytes[p->typing.at]);
+}
+
+/*
+ * ^C, ^Q and the like at the beginning of a WRITE go past those that wait for somebody to read: else nothing would reach a program that does not. How many
+ * bytes this was; the WRITE is then answered with that. If an instance ends just before it is, they are typed again.
+ */
+static size_t type_keys(struct pty *p, const struct svc_cmd *c)
+{
+	uint8_t bytes[16];
+	size_t len = MIN(c->in_len, (uint32_t)sizeof(bytes)), n = 0;
+
+	if (!stuck(p) || svc_read_in(c->cmd, 0, bytes, len) < 0)
+		return 0;
+	for (; n < len && ldisc_acts(&p->tty.ldisc, bytes[n]); n++)
+		terminal_input(&p->tty, bytes[n]);
+	if (n > 0)
+		terminal_save(&p->tty);
+	return n;
+}
+
 /* ---- programs write ---- */
 
 static void pty_put(struct terminal *t, const uint8_t *bytes, size_t n)
@@ -318,6 +341,7 @@ static status_t take_up(uint32_t i)
 	queue_init(&p->takers);
 	queue_init(&p->typers);
 	terminal_init(&p->tty, &device, &p->kept->tty);
+	terminal_type_again(&p->tty);
 	p->takers.begun = p->kept->read_op;
 	p->typers.begun = p->tty.head.typed_op;
 	ptys[i] = p;
@@ -501,7 +525,13 @@ status_t pty_write(const struct svc_cmd *c, uint64_t *done)
 	status_t st = master_of(c->badge, &p);
 
 	*done = 0;
-	return st < 0 || c->in_len == 0 ? st : park_typer(p, c);
+	if (st < 0 || c->in_len == 0)
+		return st;
+	*done = type_keys(p, c);
+	if (*done == 0)
+		return park_typer(p, c);
+	pty_run(&p->tty);
+	return OK;
 }
 
 status_t pty_sync(const struct svc_cmd *c)

@@ -208,6 +208,12 @@ static void slave_reads(uint64_t s, cmd_id_t cmd, uint32_t len, bool again)
 	settle();
 }
 
+static void recovered(void)
+{
+	ptys_recovered();
+	settle();
+}
+
 /* Reads to the end of what is there: `n` bytes `filler`, then `tail`. */
 static void reads_all(void (*reads)(uint64_t, cmd_id_t, uint32_t, bool), uint64_t from, cmd_id_t cmd, char filler, size_t n, const char *tail)
 {
@@ -346,8 +352,48 @@ static void back_pressure(void **s unused)
 	assert_int_equal(signalled, 1 << 4);
 	master_writes(m, 6, "x", false);
 	assert_false(call[6].answered);
+	/* While it waits: keys at the beginning of another WRITE act, and are all of it. */
+	struct svc_cmd w = command(m, 7, "\3\3behind\3", 0, false);
+	uint64_t n;
+	signalled = 0;
+	assert_int_equal(pty_write(&w, &n), OK);
+	assert_int_equal(n, 2);
+	assert_int_equal(signalled, 1 << 4);
+	master_writes(m, 7, "behind\3", false);
+	assert_false(call[7].answered);
+	assert_true(ptys_cancel(7));
 	assert_true(ptys_cancel(6));
 	assert_int_equal(call[6].status, ERR_CANCELLED);
+}
+
+/* Stopped output, and then more typed than there is room for: ^Q is seen, and all comes in order. */
+static void stopped_and_full(void **s unused)
+{
+	char keys[1501];
+	uint64_t m = master(), p = slave(m), n;
+	for (int i = 0; i < 1500; i++)
+		keys[i] = i % 100 == 99 ? '\r' : 'k';
+	keys[1500] = 0;
+	master_writes(m, 1, "\x13", false);
+	slave_writes(p, 2, "held back", false);
+	master_writes(m, 3, keys, false);
+	assert_false(call[2].answered || call[3].answered);
+	restart();
+	slave_writes(p, 2, "held back", true);
+	master_writes(m, 3, keys, true);
+	recovered();
+	assert_false(call[2].answered || call[3].answered);
+	struct svc_cmd w = command(m, 4, "\x11", 0, false);
+	assert_int_equal(pty_write(&w, &n), OK);
+	assert_int_equal(n, 1);
+	settle();
+	assert_true(call[2].answered && !call[3].answered);
+	for (int i = 0; i < 15; i++) {
+		slave_reads(p, 5, 200, false);
+		assert_int_equal(call[5].done, 100);
+		memset(&call[5], 0, sizeof(call[5]));
+	}
+	assert_int_equal(call[3].done, 1500);
 }
 
 static void size_is_told(void **s unused)
@@ -457,12 +503,6 @@ static void opened_again(void **s unused)
 		end = !again;
 		assert_true(!end || at > 3);
 	}
-}
-
-static void recovered(void)
-{
-	ptys_recovered();
-	settle();
 }
 
 /* After a fault what may be to blame comes again first: what the last instance was at goes on from there all the same, before it. */
@@ -655,7 +695,7 @@ int main(int argc unused, char **argv unused)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fresh, done)
 	const struct CMUnitTest tests[] = {
-		TEST(both_ways), TEST(names), TEST(limits), TEST(back_pressure), TEST(size_is_told), TEST(the_master_leaves), TEST(the_slaves_leave),
+		TEST(both_ways), TEST(names), TEST(limits), TEST(back_pressure), TEST(stopped_and_full), TEST(size_is_told), TEST(the_master_leaves), TEST(the_slaves_leave),
 		TEST(a_slave_that_never_spoke), TEST(opened_again), TEST(out_of_turn), TEST(reads_out_of_turn), TEST(a_read_like_the_last), TEST(scribbled),
 		TEST(given_up), TEST(killed_anywhere),
 	};

@@ -9,17 +9,24 @@
 #include "serial.h"
 #include <rt/io.h>
 #include <rt/start.h>
+#include <utf8/utf8.h>
 #include "uart.h"
 
 /* Some 16550s lose the transmit-empty interrupt (Linux, 8250_core.c, UART_BUG_THRE): look again then. */
 #define BACKUP_NS   (50 * NS_PER_MS)
 #define POLL_NS     (10 * NS_PER_MS)    /* no interrupt at all */
+/*
+ * What there is no room for waits in the device: a program that reads loses nothing of a long text that somebody pastes. But the line must not go deaf to
+ * ^C and ^Q because a program does not read: after this long, what comes and finds no room is lost, with a bell, as on the screen's terminals.
+ */
+#define PATIENCE_NS (500 * NS_PER_MS)
 
 struct terminal serial;
 
 static struct uart uart;
 static handle_t notify;                 /* interrupt and timer */
 static uint64_t timer_period;           /* ns; 0: disarmed */
+static uint64_t full_since;             /* 0: there is room */
 
 static void timer_set(uint64_t period)
 {
@@ -30,6 +37,63 @@ static void timer_set(uint64_t period)
 	if (clock_now(&now) < 0 || notify_timer(notify, SERIAL_TIMER, period ? now + period : FOREVER, period) < 0)
 		return;
 	timer_period = period;
+}
+
+/* ---- input ---- */
+
+/* The device has given more than was looked at. */
+static bool waits(const struct terminal *t)
+{
+	return t->head.seen != t->state->received;
+}
+
+static struct io_byte next_byte(const struct terminal *t)
+{
+	return t->state->raw[t->head.seen % TTY_RAW];
+}
+
+static bool has_keys(const struct terminal *t)
+{
+	return t->head.mode & (TTY_SIGNALS | TTY_FLOW);
+}
+
+static bool out_of_patience(const struct terminal *t)
+{
+	uint64_t now;
+
+	return full_since && has_keys(t) && clock_now(&now) == OK && now - full_since >= PATIENCE_NS;
+}
+
+static bool takes_next(const struct terminal *t)
+{
+	struct io_byte b = next_byte(t);
+
+	return uart_broke(b) || ldisc_takes(&t->ldisc, b.byte) || out_of_patience(t);
+}
+
+static void receive(struct terminal *t)
+{
+	size_t at;
+
+	do {
+		for (; waits(t) && takes_next(t); terminal_save(t)) {
+			struct io_byte b = next_byte(t);
+			t->head.seen++;
+			if (!uart_broke(b))
+				terminal_input(t, b.byte);
+		}
+		at = t->state->received % TTY_RAW;
+	} while (!waits(t) && uart_read(&uart, t->state->raw + at, TTY_RAW - at, &t->state->received));
+}
+
+static void look_for_room(const struct terminal *t)
+{
+	uint64_t now;
+
+	if (ldisc_room(&t->ldisc) >= UTF8_MAX)
+		full_since = 0;
+	else if (!full_since && clock_now(&now) == OK)
+		full_since = now;
 }
 
 /* ---- output ---- */
@@ -72,36 +136,20 @@ static void pump(struct terminal *t)
 	if (!uart.present)
 		return;
 	bool more = !ldisc_stopped(&t->ldisc) && (t->writers.first || terminal_echoes(t));
-	uart_interrupts(&uart, ldisc_room(&t->ldisc) > 0, more);
-	timer_set(!uart.irq ? POLL_NS : more ? BACKUP_NS : 0);
+	uart_interrupts(&uart, !waits(t), more);
+	timer_set(!uart.irq ? POLL_NS : more || (waits(t) && has_keys(t)) ? BACKUP_NS : 0);
 }
 
-/* ---- input ---- */
-
-static void receive(struct terminal *t)
-{
-	size_t at;
-
-	do {
-		for (; t->head.seen != t->state->received && ldisc_room(&t->ldisc) > 0; terminal_save(t)) {
-			struct io_byte b = t->state->raw[t->head.seen++ % TTY_RAW];
-			if (!uart_broke(b))
-				terminal_input(t, b.byte);
-		}
-		at = t->state->received % TTY_RAW;
-	} while (ldisc_room(&t->ldisc) > 0 && uart_read(&uart, t->state->raw + at, TTY_RAW - at, &t->state->received));
-}
+/* ---- both ---- */
 
 static void serial_run(struct terminal *t)
 {
-	if (uart.present) {
-		bool full;
+	if (uart.present)
 		do {
 			receive(t);
-			full = ldisc_room(&t->ldisc) == 0;
 			terminal_serve_readers(t);
-		} while (full && ldisc_room(&t->ldisc) > 0);
-	}
+			look_for_room(t);
+		} while (waits(t) && takes_next(t));
 	pump(t);
 }
 
@@ -127,8 +175,9 @@ static const struct device device = {
 void serial_open(struct tty_state *state, handle_t on)
 {
 	notify = on;
-	timer_period = 0;
+	timer_period = full_since = 0;
 	terminal_init(&serial, &device, state);
+	terminal_type_again(&serial);
 	status_t st = uart_open(&uart, start_handle("res:ioports"), start_handle("res:irq"));
 	if (st < 0) {
 		log_print("no serial port at 3f8 (%s): reads wait, writes vanish", error_name(st));

@@ -214,31 +214,36 @@ uint32_t terminal_send_resume(const struct terminal *t, const struct svc_cmd *c)
 
 /* ---- input ---- */
 
-static void interrupt(struct terminal *t)
-{
-	if (t->signal_notify)
-		(void)!notify_signal(t->signal_notify, t->interrupt_bits);
-	else if (t->head.had_signal)
-		t->head.interrupted = 1;        /* an earlier instance held the Notify: its owner will come again */
-}
-
-static void signal_bits(const struct terminal *t, uint64_t bits)
+/* An earlier instance held the Notify: its owner will come again, and hears of it then. */
+static void tell(struct terminal *t, uint64_t bits, enum tty_missed what)
 {
 	if (t->signal_notify && bits)
 		(void)!notify_signal(t->signal_notify, bits);
+	else if (!t->signal_notify && t->head.had_signal)
+		t->head.missed |= (uint8_t)what;
 }
 
 static void react(struct terminal *t, enum ldisc_result result)
 {
 	if (result == LDISC_INTERRUPT)
-		interrupt(t);
+		tell(t, t->interrupt_bits, TTY_MISSED_INTERRUPT);
 	if (result == LDISC_SUSPEND)
-		signal_bits(t, t->suspend_bits);
+		tell(t, t->suspend_bits, TTY_MISSED_SUSPEND);
 }
 
 void terminal_input(struct terminal *t, uint8_t byte)
 {
 	react(t, ldisc_input(&t->ldisc, byte));
+}
+
+void terminal_type_again(struct terminal *t)
+{
+	enum ldisc_result result;
+
+	while (ldisc_again(&t->ldisc, &result)) {
+		react(t, result);
+		terminal_save(t);
+	}
 }
 
 /* Which READ the last answer belonged to, decided when it matters: taken unless that READ is here again. */
@@ -336,9 +341,9 @@ static status_t set_mode(struct terminal *t, uint64_t mode)
 	if (mode & ~(uint64_t)TTY_MODES)
 		return ERR_INVALID;
 	settle_read(t, NULL);
-	t->head.interrupted = 0;
-	react(t, ldisc_set_mode(&t->ldisc, (uint32_t)mode));
+	ldisc_set_mode(&t->ldisc, (uint32_t)mode);
 	terminal_save(t);
+	terminal_type_again(t);
 	t->device->run(t);
 	return OK;
 }
@@ -370,9 +375,12 @@ static status_t set_signal(struct terminal *t, struct svc_cmd *c, const struct f
 	if (c->n_handles)
 		c->handles[0] = 0;      /* ours now */
 	t->head.had_signal = t->signal_notify != 0;
-	if (t->head.interrupted && t->signal_notify)
-		interrupt(t);
-	t->head.interrupted = 0;
+	uint8_t missed = t->head.missed;
+	uint64_t bits = (missed & TTY_MISSED_INTERRUPT ? t->interrupt_bits : 0) | (missed & TTY_MISSED_SUSPEND ? t->suspend_bits : 0) |
+		(missed & TTY_MISSED_SIZE ? t->size_bits : 0);
+	if (t->signal_notify && bits)
+		(void)!notify_signal(t->signal_notify, bits);
+	t->head.missed = 0;
 	terminal_save(t);
 	return OK;
 }
@@ -383,8 +391,8 @@ void terminal_sized(struct terminal *t, uint16_t columns, uint16_t rows)
 		return;
 	t->head.columns = columns;
 	t->head.rows = rows;
+	tell(t, t->size_bits, TTY_MISSED_SIZE);
 	terminal_save(t);
-	signal_bits(t, t->size_bits);
 }
 
 static status_t set_size(struct terminal *t, uint64_t columns, uint64_t rows)
@@ -410,7 +418,9 @@ void terminal_hang_up(struct terminal *t)
 		answer(w->cmd, w->done ? OK : ERR_GONE, w->done);
 		queue_drop(&t->writers, &t->writers.first);
 	}
-	signal_bits(t, t->hangup_bits);
+	/* Who is lost to this instance hears of it by asking for anything: ERR_GONE. */
+	if (t->signal_notify && t->hangup_bits)
+		(void)!notify_signal(t->signal_notify, t->hangup_bits);
 	if (t->signal_notify)
 		handle_close(t->signal_notify);
 	t->signal_notify = 0;

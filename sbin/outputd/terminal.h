@@ -70,6 +70,8 @@ struct parked **queue_find(struct queue *q, cmd_id_t cmd);
 
 /* Takes up what an earlier instance left. state: borrowed for good. */
 void terminal_init(struct terminal *t, const struct device *device, struct tty_state *state);
+/* What an earlier instance had begun to type again, by a change of mode: after terminal_init, before anything comes in. */
+void terminal_type_again(struct terminal *t);
 void terminal_save(struct terminal *t);
 /* The same when a command is delivered again; 0: its caller has left. */
 uint64_t terminal_identity(cmd_id_t cmd);

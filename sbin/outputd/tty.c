@@ -16,11 +16,18 @@ static uint64_t head_check(const struct tty_head *h)
 	return sum;
 }
 
+/* Before what is to be typed again there is room for the line of what was, and in the ring for all. */
+static bool again_valid(const struct tty_head *h)
+{
+	return h->again == h->again_end || (h->mode & TTY_CANONICAL && h->again < h->again_end && h->again_end <= TTY_LINE && h->line_len <= h->again &&
+		h->put - h->taken + h->line_len + (h->again_end - h->again) <= TTY_RING);
+}
+
 static bool head_valid(const struct tty_head *h)
 {
 	return h->magic == TTY_MAGIC && h->version == TTY_VERSION && h->check == head_check(h) &&
 		(h->mode & ~(uint32_t)TTY_MODES) == 0 && h->put - h->taken <= TTY_RING &&
-		h->line_len < TTY_LINE - 1 && h->put - h->taken + h->line_len <= TTY_RING &&
+		h->line_len < TTY_LINE - 1 && again_valid(h) && h->put - h->taken + h->line_len <= TTY_RING &&
 		h->read_cells <= h->put - h->taken && h->write_done <= h->write_len &&
 		h->load <= h->write_len - h->write_done && h->echo_put - h->echo_taken <= TTY_SHOWN && h->echo_load <= h->echo_put - h->echo_taken;
 }

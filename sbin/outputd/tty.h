@@ -10,7 +10,7 @@
 #include <abi/objects.h>
 
 #define TTY_MAGIC   0x59545453u     /* "STTY" */
-#define TTY_VERSION 7u
+#define TTY_VERSION 8u
 
 enum {
 	TTY_RAW = 16,                   /* bytes as the device gave them; power of two */
@@ -20,6 +20,8 @@ enum {
 	TTY_END  = 0x100,               /* a cell that is no byte: here the user ended the input (^D) */
 };
 
+enum tty_missed { TTY_MISSED_INTERRUPT = 1, TTY_MISSED_SUSPEND = 2, TTY_MISSED_SIZE = 4 };
+
 struct tty_head {
 	uint32_t magic, version;
 	uint64_t seq;                   /* of this copy; the higher valid one counts */
@@ -28,7 +30,8 @@ struct tty_head {
 	uint32_t line_len;              /* < TTY_LINE - 1, and fits into the ring behind what is there */
 	/* The READ answered last: its cells stay untaken until its answer is known to have left. */
 	uint64_t read_op;               /* its identity */
-	uint32_t read_cells, reserved2; /* read_cells 0: none under way */
+	uint32_t read_cells;            /* 0: none under way */
+	uint16_t again, again_end;      /* of `line`: bytes that are to be typed anew, in a mode that has become canonical */
 	/* The WRITE that was begun last: how much of it has reached the device. Told apart by its identity, it may be answered already. */
 	uint64_t write_op;              /* identity of the WRITE that was sent last; 0: none */
 	uint32_t write_len, write_done; /* write_done 0: nothing of it */
@@ -37,8 +40,8 @@ struct tty_head {
 	uint32_t load, echo_load;       /* bytes of the WRITE, or of the echo, that the device is given next: it has them if tty_state.sent has moved on; 0: none */
 	uint32_t echo_put, echo_taken;  /* bytes ever echoed, and sent of those */
 	uint8_t  literal;               /* ^V came: the next byte is taken as it is */
-	uint8_t  had_signal;            /* somebody had asked for ^C; a new instance has lost its Notify */
-	uint8_t  interrupted;           /* ^C came while that Notify was lost */
+	uint8_t  had_signal;            /* somebody had asked to be told; a new instance has lost its Notify */
+	uint8_t  missed;                /* enum tty_missed: what came while that Notify was lost */
 	uint8_t  stopped;               /* ^S came: nothing is sent */
 	uint16_t columns, rows;         /* 0: nobody said */
 	union {

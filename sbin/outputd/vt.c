@@ -343,6 +343,7 @@ status_t vts_open(uint32_t i, struct terminal **out)
 	term_grows(v->term, more_memory, v);
 	terminal_init(&v->tty, &device, states[i]);
 	settle(v);
+	terminal_type_again(&v->tty);
 	reshape(v);
 	if (i == 0 && (v->mark.op == 0 || v->mark.op == OP_LOG))
 		begin_log(v);

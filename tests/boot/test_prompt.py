@@ -227,7 +227,7 @@ def test_kill(machine):
 
 def test_interrupt(machine):
     """^C ends what runs, not the shell; $? says so."""
-    for command in ("sleep 100", "cat log://follow", "wc -c zero://", "cat"):
+    for command in ("sleep 100", "cat log://follow", "wc -c zero://", "cat", "sh -c true | sleep 100"):
         machine.sendline(command)
         machine.expect("\n")
         time.sleep(0.5)             # before the program has started, ^C is a key like any other
@@ -382,6 +382,15 @@ def test_typing_ahead(machine):
     """What is typed while a program runs is read afterwards, in order."""
     machine.send("sleep 0.5\recho one\recho two\r")
     machine.expect(re.compile(r"\r\none\r\n.*\r\ntwo\r\n", re.S))
+    machine.prompt()
+    machine.sendline("sleep 1000")
+    machine.expect("\n")
+    time.sleep(0.5)
+    machine.send(("#" + "x" * 98 + "\r") * 15)
+    machine.send("\x03")                             # though what was typed before it has no room
+    machine.expect("^C", 10)
+    machine.send("echo aw''ake\r")
+    machine.expect("\nawake\r\n")
 
 
 def test_flow_control(machine):

@@ -62,7 +62,8 @@ struct svc {
 	void (*on_unminted)(void *self, uint64_t badge);                /* an answer with this Session could not be sent: there will be no CLOSE.
 	                                                                   NULL: on_close is called */
 	void (*on_notify)(void *self, uint64_t badge, uint64_t bits);   /* interrupts, timers, exits */
-	void (*on_cancel)(void *self, cmd_id_t cmd);                    /* answer it now, with ERR_CANCELLED if not done */
+	void (*on_cancel)(void *self, cmd_id_t cmd);                    /* answer it now, with ERR_CANCELLED if not done; also straight after
+	                                                                   a handler kept one that comes again with IPC_CANCELLED */
 	void (*on_completion)(void *self, struct event *e);             /* of what we submitted: e->cmd: its token, e->status; handles are ours */
 	void (*on_recovered)(void *self);                               /* all that a dead instance had accepted has been delivered again */
 	void (*on_stop)(void *self);                                    /* initd asks for an orderly end; svc_run returns OK after it */
