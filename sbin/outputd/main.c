@@ -411,6 +411,8 @@ static const struct file_ops ops = {
 
 int main(int argc unused, char **argv unused)
 {
+	uint64_t now;
+
 	queue_init(&openers);
 	kept_open();
 	MUST(svc_init(&svc, &file_proto, &ops, NULL));
@@ -424,6 +426,10 @@ int main(int argc unused, char **argv unused)
 	MUST(svc_notify(&svc, BADGE_DEVICE, &notify));
 	MUST(svc_notify(&svc, BADGE_SCREEN, &retry_screen));
 	MUST(svc_notify(&svc, BADGE_KEYS, &retry_keys));
+	/* What their alarms need is there from now on: setting one cannot fail, and takes no more memory. */
+	MUST(clock_now(&now));
+	MUST(notify_timer(retry_screen, BIT_RETRY, now, 0));
+	MUST(notify_timer(retry_keys, BIT_RETRY, now, 0));
 	MUST(port_reserve(svc.port, SUBMITS));
 	serial_open(kept ? &kept->terminal[0].tty : &own_state, notify);
 	if (kept)
