@@ -403,6 +403,7 @@ void service_timer(uint32_t index)
 	if (s->state == SERVICE_WAITING && !shut_ended) {
 		if (is_held(s))
 			story_deadline();
+		timer_off(s);           /* that it has rung leaves it there */
 		service_start_or_wait(s);
 	} else if (s->state == SERVICE_RUNNING && s->stop) {
 		log_print("%s (pid %llu) does not stop by itself", s->m.name, (unsigned long long)s->pid);
