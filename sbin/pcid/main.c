@@ -299,6 +299,8 @@ static status_t on_open(void *self unused, struct svc_cmd *c, const struct file_
 		struct node from;
 		if (!node_from_badge(c->badge, &from) || (from.kind != NODE_ROOT && from.kind != NODE_OFFER) || !(c->rights & RIGHT_WRITE) || !(q->flags & OPEN_WRITE))
 			return ERR_DENIED;
+		if (!pci_is_for_drivers(function_at(n.at)))
+			return ERR_DENIED;
 		st = take(c, function_at(n.at), from.kind == NODE_OFFER, &c->mint_badge);
 		if (st < 0)
 			return st;
