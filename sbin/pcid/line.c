@@ -198,7 +198,7 @@ static bool sensible(const struct line_user *u)
 	return false;
 }
 
-static bool recorded(void *ctx unused, uint32_t slot)
+bool line_recorded(uint32_t slot)
 {
 	return slot < LINE_USERS_MAX && lk->users[slot].word;
 }
@@ -224,7 +224,4 @@ void line_begin(const struct line_keeper *keeper)
 		tell(i);
 		let_through(l);
 	}
-	status_t st = state_sweep(lk->state, recorded, NULL);
-	if (st < 0)
-		log_print("the shelf cannot be swept: %s", error_text(st));
 }

@@ -38,5 +38,7 @@ must_use bool line_of(size_t i, struct pin_line *line);
 must_use status_t line_served(size_t i);
 /* User i, if it is one, is none any more. Its function is silent. */
 void line_drop(size_t i);
+/* Whether what lies in that slot of the shelf is a user's. */
+bool line_recorded(uint32_t slot);
 /* The notification under first_badge + number came. */
 void line_happened(uint64_t number);

@@ -46,14 +46,6 @@ status_t notify_signal(handle_t h, uint64_t bits)
 	return OK;
 }
 
-status_t state_sweep(const struct state *s unused, bool (*keep)(void *ctx, uint32_t slot), void *ctx)
-{
-	for (uint32_t i = 0; i < LINE_USERS_MAX; i++)
-		if (!keep(ctx, i))
-			shelf[i] = 0;
-	return OK;
-}
-
 void log_print(const char *format unused, ...) { logged++; }
 const char *error_text(status_t st unused) { return ""; }
 
@@ -164,11 +156,11 @@ static void died(void **unused_state)
 {
 	(void)unused_state;
 	both();
-	shelf[9] = NOTIFY + 9;
 	raise_it(ONE, true);
 	assert_true(interrupt());
 	anew();
-	assert_true(told[1] == 2 && told[2] == 1 && shelf[9] == 0);
+	assert_true(told[1] == 2 && told[2] == 1);
+	assert_true(line_recorded(1) && line_recorded(2) && !line_recorded(9) && !line_recorded(LINE_USERS_MAX));
 	assert_true(silent(ONE) && !silent(TWO));
 	raise_it(TWO, true);
 	assert_true(interrupt());

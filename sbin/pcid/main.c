@@ -12,6 +12,7 @@
 #include "hardware.h"
 #include "hotplug.h"
 #include "line.h"
+#include "message.h"
 #include "node.h"
 #include "place.h"
 #include "reset.h"
@@ -26,7 +27,7 @@
 #include <rt/svc.h>
 #include <string.h>
 
-#define VERSION        3
+#define VERSION        4
 #define SESSION_RIGHTS (RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER)
 enum { TEXT_MAX = 128 * KiB, OWNERS_MAX = LINE_USERS_MAX, BADGE_SLOTS = 1, BADGE_LINES = BADGE_SLOTS + SLOTS_MAX, BADGE_RETRY = BADGE_LINES + LINES_MAX, FIRMWARE_TOKEN = 2 };
 #define RETRY_NS     (100 * NS_PER_MS)
@@ -41,6 +42,7 @@ struct kept {
 	uint64_t serial;            /* of the last driver; never used again, so that the badge of one that has gone is nobody's */
 	struct owner owners[OWNERS_MAX];
 	struct line_user lines[OWNERS_MAX];     /* of the owner of the same number */
+	struct message_record messages[MESSAGES_MAX];
 	struct slot_record slots[SLOTS_MAX];
 	uint64_t slot_seen;         /* number of the last event of the firmware's slots that was acted on */
 	struct bar_memo memos[PCI_FUNCTIONS_MAX];
@@ -92,6 +94,7 @@ static void stop(const struct pci_function *f)
 	handle_t dma;
 
 	device_stop(&config, functions, n_functions, f, &kept->journal);
+	message_drop(f->at);
 	status_t st = dma_create(resources.dma, f->at, &dma);
 	if (st == OK) {
 		st = dma_silent(dma);
@@ -205,6 +208,7 @@ static status_t give_line(const struct svc_cmd *c, const struct pci_function *f,
 	if (st < 0)
 		return st;
 	device_messages_off(&config, f);
+	message_drop(f->at);
 	return line_give(i, f, line, c->handles[0], (unsigned)bit);
 }
 
@@ -500,6 +504,11 @@ static void complain(const struct pci_function *f)
 			log_print("%s: region %u is %s and left alone", name, i, f->bars[i].kind == BAR_ODD ? "unusable" : words[f->bars[i].state]);
 }
 
+static bool recorded(void *ctx unused, uint32_t slot)
+{
+	return line_recorded(slot) || message_recorded(slot);
+}
+
 static void look_around(bool booted)
 {
 	bool more;
@@ -550,6 +559,10 @@ int main(int argc unused, char **argv unused)
 	static struct line_keeper lines;
 	lines = (struct line_keeper){ &config, &svc, BADGE_LINES, start_handle("res:irq"), &state, kept->lines, functions, &n_functions };
 	line_begin(&lines);
+	message_begin(&state, kept->messages, resources.dma);
+	st = state_sweep(&state, recorded, NULL);
+	if (st < 0)
+		log_print("the shelf cannot be swept: %s", error_text(st));
 	our_port = svc.port;
 	MUST(svc_notify(&svc, BADGE_RETRY, &retry));
 	MUST(port_reserve(svc.port, ANNOUNCE_SUBMITS + FIRMWARE_SUBMITS));
