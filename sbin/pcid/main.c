@@ -14,6 +14,7 @@
 #include "line.h"
 #include "message.h"
 #include "node.h"
+#include "owner.h"
 #include "place.h"
 #include "reset.h"
 #include "text.h"
@@ -29,16 +30,14 @@
 
 #define VERSION        4
 #define SESSION_RIGHTS (RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER)
-enum { TEXT_MAX = 128 * KiB, OWNERS_MAX = LINE_USERS_MAX, BADGE_SLOTS = 1, BADGE_LINES = BADGE_SLOTS + SLOTS_MAX, BADGE_RETRY = BADGE_LINES + LINES_MAX, FIRMWARE_TOKEN = 2 };
+enum { TEXT_MAX = 128 * KiB, BADGE_SLOTS = 1, BADGE_LINES = BADGE_SLOTS + SLOTS_MAX, BADGE_RETRY = BADGE_LINES + LINES_MAX, FIRMWARE_TOKEN = 2 };
 #define RETRY_NS     (100 * NS_PER_MS)
 #define RETRY_MAX_NS (10 * NS_PER_SEC)  /* while there is no acpid */
-
-/* Who drives a function. `badge`, of its Session, is written last and erased last; 0: free. */
-struct owner { uint64_t badge, op_id, offered; };      /* offered: by us to initd, which started it */
 
 /* In the state Frame. */
 struct kept {
 	struct bar_journal journal;
+	uint64_t lives;             /* of pcid, this one included */
 	uint64_t serial;            /* of the last driver; never used again, so that the badge of one that has gone is nobody's */
 	struct owner owners[OWNERS_MAX];
 	struct line_user lines[OWNERS_MAX];     /* of the owner of the same number */
@@ -72,15 +71,6 @@ static uint32_t space_of(const struct pci_function *f)
 
 /* ---- drivers ---- */
 
-/* NULL: nobody drives that function. */
-static struct owner *owner_of(uint16_t at)
-{
-	for (size_t i = 0; i < OWNERS_MAX; i++)
-		if (kept->owners[i].badge && (uint16_t)kept->owners[i].badge == at)
-			return &kept->owners[i];
-	return NULL;
-}
-
 /* Nobody drives that function. */
 static void release(struct owner *o)
 {
@@ -112,23 +102,25 @@ static void check(void)
 	bars_check(functions, n_functions, reserved, ARRAY_LEN(reserved));
 }
 
-/*
- * Opens a function for one driver. The badge is recorded before the answer: delivered again, the same Session is minted. Of a driver
- * that initd starts there is one at a time: the one before has ended, though its CLOSE may come after this.
- */
+/* Opens a function for one driver. The badge is recorded before the answer: delivered again, the same Session is minted. */
 static status_t take(const struct svc_cmd *c, struct pci_function *f, bool offered, uint64_t *badge)
 {
-	struct owner *o = owner_of(f->at);
-	uint64_t op_id = svc_op_id(c);
+	struct owner *o = owner_of(kept->owners, f->at);
+	const struct claim claim = { svc_op_id(c), kept->lives, c->redelivered, offered };
 
-	if (o && c->redelivered && op_id && o->op_id == op_id) {
+	switch (owner_judge(o, &claim)) {
+	case CLAIM_FREE:
+		break;
+	case CLAIM_AGAIN:
+		o->unheard = kept->lives;
 		*badge = o->badge;
 		return OK;
-	}
-	if (o && !(offered && o->offered))
-		return ERR_BUSY;
-	if (o)
+	case CLAIM_OVER:
 		release(o);
+		break;
+	case CLAIM_BUSY:
+		return ERR_BUSY;
+	}
 	for (size_t i = 0; i < OWNERS_MAX && !o; i++)
 		if (!kept->owners[i].badge)
 			o = &kept->owners[i];
@@ -140,8 +132,9 @@ static status_t take(const struct svc_cmd *c, struct pci_function *f, bool offer
 		check();
 	device_start(&config, f);
 	kept->serial = (uint32_t)(kept->serial + 1) ? (uint32_t)(kept->serial + 1) : 1;
-	o->op_id = op_id;
+	o->op_id = claim.op_id;
 	o->offered = offered;
+	o->unheard = kept->lives;
 	*badge = node_badge((struct node){ NODE_DEVICE, f->at, (uint32_t)kept->serial });
 	state_store(&o->badge, *badge);
 	return OK;
@@ -150,7 +143,7 @@ static status_t take(const struct svc_cmd *c, struct pci_function *f, bool offer
 /* The function has left, or is about to: whoever drives it has it no more. */
 static void leave(const struct pci_function *f)
 {
-	struct owner *o = owner_of(f->at);
+	struct owner *o = owner_of(kept->owners, f->at);
 
 	if (!o)
 		return;
@@ -165,7 +158,7 @@ static void on_close(void *self unused, uint64_t badge)
 	if (!node_from_badge(badge, &n) || n.kind != NODE_DEVICE)
 		return;
 	const struct pci_function *f = function_at(n.at);
-	struct owner *o = owner_of(n.at);
+	struct owner *o = owner_of(kept->owners, n.at);
 	if (o && o->badge != badge)
 		return;
 	if (f)
@@ -233,9 +226,11 @@ static status_t on_ctl(void *self unused, struct svc_cmd *c, const struct file_c
 	if (!(c->rights & RIGHT_WRITE))
 		return ERR_DENIED;
 	const struct pci_function *f = function_at(n.at);
-	const struct owner *o = owner_of(n.at);
+	struct owner *o = owner_of(kept->owners, n.at);
 	if (!f || !o || o->badge != c->badge)
 		return ERR_GONE;
+	if (o->unheard)
+		o->unheard = 0;
 	c->reply_close = true;
 	switch (q->code) {
 	case CTL_PCI_BAR:
@@ -554,6 +549,7 @@ int main(int argc unused, char **argv unused)
 	memcpy(config.roots, info.pci_roots, sizeof(config.roots));
 	MUST(state_open(&state, VERSION, sizeof(struct kept)));
 	kept = state.memory;
+	kept->lives++;
 	bool booted = state.fresh && instance && !strcmp(instance, "1");
 	look_around(booted);
 	static struct line_keeper lines;
