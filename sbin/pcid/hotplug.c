@@ -77,11 +77,12 @@ static void forget(const struct slot *s)
 {
 	size_t i = first_in(s);
 
+	/* By place: what was torn out while pcid was dead is in no list. */
+	for (size_t k = 0; k < hp->n_memos; k++)
+		if (is_for(s, hp->memos[k].at))
+			hp->memos[k].sum = 0;
 	while (in_slot(i, s)) {
 		hp->leave(&hp->list[i]);
-		for (size_t k = 0; k < hp->n_memos; k++)
-			if (hp->memos[k].at == hp->list[i].at)
-				hp->memos[k].sum = 0;
 		memmove(&hp->list[i], &hp->list[i + 1], (*hp->n - i - 1) * sizeof(hp->list[0]));
 		--*hp->n;
 	}
@@ -236,8 +237,11 @@ static enum slot_way decide(const struct slot *s, bool there, bool was, uint32_t
 {
 	bool changed = happened & (SLOT_PRESSED | SLOT_CHANGED);
 
+	/* Put in while what was there before is still leaving: it is none that was to leave. Taken out again: there is nothing to look at. */
+	if (leaving(s) && there)
+		return happened & SLOT_CHANGED ? SLOT_CHANGES : s->record->way;
 	if (leaving(s))
-		return s->record->way;
+		return SLOT_LEAVES;
 	if (was && !there)
 		return SLOT_LEAVES;
 	if (was)
