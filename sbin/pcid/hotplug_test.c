@@ -363,6 +363,42 @@ static void every_death(void **s)
 	}
 }
 
+/* A card that has come as the second, and pcid's state is lost, whoever dies on the way: initd's driver has a number that is good. */
+static void lost(void **s)
+{
+	bool done = false;
+
+	(void)s;
+	for (volatile unsigned n = 1; !done; n++) {
+		assert_true(n < 200);
+		boots(false);
+		change(COMES);
+		run();
+		change(TORN);
+		run();
+		change(COMES);
+		run();
+		expect_card(0x01941033, 0x1000);
+		assert_int_not_equal(initd_serial, 1);
+		memset(records, 0, sizeof(records));
+		memset(memos, 0, sizeof(memos));
+		writes = 0;
+		die_at = n;
+		if (!setjmp(death)) {
+			start(HOTPLUG_ANEW);
+			run();
+			done = true;
+		} else {
+			die_at = 0;
+			start(HOTPLUG_AGAIN);
+			run();
+		}
+		die_at = 0;
+		if (done || records[0].place)
+			expect_card(0x01941033, 0x1000);
+	}
+}
+
 static void no_link(void **s)
 {
 	(void)s;
@@ -510,7 +546,7 @@ static void firmware_slots_odd(void **s)
 
 int main(int argc unused, char **argv unused)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(every_death), cmocka_unit_test(no_link), cmocka_unit_test(left_alone),
+	const struct CMUnitTest tests[] = { cmocka_unit_test(every_death), cmocka_unit_test(lost), cmocka_unit_test(no_link), cmocka_unit_test(left_alone),
 		cmocka_unit_test(firmware_slots), cmocka_unit_test(firmware_slots_odd) };
 	return cmocka_run_group_tests_name("hotplug", tests, NULL, NULL);
 }
