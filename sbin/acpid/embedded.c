@@ -19,7 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define QUERIES_MAX 64              /* without an end; then it waits for the next GPE or access */
+#define QUERIES_MAX 64              /* without an end; then it waits for the next GPE, or an access after all that came of these */
 #define LOCK_MS     1000            /* for the firmware to let the global lock go */
 
 static struct {
@@ -34,6 +34,7 @@ static struct {
 	bool listening;
 	bool queued;                    /* answer_events is on its way */
 	uint32_t in_a_row;
+	bool enough;                    /* QUERIES_MAX were, and what came of them is not done yet: what AML reads meanwhile queues no more */
 	bool endless;                   /* told */
 	enum ec_state told;
 } e;
@@ -122,7 +123,7 @@ static acpi_status on_access(u32 function, acpi_physical_address address, u32 bi
 	                    : ec_read(&e.ec, (uint32_t)address, (uint8_t *)value, bits / 8);
 	unlock(held);
 	tell();
-	if (ec_pending(&e.ec))
+	if (ec_pending(&e.ec) && !e.enough)
 		queue();
 	return st < 0 ? AE_TIME : AE_OK;
 }
@@ -155,8 +156,9 @@ static void answer_events(void *context unused)
 		e.in_a_row = 0;
 		return;
 	}
+	e.enough = ++e.in_a_row >= QUERIES_MAX;
 	run_query(number);
-	if (++e.in_a_row < QUERIES_MAX) {
+	if (!e.enough) {
 		queue();
 		return;
 	}
@@ -331,6 +333,7 @@ void embedded_listen(void)
 
 void embedded_settled(void)
 {
+	e.enough = false;
 	if (e.found)
 		ec_settled(&e.ec);
 }

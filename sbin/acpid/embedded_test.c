@@ -127,7 +127,7 @@ static void header(void *table, const char *signature, size_t len)
 	h->checksum = (uint8_t)-sum(table, len);
 }
 
-enum { DEVICE = 1, ECDT = 2, ECDT_ELSEWHERE = 4, GPE_PACKAGE = 8, GLK = 16, SECOND = 32, DEADLY_METHOD = 64 };
+enum { DEVICE = 1, ECDT = 2, ECDT_ELSEWHERE = 4, GPE_PACKAGE = 8, GLK = 16, SECOND = 32, DEADLY_METHOD = 64, READING_METHOD = 128 };
 
 static void put_controller(unsigned what)
 {
@@ -170,6 +170,12 @@ static void put_controller(unsigned what)
 	m = open_method("_Q07", 0);
 	PUT("\x70\x01" "DONE");
 	close_package(m);
+	if (what & READING_METHOD) {
+		/* Of MODEL_ENDLESS: each access shows that there is another event. */
+		m = open_method("_Q42", 0);
+		PUT("\x70LIDS\x60\x86LID0\x0a\x80");
+		close_package(m);
+	}
 	if (what & DEADLY_METHOD) {
 		m = open_method("_Q66", 0);
 		PUT("\x5b\x80" "PORT\x01\x0b\x66\x06\x01");             /* a port at which the process ends */
@@ -714,6 +720,14 @@ static void out_of_order(void **unused_state)
 	has(world->log, "without an end");
 	has(world->text, "12345 of 25000");
 	assert_in_range(world->turns, 1, 100);
+
+	fresh(DEVICE | READING_METHOD);
+	world->ec.kind = MODEL_ENDLESS;
+	assert_int_equal(instance(look), 0);
+	has(world->log, "without an end");
+	has(world->text, "12345 of 25000");
+	assert_in_range(world->turns, 1, 100);
+	assert_int_equal(world->kept.embedded.queries[1], 0);           /* what was handled is settled */
 
 	for (uint64_t seed = 1; seed < 6; seed++) {
 		fresh(DEVICE | ECDT);

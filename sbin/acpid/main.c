@@ -12,15 +12,17 @@
  * AML takes longer to load than everything else. It begins a moment after the start, or with the first command that wants something
  * of it: who only looks at tables, and whoever waits since the last instance, is answered before.
  *
- * Tables come from outside. If they end us three times in a row, the next instance leaves the SSDTs out, of which machines have
+ * Tables come from outside. If they end us three times in a row (blame.h), the next instance leaves the SSDTs out, of which machines have
  * many; if that is not enough, the one after it runs no AML, and serves the rest.
  */
+#include "blame.h"
 #include "embedded.h"
 #include "ged.h"
 #include "machine.h"
 #include "osl.h"
 #include <abi/file.h>
 #include <gen/file.h>
+#include <rt/clock.h>
 #include <rt/file.h>
 #include <rt/io.h>
 #include <rt/start.h>
@@ -30,11 +32,7 @@
 #include <string.h>
 
 #define SESSION_RIGHTS (RIGHT_READ | RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER)
-#define STATE_VERSION  6
-#define CRASHES_SSDTS  3                    /* in a row; then without SSDTs */
-#define CRASHES_MAX    4                    /* then without AML */
-#define CRASHES_QUERY  2                    /* then what is noted of the embedded controller's events is not tried again */
-#define PROVEN_NS      (10 * NS_PER_SEC)    /* if an instance ran so long, the tables are not to blame for earlier crashes */
+#define STATE_VERSION  7
 #define RETRY_NS       NS_PER_SEC
 #define BEGIN_NS       NS_PER_MS            /* Notifies come before commands: those that wait when we start are taken first */
 #define PRESSED        0x50524553u          /* no stray store of an instance that crashed switches the machine off */
@@ -46,11 +44,9 @@ enum { BADGE_RETRY = 16, BADGE_BEGIN };
 enum { TOKEN_POWEROFF = 1 };
 
 static struct kept {                /* in the state Frame */
-	uint32_t crashes;           /* in a row */
+	struct blame blame;
 	uint32_t pressed;           /* PRESSED: the power button was, and initd has not taken it yet */
 	uint32_t begun;             /* an instance has switched events on */
-	uint32_t reserved;
-	uint64_t started_ns;        /* when the last instance did; a timer that rings would move the machine's account */
 	struct slot_log slots;
 	struct machine_gpes gpes;
 	struct ged_kept ged;
@@ -61,6 +57,7 @@ static struct boot_info boot;
 static const char *aml = "not yet";         /* what of it runs, or why none */
 static handle_t initd, retry, begin;
 static bool asked;                          /* the poweroff is on its way to initd */
+static bool begun;                          /* begin_aml has been called */
 
 static void timer(handle_t notify, uint64_t after_ns)
 {
@@ -175,30 +172,28 @@ static void on_cancel(void *self unused, cmd_id_t cmd)
 /* Loads and runs it, if that is still to be done. */
 static void begin_aml(void)
 {
-	static bool begun;
-
 	if (begun)
 		return;
 	begun = true;
-	if (kept->crashes >= CRASHES_MAX) {
+	if (kept->blame.ends >= BLAME_AML) {
 		aml = "left alone: it has ended acpid too often, see svc://acpid and log://";
-		log_print("the tables have ended acpid %d times in a row: their AML is left alone, no buttons and no routing", CRASHES_MAX);
+		log_print("the tables have ended acpid %d times in a row: their AML is left alone, no buttons and no routing", BLAME_AML);
 		return;
 	}
-	if (kept->crashes >= CRASHES_SSDTS)
-		log_print("the tables have ended acpid %u times in a row: the SSDTs are left out", kept->crashes);
+	if (kept->blame.ends >= BLAME_SSDTS)
+		log_print("the tables have ended acpid %u times in a row: the SSDTs are left out", kept->blame.ends);
 	bool again = kept->begun != 0;
 	kept->begun = 1;
 	/* What a slot told the last instance may not have been written down. */
 	if (again)
 		on_slot(SLOT_ANYWHERE, SLOT_BUS_CHECK);
 	machine_hear_slots(on_slot);
-	if (kept->crashes >= CRASHES_QUERY && ec_forget(&kept->gpes.embedded))
+	if (kept->blame.ends >= BLAME_QUERIES && ec_forget(&kept->gpes.embedded))
 		log_print("events of the embedded controller are dropped: their methods have ended acpid");
 	if (machine_begin(heard, again, boot.acpi.pm1_status[0] || boot.acpi.pm1_status[1], &kept->gpes) < 0)
 		aml = "not running: the tables do not allow it, see log://";
 	else
-		aml = kept->crashes >= CRASHES_SSDTS ? "running without SSDTs: with them it ended acpid, see svc://acpid and log://" : "running";
+		aml = kept->blame.ends >= BLAME_SSDTS ? "running without SSDTs: with them it ended acpid, see svc://acpid and log://" : "running";
 }
 
 /* ---- the protocol ---- */
@@ -438,10 +433,16 @@ static const struct file_ops ops = {
 	.open = on_open, .read = on_read, .stat = on_stat, .readdir = on_readdir, .poll = on_poll, .ctl = on_ctl,
 };
 
+static void on_begin(void *self unused)
+{
+	blame_busy(&kept->blame, clock_value());
+}
+
 static void on_notify(void *self unused, uint64_t badge, uint64_t bits)
 {
 	static bool rung;
 
+	on_begin(NULL);
 	switch (badge) {
 	case OSL_BADGE_SCI:   osl_interrupt(); break;
 	case OSL_BADGE_PAUSE: osl_pause_over(); break;
@@ -466,6 +467,7 @@ static void on_idle(void *self unused)
 		machine_settled();
 	ask_poweroff();
 	embedded_rest();
+	blame_idle(&kept->blame, begun && kept->blame.ends < BLAME_AML, clock_value());
 }
 
 /* ---- start ---- */
@@ -481,23 +483,13 @@ static unsigned long number_of(const char *name)
 static void recover(void)
 {
 	static struct state state;
-	uint64_t now;
 
 	MUST(state_open(&state, STATE_VERSION, sizeof(struct kept)));
 	/* It is a few numbers, looked at here: it cannot be what ends us, and must outlive what does. */
 	state_good(&state);
 	kept = state.memory;
 	ged_keep(&svc, &state, &kept->ged);
-	if (kept->crashes > CRASHES_MAX)
-		kept->crashes = CRASHES_MAX;
-	MUST(clock_now(&now));
-	if (now - kept->started_ns > PROVEN_NS && kept->crashes < CRASHES_SSDTS)
-		kept->crashes = 0;
-	kept->started_ns = now;
-	if (number_of("FAULTED"))
-		kept->crashes = MIN(kept->crashes + 1, (uint32_t)CRASHES_MAX);
-	else if (kept->crashes >= CRASHES_SSDTS)
-		kept->crashes = CRASHES_SSDTS - 1;      /* somebody started us by hand: one more try */
+	blame_begin(&kept->blame, number_of("FAULTED"), clock_value());
 }
 
 int main(int argc unused, char **argv unused)
@@ -511,6 +503,7 @@ int main(int argc unused, char **argv unused)
 	}
 	recover();
 	MUST(svc_init(&svc, &file_proto, &ops, NULL));
+	svc.on_begin = on_begin;
 	svc.on_notify = on_notify;
 	svc.on_idle = on_idle;
 	svc.on_completion = on_completion;
@@ -524,13 +517,13 @@ int main(int argc unused, char **argv unused)
 		log_print("svc://: %s: the power button will do nothing", error_text(st));
 	osl_init(&svc, &boot);
 	/* One that runs no AML shows all tables. */
-	st = machine_tables(kept->crashes != CRASHES_SSDTS);
+	st = machine_tables(kept->blame.ends != BLAME_SSDTS);
 	if (st < 0) {
 		log_print("the tables cannot be used: %s", error_text(st));
 		return 0;
 	}
 	/* Once the tables are under suspicion, no command may be at hand when they strike: whoever sent it would be blamed. */
-	if (kept->crashes)
+	if (kept->blame.ends)
 		begin_aml();
 	else
 		timer(begin, BEGIN_NS);

@@ -89,7 +89,7 @@ void announce_begin(handle_t port, handle_t initd)
 
 void announce_there(const struct pci_function *f, uint32_t serial)
 {
-	if (f->header == PCI_HEADER_DEVICE && f->class >> 8 != PCI_CLASS_HOST_BRIDGE)
+	if (pci_is_for_drivers(f))
 		add((struct notice){ f->at, f->vendor, f->device, false, f->class, serial });
 }
 

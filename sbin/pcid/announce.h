@@ -11,7 +11,7 @@ enum { ANNOUNCE_TOKEN = 1, ANNOUNCE_SUBMITS = 2 /* one, and one that a dead inst
 
 /* port: ours. initd: the Session to tell it; 0: nobody is told. Both borrowed. */
 void announce_begin(handle_t port, handle_t initd);
-/* Bridges are not told of: they are ours. */
+/* Only what drivers may have. */
 void announce_there(const struct pci_function *f, uint32_t serial);     /* serial: of the NODE_OFFER */
 void announce_gone(uint16_t at);
 /* A COMPLETION came. True: what was at *at has gone, and its driver has ended. */

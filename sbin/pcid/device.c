@@ -2,6 +2,7 @@
  * device: see device.h.
  */
 #include "device.h"
+#include "message.h"
 #include "reset.h"
 #include <abi/objects.h>
 #include <gen/errors.h>
@@ -192,7 +193,7 @@ status_t device_irq(const struct device_resources *r, const struct config *c, co
 	*count = msix ? table.size / MSIX_ENTRY : msi ? 1 : 0;
 	if (number >= *count)
 		return ERR_NOT_SUPPORTED;
-	status_t st = irq_create_msi(r->dma, f->at, h, &address, &data);
+	status_t st = message_irq(f->at, (uint32_t)number, h, &address, &data);
 	if (st < 0)
 		return st;
 	if (msix)

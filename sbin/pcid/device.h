@@ -25,5 +25,5 @@ void device_stop(const struct config *c, const struct pci_function *list, size_t
  */
 must_use status_t device_bar(const struct device_resources *r, const struct config *c, const struct pci_function *list, size_t n,
                              const struct pci_function *f, uint64_t bar, uint64_t offset, handle_t *h, uint64_t *covers, uint64_t *at);
-/* A new Irq for message `number`, which the function sends from now on; *count: how many it has. *h is the caller's. */
+/* The Irq of message `number` (message.h), which the function sends from now on; *count: how many it has. *h is the caller's. */
 must_use status_t device_irq(const struct device_resources *r, const struct config *c, const struct pci_function *f, uint64_t number, handle_t *h, uint64_t *count);

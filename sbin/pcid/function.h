@@ -82,6 +82,11 @@ struct pci_cap {
 
 /* Fills f from the function at `at`. False: there is none. */
 must_use bool pci_look(const struct config *c, uint16_t at, struct pci_function *f);
+/* Whether drivers may have it. Bridges are pcid's: others depend on them. */
+static inline bool pci_is_for_drivers(const struct pci_function *f)
+{
+	return f->header == PCI_HEADER_DEVICE && f->class >> 8 != PCI_CLASS_HOST_BRIDGE;
+}
 /*
  * Finds the functions of the root buses and of all that bridges lead to, in the order of where they are, at most `max`.
  * *more: there were more than that. Each bus is looked at once, and a bridge leads only to greater bus numbers within its own.

@@ -69,6 +69,9 @@ static void bridges(void **s)
 	assert_int_equal(list[4].at, PCI_AT(4, 0, 0));
 	for (int i = 0; i < 5; i++)
 		assert_false(list[i].lost);
+	assert_true(!pci_is_for_drivers(&list[0]) && !pci_is_for_drivers(&list[1]) && pci_is_for_drivers(&list[3]));
+	assert_false(pci_is_for_drivers(&(struct pci_function){ .class = PCI_CLASS_HOST_BRIDGE << 8 }));
+	assert_false(pci_is_for_drivers(&(struct pci_function){ .class = 0x060700, .header = 2 }));
 }
 
 /* The firmware's other root buses: no bridge leads there, and what leads beyond the next root leads nowhere. */

@@ -77,11 +77,12 @@ static void forget(const struct slot *s)
 {
 	size_t i = first_in(s);
 
+	/* By place: what was torn out while pcid was dead is in no list. */
+	for (size_t k = 0; k < hp->n_memos; k++)
+		if (is_for(s, hp->memos[k].at))
+			hp->memos[k].sum = 0;
 	while (in_slot(i, s)) {
 		hp->leave(&hp->list[i]);
-		for (size_t k = 0; k < hp->n_memos; k++)
-			if (hp->memos[k].at == hp->list[i].at)
-				hp->memos[k].sum = 0;
 		memmove(&hp->list[i], &hp->list[i + 1], (*hp->n - i - 1) * sizeof(hp->list[0]));
 		--*hp->n;
 	}
@@ -131,9 +132,14 @@ static void power_off(const struct slot *s)
 
 /* ---- coming ---- */
 
+static uint32_t id_of(const struct pci_function *f)
+{
+	return (uint32_t)f->vendor << 16 | f->device;
+}
+
 static void tell(const struct slot *s, const struct pci_function *f)
 {
-	s->record->told[f->at & 7] = (uint32_t)f->vendor << 16 | f->device;
+	s->record->told[f->at & 7] = id_of(f);
 	announce_there(f, s->record->arrival);
 }
 
@@ -236,8 +242,11 @@ static enum slot_way decide(const struct slot *s, bool there, bool was, uint32_t
 {
 	bool changed = happened & (SLOT_PRESSED | SLOT_CHANGED);
 
+	/* Put in while what was there before is still leaving: it is none that was to leave. Taken out again: there is nothing to look at. */
+	if (leaving(s) && there)
+		return happened & SLOT_CHANGED ? SLOT_CHANGES : s->record->way;
 	if (leaving(s))
-		return s->record->way;
+		return SLOT_LEAVES;
 	if (was && !there)
 		return SLOT_LEAVES;
 	if (was)
@@ -324,7 +333,7 @@ static bool as_told(const struct slot *s)
 	uint32_t there[SLOT_FUNCTIONS] = { 0 };
 
 	for (size_t i = first_in(s); in_slot(i, s); i++)
-		there[hp->list[i].at & 7] = (uint32_t)hp->list[i].vendor << 16 | hp->list[i].device;
+		there[hp->list[i].at & 7] = id_of(&hp->list[i]);
 	for (unsigned i = 0; i < SLOT_FUNCTIONS; i++)
 		if (s->record->told[i] && s->record->told[i] != there[i])
 			return false;
@@ -407,6 +416,12 @@ static struct slot_record *begin_record(const struct pci_function *port, enum ho
 		return NULL;
 	}
 	*r = (struct slot_record){ .arrival = 1 };
+	/* Under which number initd was told of what is there is lost, too: it has to leave, and comes anew. */
+	const struct slot s = { .bus = port->secondary, .record = r };
+	for (size_t i = first_in(&s); how == HOTPLUG_ANEW && in_slot(i, &s); i++) {
+		r->told[hp->list[i].at & 7] = id_of(&hp->list[i]);
+		r->way = SLOT_CHANGES;
+	}
 	state_store(&r->place, port->at);
 	return r;
 }
@@ -474,7 +489,7 @@ static struct slot *new_slot(uint16_t at)
 	*r = (struct slot_record){ .firmware = true };
 	for (size_t i = first_in(s); in_slot(i, s); i++)
 		if (hp->list[i].header == PCI_HEADER_DEVICE)
-			r->told[hp->list[i].at & 7] = (uint32_t)hp->list[i].vendor << 16 | hp->list[i].device;
+			r->told[hp->list[i].at & 7] = id_of(&hp->list[i]);
 	state_store(&r->place, PCI_AT(s->bus, s->device, 0));
 	n_slots++;
 	return s;

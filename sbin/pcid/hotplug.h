@@ -5,7 +5,7 @@
  *
  *	something is put in     power on, the bus is looked at, addresses are given (place.h), initd is told
  *	its button is pressed   initd is told; when the drivers have ended, power off
- *	something is torn out   it is forgotten, and initd is told
+ *	something is torn out   it is forgotten, and initd is told; what is there when the drivers have ended comes
  *
  * Slots that the firmware keeps for itself (_OSC) it tells of through acpid: then there are no registers to be touched, power is its
  * business (_EJ0), and a slot is known from the first word about it on.

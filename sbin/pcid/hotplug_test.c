@@ -1,7 +1,7 @@
 /*
  * hotplug_test: cards come, leave, are torn out and swapped, and pcid dies before every write to configuration space and every word to
  * initd. Expected each time: initd knows what is in the slot and nothing else, under a number that is valid, the card has
- * addresses, and a slot whose button was pressed is off.
+ * addresses, and a slot whose button was pressed is off. What is put in while the drivers of what was there before are still ending comes after that.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -182,10 +182,20 @@ static void start(enum hotplug_start how)
 	hotplug_begin(&hotplug, NULL, 1, how);
 }
 
+static bool comes_back;                 /* the card, torn out, before initd has answered */
+
+static void card(uint32_t id, uint32_t mask);
+
 static void run(void)
 {
 	for (unsigned i = 0; i < 50; i++) {
 		if (n_heard < n_told) {
+			if (told[n_heard].gone && comes_back) {
+				comes_back = false;
+				card(0x01941033, 0xffff0000);
+				happens(SLOT_CHANGED);
+				hotplug_happened(0);
+			}
 			initd_hears();
 			if (told[n_heard - 1].gone)
 				hotplug_gone(told[n_heard - 1].at);
@@ -215,7 +225,7 @@ static void boots(bool with_card)
 	memset(memos, 0, sizeof(memos));
 	memset(records, 0, sizeof(records));
 	initd_id = initd_serial = 0;
-	card_in = tears = firmware_keeps = false;
+	card_in = tears = firmware_keeps = comes_back = false;
 	ejects = true;
 	fake_bridge(PORT, 1, 1);
 	fake_add(BEHIND, 0x00018086, 0x010000, 0);
@@ -265,7 +275,7 @@ static void expect_none(void)
 	assert_int_equal(n_list, 2);
 }
 
-enum change { COMES, PRESSED, PRESSED_STAYS, TORN, SWAPPED, CHANGES };
+enum change { COMES, PRESSED, PRESSED_STAYS, TORN, TORN_AND_BACK, PRESSED_AND_SWAPPED, SWAPPED, CHANGES };
 
 static void change(enum change what)
 {
@@ -281,7 +291,13 @@ static void change(enum change what)
 	case PRESSED_STAYS:
 		happens(SLOT_PRESSED);
 		break;
+	case PRESSED_AND_SWAPPED:
+		comes_back = true;
+		happens(SLOT_PRESSED);
+		break;
 	case TORN:
+	case TORN_AND_BACK:
+		comes_back = what == TORN_AND_BACK;
 		card_in = false;
 		happens(SLOT_CHANGED | SLOT_LINK_CHANGED);
 		break;
@@ -327,11 +343,11 @@ static void every_death(void **s)
 			}
 			if (what == COMES)
 				expect_card(0x01941033, 0x1000);
-			else if (what == SWAPPED)
+			else if (what >= TORN_AND_BACK)
 				expect_card(0x01941033, 0x10000);
 			else
 				expect_none();
-			if (what == SWAPPED)
+			if (what >= TORN_AND_BACK)
 				assert_int_not_equal(initd_serial, serial);
 			if (what != PRESSED_STAYS)
 				continue;
@@ -344,6 +360,42 @@ static void every_death(void **s)
 			run();
 			expect_card(0x01941033, 0x1000);
 		}
+	}
+}
+
+/* A card that has come as the second, and pcid's state is lost, whoever dies on the way: initd's driver has a number that is good. */
+static void lost(void **s)
+{
+	bool done = false;
+
+	(void)s;
+	for (volatile unsigned n = 1; !done; n++) {
+		assert_true(n < 200);
+		boots(false);
+		change(COMES);
+		run();
+		change(TORN);
+		run();
+		change(COMES);
+		run();
+		expect_card(0x01941033, 0x1000);
+		assert_int_not_equal(initd_serial, 1);
+		memset(records, 0, sizeof(records));
+		memset(memos, 0, sizeof(memos));
+		writes = 0;
+		die_at = n;
+		if (!setjmp(death)) {
+			start(HOTPLUG_ANEW);
+			run();
+			done = true;
+		} else {
+			die_at = 0;
+			start(HOTPLUG_AGAIN);
+			run();
+		}
+		die_at = 0;
+		if (done || records[0].place)
+			expect_card(0x01941033, 0x1000);
 	}
 }
 
@@ -494,7 +546,7 @@ static void firmware_slots_odd(void **s)
 
 int main(int argc unused, char **argv unused)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(every_death), cmocka_unit_test(no_link), cmocka_unit_test(left_alone),
+	const struct CMUnitTest tests[] = { cmocka_unit_test(every_death), cmocka_unit_test(lost), cmocka_unit_test(no_link), cmocka_unit_test(left_alone),
 		cmocka_unit_test(firmware_slots), cmocka_unit_test(firmware_slots_odd) };
 	return cmocka_run_group_tests_name("hotplug", tests, NULL, NULL);
 }

@@ -3,18 +3,20 @@
  */
 #include "line.h"
 #include "node.h"
+#include "wait.h"
 #include <abi/objects.h>
 #include <gen/errors.h>
 #include <rt/io.h>
 #include <rt/start.h>
 #include <rt/state.h>
 
-enum { STATUS_INTX = 8, UNCLAIMED_MAX = 1000 };
+enum { STATUS_INTX = 8, UNCLAIMED_MAX = 1000, BUSY_MS = 100 /* in all: the Irq of an instance that has just ended may not be gone yet */ };
 #define USED (1ull << 63)               /* | flags << 40 | bit << 32 | gsi */
 
 /* One that was opened stays open: masked while it has no users. */
 static struct line { handle_t irq, notify; uint32_t gsi, unclaimed; } lines[LINES_MAX];
 static const struct line_keeper *lk;
+static unsigned patience = BUSY_MS;
 
 static uint32_t command_of(uint16_t at)
 {
@@ -56,6 +58,10 @@ static status_t open_line(struct line *l, struct pin_line line)
 	if (st < 0)
 		return st;
 	st = irq_create(lk->irqs, line.gsi, line.flags, &l->irq);
+	for (; st == ERR_BUSY && patience > 0; patience--) {
+		sleep_ms(1);
+		st = irq_create(lk->irqs, line.gsi, line.flags, &l->irq);
+	}
 	if (st < 0)
 		return st;
 	st = notify_bind(l->notify, 0, l->irq);
@@ -198,7 +204,7 @@ static bool sensible(const struct line_user *u)
 	return false;
 }
 
-static bool recorded(void *ctx unused, uint32_t slot)
+bool line_recorded(uint32_t slot)
 {
 	return slot < LINE_USERS_MAX && lk->users[slot].word;
 }
@@ -224,7 +230,4 @@ void line_begin(const struct line_keeper *keeper)
 		tell(i);
 		let_through(l);
 	}
-	status_t st = state_sweep(lk->state, recorded, NULL);
-	if (st < 0)
-		log_print("the shelf cannot be swept: %s", error_text(st));
 }

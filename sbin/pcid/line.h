@@ -1,7 +1,8 @@
 /*
  * line: interrupts by line (INTx), of which several functions may share one. pcid has the line's Irq. When it comes, each function that says
  * it is the one (Interrupt Status) is kept from raising it further (Interrupt Disable) and its driver told; so the line is
- * let through again at once, and a driver that is slow, or dead, keeps nobody else waiting (PCI 3.0 §6.2.2, §6.2.3).
+ * let through again at once, and a driver that is slow, or dead, keeps nobody else waiting (PCI 3.0 §6.2.2, §6.2.3), but for the reset of its
+ * function (reset.h), during which pcid does nothing else: a tenth of a second as a rule, two at most.
  */
 #pragma once
 #include "pin.h"
@@ -38,5 +39,7 @@ must_use bool line_of(size_t i, struct pin_line *line);
 must_use status_t line_served(size_t i);
 /* User i, if it is one, is none any more. Its function is silent. */
 void line_drop(size_t i);
+/* Whether what lies in that slot of the shelf is a user's. */
+bool line_recorded(uint32_t slot);
 /* The notification under first_badge + number came. */
 void line_happened(uint64_t number);

@@ -12,7 +12,9 @@
 #include "hardware.h"
 #include "hotplug.h"
 #include "line.h"
+#include "message.h"
 #include "node.h"
+#include "owner.h"
 #include "place.h"
 #include "reset.h"
 #include "text.h"
@@ -26,21 +28,20 @@
 #include <rt/svc.h>
 #include <string.h>
 
-#define VERSION        3
+#define VERSION        4
 #define SESSION_RIGHTS (RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER)
-enum { TEXT_MAX = 128 * KiB, OWNERS_MAX = LINE_USERS_MAX, BADGE_SLOTS = 1, BADGE_LINES = BADGE_SLOTS + SLOTS_MAX, BADGE_RETRY = BADGE_LINES + LINES_MAX, FIRMWARE_TOKEN = 2 };
+enum { TEXT_MAX = 128 * KiB, BADGE_SLOTS = 1, BADGE_LINES = BADGE_SLOTS + SLOTS_MAX, BADGE_RETRY = BADGE_LINES + LINES_MAX, FIRMWARE_TOKEN = 2 };
 #define RETRY_NS     (100 * NS_PER_MS)
 #define RETRY_MAX_NS (10 * NS_PER_SEC)  /* while there is no acpid */
-
-/* Who drives a function. `badge`, of its Session, is written last and erased last; 0: free. */
-struct owner { uint64_t badge, op_id, offered; };      /* offered: by us to initd, which started it */
 
 /* In the state Frame. */
 struct kept {
 	struct bar_journal journal;
+	uint64_t lives;             /* of pcid, this one included */
 	uint64_t serial;            /* of the last driver; never used again, so that the badge of one that has gone is nobody's */
 	struct owner owners[OWNERS_MAX];
 	struct line_user lines[OWNERS_MAX];     /* of the owner of the same number */
+	struct message_record messages[MESSAGES_MAX];
 	struct slot_record slots[SLOTS_MAX];
 	uint64_t slot_seen;         /* number of the last event of the firmware's slots that was acted on */
 	struct bar_memo memos[PCI_FUNCTIONS_MAX];
@@ -70,15 +71,6 @@ static uint32_t space_of(const struct pci_function *f)
 
 /* ---- drivers ---- */
 
-/* NULL: nobody drives that function. */
-static struct owner *owner_of(uint16_t at)
-{
-	for (size_t i = 0; i < OWNERS_MAX; i++)
-		if (kept->owners[i].badge && (uint16_t)kept->owners[i].badge == at)
-			return &kept->owners[i];
-	return NULL;
-}
-
 /* Nobody drives that function. */
 static void release(struct owner *o)
 {
@@ -92,6 +84,7 @@ static void stop(const struct pci_function *f)
 	handle_t dma;
 
 	device_stop(&config, functions, n_functions, f, &kept->journal);
+	message_drop(f->at);
 	status_t st = dma_create(resources.dma, f->at, &dma);
 	if (st == OK) {
 		st = dma_silent(dma);
@@ -109,23 +102,25 @@ static void check(void)
 	bars_check(functions, n_functions, reserved, ARRAY_LEN(reserved));
 }
 
-/*
- * Opens a function for one driver. The badge is recorded before the answer: delivered again, the same Session is minted. Of a driver
- * that initd starts there is one at a time: the one before has ended, though its CLOSE may come after this.
- */
+/* Opens a function for one driver. The badge is recorded before the answer: delivered again, the same Session is minted. */
 static status_t take(const struct svc_cmd *c, struct pci_function *f, bool offered, uint64_t *badge)
 {
-	struct owner *o = owner_of(f->at);
-	uint64_t op_id = svc_op_id(c);
+	struct owner *o = owner_of(kept->owners, f->at);
+	const struct claim claim = { svc_op_id(c), kept->lives, c->redelivered, offered };
 
-	if (o && c->redelivered && op_id && o->op_id == op_id) {
+	switch (owner_judge(o, &claim)) {
+	case CLAIM_FREE:
+		break;
+	case CLAIM_AGAIN:
+		o->unheard = kept->lives;
 		*badge = o->badge;
 		return OK;
-	}
-	if (o && !(offered && o->offered))
-		return ERR_BUSY;
-	if (o)
+	case CLAIM_OVER:
 		release(o);
+		break;
+	case CLAIM_BUSY:
+		return ERR_BUSY;
+	}
 	for (size_t i = 0; i < OWNERS_MAX && !o; i++)
 		if (!kept->owners[i].badge)
 			o = &kept->owners[i];
@@ -137,8 +132,9 @@ static status_t take(const struct svc_cmd *c, struct pci_function *f, bool offer
 		check();
 	device_start(&config, f);
 	kept->serial = (uint32_t)(kept->serial + 1) ? (uint32_t)(kept->serial + 1) : 1;
-	o->op_id = op_id;
+	o->op_id = claim.op_id;
 	o->offered = offered;
+	o->unheard = kept->lives;
 	*badge = node_badge((struct node){ NODE_DEVICE, f->at, (uint32_t)kept->serial });
 	state_store(&o->badge, *badge);
 	return OK;
@@ -147,7 +143,7 @@ static status_t take(const struct svc_cmd *c, struct pci_function *f, bool offer
 /* The function has left, or is about to: whoever drives it has it no more. */
 static void leave(const struct pci_function *f)
 {
-	struct owner *o = owner_of(f->at);
+	struct owner *o = owner_of(kept->owners, f->at);
 
 	if (!o)
 		return;
@@ -162,7 +158,7 @@ static void on_close(void *self unused, uint64_t badge)
 	if (!node_from_badge(badge, &n) || n.kind != NODE_DEVICE)
 		return;
 	const struct pci_function *f = function_at(n.at);
-	struct owner *o = owner_of(n.at);
+	struct owner *o = owner_of(kept->owners, n.at);
 	if (o && o->badge != badge)
 		return;
 	if (f)
@@ -205,6 +201,7 @@ static status_t give_line(const struct svc_cmd *c, const struct pci_function *f,
 	if (st < 0)
 		return st;
 	device_messages_off(&config, f);
+	message_drop(f->at);
 	return line_give(i, f, line, c->handles[0], (unsigned)bit);
 }
 
@@ -229,9 +226,11 @@ static status_t on_ctl(void *self unused, struct svc_cmd *c, const struct file_c
 	if (!(c->rights & RIGHT_WRITE))
 		return ERR_DENIED;
 	const struct pci_function *f = function_at(n.at);
-	const struct owner *o = owner_of(n.at);
+	struct owner *o = owner_of(kept->owners, n.at);
 	if (!f || !o || o->badge != c->badge)
 		return ERR_GONE;
+	if (o->unheard)
+		o->unheard = 0;
 	c->reply_close = true;
 	switch (q->code) {
 	case CTL_PCI_BAR:
@@ -298,6 +297,8 @@ static status_t on_open(void *self unused, struct svc_cmd *c, const struct file_
 		/* Only who was given the root Session, or this function by us, with the right to write, says who drives it. */
 		struct node from;
 		if (!node_from_badge(c->badge, &from) || (from.kind != NODE_ROOT && from.kind != NODE_OFFER) || !(c->rights & RIGHT_WRITE) || !(q->flags & OPEN_WRITE))
+			return ERR_DENIED;
+		if (!pci_is_for_drivers(function_at(n.at)))
 			return ERR_DENIED;
 		st = take(c, function_at(n.at), from.kind == NODE_OFFER, &c->mint_badge);
 		if (st < 0)
@@ -498,6 +499,11 @@ static void complain(const struct pci_function *f)
 			log_print("%s: region %u is %s and left alone", name, i, f->bars[i].kind == BAR_ODD ? "unusable" : words[f->bars[i].state]);
 }
 
+static bool recorded(void *ctx unused, uint32_t slot)
+{
+	return line_recorded(slot) || message_recorded(slot);
+}
+
 static void look_around(bool booted)
 {
 	bool more;
@@ -543,11 +549,16 @@ int main(int argc unused, char **argv unused)
 	memcpy(config.roots, info.pci_roots, sizeof(config.roots));
 	MUST(state_open(&state, VERSION, sizeof(struct kept)));
 	kept = state.memory;
+	kept->lives++;
 	bool booted = state.fresh && instance && !strcmp(instance, "1");
 	look_around(booted);
 	static struct line_keeper lines;
 	lines = (struct line_keeper){ &config, &svc, BADGE_LINES, start_handle("res:irq"), &state, kept->lines, functions, &n_functions };
 	line_begin(&lines);
+	message_begin(&state, kept->messages, resources.dma);
+	st = state_sweep(&state, recorded, NULL);
+	if (st < 0)
+		log_print("the shelf cannot be swept: %s", error_text(st));
 	our_port = svc.port;
 	MUST(svc_notify(&svc, BADGE_RETRY, &retry));
 	MUST(port_reserve(svc.port, ANNOUNCE_SUBMITS + FIRMWARE_SUBMITS));

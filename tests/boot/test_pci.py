@@ -215,6 +215,10 @@ def test_driver(with_edu):
     assert m.run(f"pcidrive pci://{edu}/device 3") == "pcidrive: 3 rounds\n"
     quiet(m, edu)
     assert m.run(f"pcidrive pci://{edu}/device 1") == "pcidrive: 1 rounds\n", "it can be taken again"
+    for bridge in ("00:00.0", place(m, "1b36:000c"), place(m, "1b36:000e")):
+        before = m.run(f"cat pci://{bridge}")
+        assert m.status_of(f"pcidrive pci://{bridge}/device take")[1] != 0, "bridges are nobody's"
+        assert m.run(f"cat pci://{bridge}") == before
 
 
 def test_driver_dies(with_edu):

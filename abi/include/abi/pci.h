@@ -12,7 +12,10 @@ enum pci_ctl {
 	 * ERR_NOT_FOUND: no such BAR that can be used. ERR_BUSY: a page of it is another function's as well.
 	 */
 	CTL_PCI_BAR = 72,
-	/* arg0: number -> an Irq that comes as MSI-X, or else (0 only) MSI; value0: how many there are. ERR_NOT_SUPPORTED: none, or no such: CTL_PCI_LINE. */
+	/*
+	 * arg0: number -> an Irq that comes as MSI-X, or else (0 only) MSI; value0: how many there are. ERR_NOT_SUPPORTED: none, or no such: CTL_PCI_LINE.
+	 * ERR_NO_SPACE: the machine has no more vectors, or this function 64.
+	 */
 	CTL_PCI_IRQ = 73,
 	CTL_PCI_DMA = 74,       /* -> the Dma to pin for (frame_pin, frame_unpin) */
 	/*

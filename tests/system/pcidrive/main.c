@@ -187,6 +187,21 @@ static int hold(void)
 	return svc_run(&svc) == OK ? 0 : 1;
 }
 
+/* Asked for again the message has the same Irq. */
+static void same_irq(handle_t irq)
+{
+	struct handle_info one, other;
+	uint64_t values[2];
+	handle_t again;
+
+	MUST(ask(CTL_PCI_IRQ, 0, 0, 0, &again, values));
+	MUST(handle_info(irq, &one));
+	MUST(handle_info(again, &other));
+	if (one.object_id != other.object_id)
+		rt_panic("its message has two Irqs");
+	handle_close(again);
+}
+
 /* The interrupts reach our Port. */
 static void listen(void)
 {
@@ -207,6 +222,7 @@ static void listen(void)
 		return;
 	}
 	MUST(ask(CTL_PCI_IRQ, 0, 0, 0, &irq, values));
+	same_irq(irq);
 	MUST(notify_bind(notify, 0, irq));
 }
 
