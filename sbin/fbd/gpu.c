@@ -47,7 +47,9 @@ static struct {
 	bool     open, failed;          /* failed: nothing is asked of it any more */
 	struct command command[SLOTS];  /* of those under way */
 	uint32_t n_commands, resources;
-	struct picture now, next;       /* shown; between begin and commit or abort */
+	bool     preparing;             /* between begin and commit or abort */
+	struct picture now, next;       /* shown; being prepared, or what a device that failed has not given back */
+	struct picture old;             /* likewise */
 	uint32_t scanout;
 	struct mode preferred;
 	struct modes modes;
@@ -291,13 +293,22 @@ static status_t picture_make(struct picture *p, struct gpu_entry *entries, uint3
 	return st < 0 ? st : picture_pin(p, entries, n);
 }
 
-/* The device forgets it first. If it does not answer, the pages stay pinned until it has been stopped. */
+/* For what a device that works does not refuse. */
+static status_t run_surely(void)
+{
+	status_t st = run(GPU_OK);
+
+	gpu.failed |= st < 0;
+	return st < 0 ? ERR_IO : OK;
+}
+
+/* The device forgets it first. If it does not, the pages stay pinned until it has been stopped, and it has failed. */
 static status_t picture_end(struct picture *p)
 {
 	if (p->resource) {
 		struct gpu_resource *r = command_next(sizeof(*r), GPU_UNREF);
 		r->resource = p->resource;
-		status_t st = run(GPU_OK);
+		status_t st = run_surely();
 		if (st < 0)
 			return st;
 	}
@@ -307,6 +318,7 @@ static status_t picture_end(struct picture *p)
 
 void gpu_abort(void)
 {
+	gpu.preparing = false;
 	(void)!picture_end(&gpu.next);
 	gpu.display.width = gpu.now.width;
 	gpu.display.height = gpu.now.height;
@@ -315,6 +327,9 @@ void gpu_abort(void)
 status_t gpu_begin(uint32_t width, uint32_t height)
 {
 	uint32_t resource = ++gpu.resources, n = 0;
+
+	if (gpu.failed)
+		return ERR_IO;
 	struct gpu_create *create = command_next(sizeof(*create), GPU_CREATE_2D);
 
 	create->resource = resource;
@@ -338,6 +353,7 @@ status_t gpu_begin(uint32_t width, uint32_t height)
 		gpu_abort();
 		return st;
 	}
+	gpu.preparing = true;
 	gpu.display.width = width;
 	gpu.display.height = height;
 	return OK;
@@ -363,29 +379,43 @@ static void add_flush(const struct picture *p, struct gpu_rect r)
 	f->resource = p->resource;
 }
 
+/* That picture, or none, is what is seen. */
+static void add_scanout(const struct picture *p)
+{
+	struct gpu_scanout *s = command_next(sizeof(*s), GPU_SET_SCANOUT);
+
+	s->rect = (struct gpu_rect){ 0, 0, p->width, p->height };
+	s->scanout = gpu.scanout;
+	s->resource = p->resource;
+}
+
 status_t gpu_commit(void)
 {
 	struct gpu_rect all = { 0, 0, gpu.next.width, gpu.next.height };
-	struct picture old = gpu.now;
 
 	add_transfer(&gpu.next, all);
-	struct gpu_scanout *s = command_next(sizeof(*s), GPU_SET_SCANOUT);
-	s->rect = all;
-	s->scanout = gpu.scanout;
-	s->resource = gpu.next.resource;
+	add_scanout(&gpu.next);
 	add_flush(&gpu.next, all);
 	status_t st = run(GPU_OK);
-	if (st < 0)
+	if (st < 0) {
+		/* Which of the three it refused makes no difference then. */
+		if (!gpu.failed) {
+			add_scanout(&gpu.now);
+			(void)!run_surely();
+		}
 		return st;
+	}
+	gpu.preparing = false;
+	gpu.old = gpu.now;
 	gpu.now = gpu.next;
 	gpu.next = (struct picture){ 0 };
 	gpu.display.seen = true;
-	return picture_end(&old);
+	return picture_end(&gpu.old);
 }
 
 static void put(struct display *d unused, uint32_t x, uint32_t y, const uint32_t *from, size_t n)
 {
-	const struct picture *p = gpu.next.frame ? &gpu.next : &gpu.now;
+	const struct picture *p = gpu.preparing ? &gpu.next : &gpu.now;
 
 	memcpy((uint32_t *)p->va + (uint64_t)y * p->width + x, from, n * sizeof(*from));
 }
@@ -519,6 +549,7 @@ void gpu_close(void)
 	virtio_memory_drop(&gpu.v, &gpu.memory);
 	picture_drop(&gpu.now);
 	picture_drop(&gpu.next);
+	picture_drop(&gpu.old);
 	virtio_close(&gpu.v);
 	for (size_t i = 0; i < ARRAY_LEN(ours); i++)
 		if (ours[i])
