@@ -10,7 +10,7 @@ static EFI_GUID console_out_guid =
 	{ 0xd3b36f2c, 0xd551, 0x11d4, { 0x9a, 0x46, 0x00, 0x90, 0x27, 0x3f, 0xc1, 0x4d } };
 static EFI_GUID device_path_guid = EFI_DEVICE_PATH_PROTOCOL_GUID;
 
-enum { KEY_POLL_US = 10000, PNP0501 = 0x050141d0 /* EISA id of a 16550 */ };
+enum { KEY_POLL_US = 10000, SOON_US = 200, SOON_POLLS = 50, PNP0501 = 0x050141d0 /* EISA id of a 16550 */ };
 static bool com1_is_ours;
 
 static char     note_text[4 * KiB];
@@ -50,6 +50,12 @@ static bool firmware_has_com1(void)
 	}
 	BS->FreePool(handles);
 	return found;
+}
+
+bool console_writes_to(EFI_HANDLE handle)
+{
+	void *mark;
+	return !EFI_ERROR(BS->HandleProtocol(handle, &console_out_guid, &mark));
 }
 
 void console_init(void)
@@ -166,6 +172,17 @@ const char *notes(uint32_t *len)
 	return note_text;
 }
 
+/* The next byte, if it comes at once: at 9,600 baud bytes are a millisecond apart. */
+static int com1_soon(void)
+{
+	int c = com1_read();
+	for (int i = 0; i < SOON_POLLS && c < 0; i++) {
+		BS->Stall(SOON_US);
+		c = com1_read();
+	}
+	return c;
+}
+
 uint32_t key_poll(void)
 {
 	EFI_INPUT_KEY key;
@@ -179,12 +196,8 @@ uint32_t key_poll(void)
 			return key.UnicodeChar < 0x80 ? key.UnicodeChar : 0;
 		return key.ScanCode < ARRAY_LEN(scan) ? scan[key.ScanCode] : 0;
 	}
-	if (com1_is_ours) {
-		int c = com1_read();
-		if (c > 0)
-			return c == 0x7f ? '\b' : c == 0x1b ? KEY_ESCAPE : (uint32_t)c;
-	}
-	return 0;
+	int c = com1_is_ours ? com1_read() : -1;
+	return c > 0 ? key_of_terminal((uint8_t)c, com1_soon) : 0;
 }
 
 void fail(const char *format, ...)

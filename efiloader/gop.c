@@ -45,22 +45,25 @@ static bool native_size(EFI_HANDLE handle, uint32_t *width, uint32_t *height)
 	return *width && *height;
 }
 
-/*
- * The output to draw on: the console's, else the first. A console that is many outputs at once has a GOP whose
- * framebuffer is none (PixelBltOnly); then a real one is sought.
- */
+/* How near an output is to the console; a console that is many outputs at once is less than each of them. */
+static int rank_of(EFI_HANDLE handle)
+{
+	return handle == ST->ConsoleOutHandle ? 1 : console_writes_to(handle) ? 2 : 0;
+}
+
+/* The output to draw on: one that the console writes to, else the console's own, else the first; it has a linear framebuffer. */
 static EFI_HANDLE find_output(void)
 {
 	UINTN n = 0;
 	EFI_HANDLE *handles = NULL, found = NULL;
+	int best = -1;
 	if (EFI_ERROR(BS->LocateHandleBuffer(ByProtocol, &gop_guid, NULL, &n, &handles)))
 		return NULL;
-	for (UINTN i = 0; i < n && !found; i++) {
+	for (UINTN i = 0; i < n; i++) {
 		EFI_GRAPHICS_OUTPUT_PROTOCOL *g = NULL;
-		if (handles[i] == ST->ConsoleOutHandle && n > 1)
-			continue;
 		if (!EFI_ERROR(BS->HandleProtocol(handles[i], &gop_guid, (void **)&g)) && g->Mode && g->Mode->Info &&
-		    g->Mode->FrameBufferBase && linear(g->Mode->Info)) {
+		    g->Mode->FrameBufferBase && linear(g->Mode->Info) && rank_of(handles[i]) > best) {
+			best = rank_of(handles[i]);
 			gop = g;
 			found = handles[i];
 		}

@@ -12,6 +12,7 @@
 #include <string.h>
 #include "acpi.h"
 #include "config.h"
+#include "keys.h"
 
 extern EFI_HANDLE loader_image;
 extern EFI_SYSTEM_TABLE *ST;
@@ -25,9 +26,10 @@ void say(const char *format, ...);
 noreturn void fail(const char *format, ...);
 /* note() of acpi.h: a line for the kernel's log, not said here. This tells where they all are. */
 const char *notes(uint32_t *len);
-/* A key of the console or of COM1; 0: none now. Arrows come as KEY_*. */
-enum { KEY_UP = 0x100, KEY_DOWN, KEY_LEFT, KEY_RIGHT, KEY_HOME, KEY_END, KEY_DELETE, KEY_ESCAPE };
+/* A key of the console or of COM1 (keys.h); 0: none now. */
 uint32_t key_poll(void);
+/* Whether the firmware's console writes to that output. */
+bool console_writes_to(EFI_HANDLE handle);
 
 /* --- com1.c: the first serial port, polled; works with and without firmware --- */
 bool com1_init(void);           /* false: there is none */
