@@ -505,6 +505,8 @@ static uint64_t file_max(void)
 
 static void recover(void)
 {
+	struct handle_info port;
+
 	MUST(state_open(&state, VERSION, RECORDS * sizeof(struct intent_record)));
 	if (!state.shelf)
 		rt_panic("its manifest gives it no shelf");
@@ -513,6 +515,12 @@ static void recover(void)
 	if (damaged)
 		log_print("%u damaged intents are dropped", damaged);
 	intent_recover(&intents, NULL, NULL);
+	/* Stopped and started again we have another Port, and hear of no CLOSE of the one before. */
+	MUST(handle_info(start_handle("port"), &port));
+	if (image->port != port.object_id) {
+		tree_forget_opens(image);
+		image->port = port.object_id;
+	}
 	damaged = tree_attach(&tree, image, file_max());
 	if (damaged)
 		log_print("%u damaged files are dropped", damaged);

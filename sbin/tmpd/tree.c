@@ -122,6 +122,16 @@ static bool reachable(struct tree *t, uint8_t *seen, uint32_t ino)
 	return seen[ino] == SEEN_GOOD;
 }
 
+void tree_forget_opens(struct tree_image *image)
+{
+	for (uint32_t i = TREE_ROOT; image->magic == TREE_MAGIC && i < image->high && i < TREE_INODES; i++) {
+		struct inode *n = &image->inodes[i];
+		n->opens = 0;
+		if (i != TREE_ROOT && n->type && !n->parent)
+			make_free(n, i, n->generation);
+	}
+}
+
 uint32_t tree_attach(struct tree *t, struct tree_image *image, uint64_t file_max)
 {
 	uint8_t seen[TREE_INODES] = { 0 };

@@ -40,7 +40,8 @@ _Static_assert(sizeof(struct inode) == 288, "kept by one instance, read by the n
 struct tree_image {
 	uint64_t magic;             /* written last */
 	uint64_t high;              /* inodes from here on were never used, and their memory never touched */
-	uint64_t reserved[6];
+	uint64_t port;              /* object id of the Port whose Sessions `opens` counts */
+	uint64_t reserved[5];
 	struct inode inodes[TREE_INODES];
 };
 
@@ -69,6 +70,8 @@ struct place {
 	bool     slash;             /* "name/": it must be a directory */
 };
 
+/* The Port is another one: no Session names anything, so what is unlinked is free. Before tree_attach. */
+void tree_forget_opens(struct tree_image *image);
 /* Makes an empty tree if there is none; drops inodes that make no sense, and returns how many. Call after intent_recover. */
 uint32_t tree_attach(struct tree *t, struct tree_image *image, uint64_t file_max);
 static inline struct inode *tree_inode(struct tree *t, uint32_t ino) { return &t->image->inodes[ino]; }

@@ -224,6 +224,24 @@ static void renaming(void **state unused)
 	assert_true(at("moved/b"));
 }
 
+/* Another Port: what Sessions of the one before named is as if they had been closed. */
+static void forgotten_opens(void **state unused)
+{
+	assert_int_equal(op_create("d", FILE_DIRECTORY, 1), OK);
+	assert_int_equal(op_create("d/kept", FILE_REGULAR, 2), OK);
+	uint32_t used = tree.n_used;
+	assert_int_equal(op_create("gone", FILE_REGULAR, 3), OK);
+	uint32_t gone = at("gone"), generation = tree_inode(&tree, gone)->generation;
+	assert_int_equal(op_unlink("gone", false), OK);
+	assert_int_equal(tree.n_used, used + 1);
+	tree_forget_opens(tree.image);
+	assert_int_equal(attach(), 0);
+	assert_int_equal(tree.n_used, used);
+	assert_true(tree_inode(&tree, gone)->generation > generation);
+	assert_true(at("d/kept") && tree_inode(&tree, at("d/kept"))->opens == 0 && tree_inode(&tree, at("d"))->opens == 0);
+	tree_check(&tree);
+}
+
 static void limits(void **state unused)
 {
 	char name[16];
@@ -402,7 +420,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(names, begin), cmocka_unit_test_setup(unlinking, begin), cmocka_unit_test_setup(renaming, begin),
-		cmocka_unit_test_setup(limits, begin), cmocka_unit_test_setup(damage, begin), cmocka_unit_test_setup(a_life_with_deaths, begin),
+		cmocka_unit_test_setup(forgotten_opens, begin), cmocka_unit_test_setup(limits, begin), cmocka_unit_test_setup(damage, begin), cmocka_unit_test_setup(a_life_with_deaths, begin),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -94,6 +94,22 @@ def test_files_outlive_their_server(m):
     assert m.run("ls tmp://a/b") == ""
 
 
+def test_stopped_and_started(m):
+    """What was open and has no name any more goes with the Sessions that a stop ends."""
+    def stop_and_start():
+        m.run("sh -c 'hexdump -n 9000 rng://; sleep 1000' >tmp:///held &")
+        m.run("sleep 0.2; rm tmp:///held; svc stop tmpd; svc start tmpd")
+        assert m.run("ls tmp://") == ""
+        m.run("kill " + " ".join(re.findall(r"^ *(\d+) sh +", m.run("ps"), re.M)[-1:]))
+        m.run("wait")
+
+    stop_and_start()
+    before = account(m)
+    stop_and_start()
+    stop_and_start()
+    same_account(m, before)
+
+
 def test_no_space_is_said_and_passes(m):
     """One that fills everything gets an error; the others go on, and what is removed can be used again."""
     m.run("put tmp://keep kept")
