@@ -44,9 +44,9 @@ static void close_extra(struct msg *m, size_t wanted)
 			handle_close(m->handles[i]);
 }
 
-static status_t open_path(handle_t session, const char *path, uint32_t path_flags, uint32_t flags, handle_t *file)
+static status_t open_path(handle_t session, const char *path, uint32_t path_flags, uint32_t flags, uint64_t deadline, handle_t *file)
 {
-	struct msg m = { 0 };
+	struct msg m = { .deadline = deadline };
 	status_t st = add_path(&m, path, path_flags);
 	if (st < 0)
 		return st;
@@ -63,12 +63,17 @@ static status_t open_path(handle_t session, const char *path, uint32_t path_flag
 
 status_t file_open(const char *uri, uint32_t flags, handle_t *file)
 {
-	return open_path(0, uri, IPC_PATH | IPC_URI, flags, file);
+	return open_path(0, uri, IPC_PATH | IPC_URI, flags, 0, file);
+}
+
+status_t file_open_until(const char *uri, uint32_t flags, uint64_t deadline, handle_t *file)
+{
+	return open_path(0, uri, IPC_PATH | IPC_URI, flags, deadline, file);
 }
 
 status_t file_open_at(handle_t dir, const char *path, uint32_t flags, handle_t *file)
 {
-	return open_path(dir, path, IPC_PATH, flags, file);
+	return open_path(dir, path, IPC_PATH, flags, 0, file);
 }
 
 status_t file_read(handle_t file, uint64_t offset, void *buf, size_t len, size_t *done)

@@ -5,6 +5,7 @@
 #include <gen/file.h>
 #include <launch/launch.h>
 #include <rt/clock.h>
+#include <rt/file.h>
 #include <rt/ipc.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,22 +17,11 @@ enum { PATIENCE_MS = 1000, SCHEMES_MAX = 64, RECORDS_MAX = 4096, LIST_BYTES = 40
 static struct complete found;
 static char list[LIST_BYTES];
 
-static void drop_handles(struct msg *m, unsigned from)
+static void drop_handles(struct msg *m)
 {
-	for (unsigned i = from; i < IPC_HANDLES; i++)
+	for (unsigned i = 0; i < IPC_HANDLES; i++)
 		if (m->handles[i])
 			handle_close(m->handles[i]);
-}
-
-static handle_t folder_open(const char *uri, uint64_t deadline)
-{
-	struct msg m = { .in = uri, .in_len = strlen(uri), .flags = IPC_PATH | IPC_URI, .deadline = deadline };
-
-	file_open_ask(&m, &(struct file_open_req){ .flags = OPEN_READ | OPEN_DIRECTORY });
-	if (ipc_call(0, &m) < 0)
-		return 0;
-	drop_handles(&m, 1);
-	return m.handles[0];
 }
 
 /* Records as a service sent them: they are checked, not believed. */
@@ -52,22 +42,23 @@ static void offer_folder(const char *uri, uint64_t deadline)
 {
 	uint8_t buf[4096] aligned(8);
 	uint64_t cookie = 0;
-	handle_t folder = folder_open(uri, deadline);
+	handle_t folder;
 
-	for (int i = 0; folder && i < RECORDS_MAX; i++) {
+	if (file_open_until(uri, OPEN_READ | OPEN_DIRECTORY, deadline, &folder) < 0)
+		return;
+	for (int i = 0; i < RECORDS_MAX; i++) {
 		struct msg m = { .out = buf, .out_len = sizeof(buf), .deadline = deadline };
 		struct file_readdir_rep p;
 		file_readdir_ask(&m, &(struct file_readdir_req){ .cookie = cookie });
 		if (ipc_call(folder, &m) < 0)
 			break;
-		drop_handles(&m, 0);
+		drop_handles(&m);
 		file_readdir_answer(&m, &p);
 		if (p.done == 0 || p.done > sizeof(buf) || !offer_records(buf, p.done))
 			break;
 		cookie = p.next;
 	}
-	if (folder)
-		handle_close(folder);
+	handle_close(folder);
 }
 
 static void offer_programs(uint64_t deadline)

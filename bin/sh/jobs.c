@@ -21,6 +21,7 @@
 
 enum { JOBS_MAX = 32, SIGNAL_BADGE = 0, STATUS_INTERRUPTED = 128 + 2, OWN_PART = 16, LEFT_PART = 8 };
 enum { BIT_INTERRUPT = 0, BIT_HANGUP = 1 };     /* of `signal` */
+#define OPEN_NS   (200 * NS_PER_MS)     /* then ^C is listened for */
 #define REMIND_NS (2 * NS_PER_SEC)
 
 struct job {
@@ -245,6 +246,35 @@ static void drop_interrupts(void)
 
 	while (!timed_out && clock_now(&now) == OK)
 		next_event(now, &timed_out);
+}
+
+/* Whether ^C or the terminal's end has come. */
+static bool interrupted(void)
+{
+	uint64_t now;
+	bool timed_out = false, is = false;
+
+	while (!timed_out && !is && clock_now(&now) == OK)
+		is = next_event(now, &timed_out);
+	return is;
+}
+
+status_t jobs_open(const char *uri, uint32_t flags, handle_t *file)
+{
+	uint64_t now, patience = OPEN_NS;
+	status_t st = clock_now(&now);
+
+	if (st == OK)
+		st = file_open_until(uri, flags, now + patience, file);
+	if (st != ERR_TIMED_OUT)
+		return st;
+	ask_for_interrupts();
+	terminal_mode(TTY_DEFAULT);
+	/* Longer each time: what takes its time, and begins anew with each, comes to its end as well. */
+	for (drop_interrupts(); st == ERR_TIMED_OUT && !interrupted() && clock_now(&now) == OK; patience *= 2)
+		st = file_open_until(uri, flags, now + patience, file);
+	shell.interrupted = st == ERR_TIMED_OUT;
+	return st == ERR_TIMED_OUT ? ERR_INTERRUPTED : st;
 }
 
 static bool is_among(const struct job *j, struct job *const *list, int n)

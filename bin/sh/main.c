@@ -141,7 +141,7 @@ static bool redirect(struct stage *s, const struct redirect *r)
 
 	if (!expand(r->word, lookup, status, &uri))
 		return false;
-	status_t st = uri ? file_open(uri, flags[r->kind], &file) : ERR_INVALID;
+	status_t st = uri ? jobs_open(uri, flags[r->kind], &file) : ERR_INVALID;
 	if (st < 0)
 		complain("sh: %s: %s\n", uri ? uri : r->word, error_text(st));
 	free(uri);

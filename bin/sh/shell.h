@@ -46,6 +46,8 @@ enum { STAGES_MAX = 16 };
 void stage_close(struct stage *s);
 /* Starts a pipeline; waits for all of it unless it goes to the background. The result is the new $?. */
 int jobs_run(struct stage *stages, int n, bool background);
+/* As file_open, but ^C ends it: ERR_INTERRUPTED. Who does not answer must not keep the shell. */
+must_use status_t jobs_open(const char *uri, uint32_t flags, handle_t *file);
 int job_run(int argc, char **argv);     /* one program, with the shell's own ends */
 void jobs_reap(void);           /* says which background jobs have ended */
 void jobs_list(void);

@@ -8,6 +8,8 @@
 struct stat { uint32_t type, mode; uint64_t size, ino, blocks; int64_t mtime; };
 
 must_use status_t file_open(const char *uri, uint32_t flags, handle_t *file);
+/* The same; ERR_TIMED_OUT: no answer came until `deadline`. */
+must_use status_t file_open_until(const char *uri, uint32_t flags, uint64_t deadline, handle_t *file);
 /* The same below a directory Session. */
 must_use status_t file_open_at(handle_t dir, const char *path, uint32_t flags, handle_t *file);
 must_use status_t file_read(handle_t file, uint64_t offset, void *buf, size_t len, size_t *done);
