@@ -15,6 +15,8 @@
 #include <supervise/reason.h>
 
 #define STOP_GRACE_NS  (500 * NS_PER_MS)
+#define CALM_NS        (500 * NS_PER_MS)
+#define CALM_FAULTS    10
 
 struct service services[SERVICES_MAX];
 uint32_t n_services;
@@ -298,11 +300,27 @@ static bool is_trouble(const struct service *s, const struct process_info *info)
 	return !s->restarting && reason_is_fault(info) && (info->exit_kind != EXIT_NORMAL || (info->exit_status != 0 && !s->m.tty[0]));
 }
 
+/*
+ * How long the next instance is put off, in ns. One that had waited for something to do, and so had done all that was there, is no crash loop;
+ * many in a row that lived for a moment each are: of what comes again by itself, as an interrupt or a timer does. Ten a second do no harm.
+ */
+static uint64_t wait_after(struct service *s, const struct process_info *info)
+{
+	uint64_t now = now_ns();
+
+	if (s->restarting || !reason_is_fault(info))
+		return 0;
+	if (!info->calm)
+		return backoff_fault(&s->backoff, s->started_ns, now);
+	s->calm_faults = now - s->started_ns < CALM_NS ? s->calm_faults + 1 : 0;
+	return s->calm_faults > CALM_FAULTS ? BACKOFF_FIRST_NS : 0;
+}
+
 /* What follows from the end of an instance. The record says so first. */
 static void instance_ended(struct service *s, const struct process_info *info)
 {
 	unsigned long long pid = info->pid;
-	uint64_t wait = 0;
+	uint64_t wait;
 	bool trouble = is_trouble(s, info);
 
 	if (s->stopping || shut_ended) {
@@ -328,9 +346,7 @@ static void instance_ended(struct service *s, const struct process_info *info)
 		settled(s, OK);
 		return;
 	}
-	/* One that had waited for something to do, and so had done all that was there, is no crash loop. */
-	if (!s->restarting && reason_is_fault(info) && !info->calm)
-		wait = backoff_fault(&s->backoff, s->started_ns, now_ns());
+	wait = wait_after(s, info);
 	if (wait == 0) {
 		log_print("%s (pid %llu) ended: %s; starting it again", s->m.name, pid, s->reason);
 		if (trouble)

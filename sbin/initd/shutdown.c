@@ -188,6 +188,8 @@ static void next_level(void)
 	uint64_t now;
 	uint32_t level = 0;
 
+	/* What a shell started in its last moments, on another CPU, too. */
+	others_kill(false);
 	for (uint32_t i = 0; i < services_count(); i++) {
 		const struct service *s = service_at(i);
 		if (s->process && s->m.level < down.level && !stays(s))
@@ -258,6 +260,5 @@ void shutdown_idle(void)
 		(void)!thread_set_priority(0, self.priority);
 	log_print("%s", down.reboot ? "rebooting" : "powering off");
 	services_shut(ended);
-	others_kill(false);
 	next_level();
 }

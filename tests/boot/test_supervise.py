@@ -34,6 +34,18 @@ def test_unused_survives_the_supervisor(booted, test_image):
         assert state(m, "lazy") == ("running", 0)
 
 
+def test_one_that_faults_again_and_again(booted, test_image):
+    """Though each instance has had a moment of peace: after ten in a row there are pauses, and then all is well again."""
+    with booted(image=test_image) as m:
+        for _ in range(4):
+            m.run("; ".join(["put killer:// rngd 1 0 10 fault; sleep 0.03; put killer:// turn"] * 5), timeout=60)
+        assert re.search(r"rngd \(pid \d+\) ended: .*; starting it again in 100 ms", m.run("log"))
+        assert state(m, "rngd")[1] >= 15
+        assert m.run("hexdump -n 4 rng://").startswith("00000000  ")
+        m.run("sleep 0.7; put killer:// rngd 1 0 10 fault; sleep 0.2")
+        assert re.findall(r"rngd \(pid \d+\) ended: .*", m.run("log"))[-1].endswith("starting it again")
+
+
 def test_one_that_hangs_is_replaced(booted, test_image):
     """An endless loop in a service ends by its missed heartbeat; the request that it had is answered by the next one."""
     with booted(image=test_image) as m:
