@@ -8,6 +8,7 @@
  */
 #include <abi/file.h>
 #include <gen/file.h>
+#include <rt/clock.h>
 #include <rt/io.h>
 #include <rt/start.h>
 #include <rt/svc.h>
@@ -379,6 +380,9 @@ static status_t on_open(void *self unused, struct svc_cmd *c, const struct file_
 			return st;
 	}
 	n.serial = ++next_serial;
+	/* Whose tracing ends with its Session. */
+	if (n.kind == NODE_TRACE)
+		n.arg = clock_value();
 	c->mint = true;
 	c->mint_badge = node_badge(n);
 	c->mint_rights = SESSION_RIGHTS | (q->flags & OPEN_READ ? RIGHT_READ : 0) | (q->flags & OPEN_WRITE ? RIGHT_WRITE : 0);
@@ -611,5 +615,7 @@ int main(int argc unused, char **argv unused)
 	svc.on_cancel = on_cancel;
 	svc.on_close = on_close;
 	MUST(svc_notify(&svc, BADGE_TIMER, &timer));
+	/* Sessions of the instance before us live on under its numbers. */
+	next_serial = (uint16_t)(clock_value() >> 10);
 	return (int)svc_run(&svc);
 }
