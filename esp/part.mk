@@ -26,7 +26,16 @@ TEST_TREE    := $(sort $(shell find tests/system/initfs -type f 2>/dev/null))
 TEST_BIN     := $(TEST_PROGRAMS:%=$(OUT)/strip/%) $(patsubst tests/foreign/%.c,$(OUT)/foreign/%.linux,$(wildcard tests/foreign/*.c))
 # The tests read the log off the serial line.
 BOOT_CFG     := $(if $(TEST),$(OUT)/boot.cfg,esp/boot.cfg)
-ESP_FILES    := $(OUT)/BOOTX64.EFI $(BOOT_CFG) $(OUT)/kernel.elf $(OUT)/strip/initfsd $(OUT)/initfs.tar.gz
+# With SAN=1 only the kernel is another: all else is the test build's.
+PARTS        := $(if $(SAN),build/test,$(OUT))
+BOOT_CFG     := $(if $(SAN),$(PARTS)/boot.cfg,$(BOOT_CFG))
+ESP_FILES    := $(PARTS)/BOOTX64.EFI $(BOOT_CFG) $(OUT)/kernel.elf $(PARTS)/strip/initfsd $(PARTS)/initfs.tar.gz
+ifdef SAN
+.PHONY: parts
+parts:
+	$(Q)$(MAKE) --no-print-directory SAN= BUG= TEST=1 all
+$(filter $(PARTS)/%,$(ESP_FILES)): parts ;
+endif
 
 $(ZONES): tools/mkzones.py /usr/share/zoneinfo/zone.tab
 	$(call say,ZONES,$@)
@@ -82,6 +91,6 @@ $(OUT)/skerry.iso: tools/mkimage $(OUT)/esp.img
 	$(Q)tools/mkimage iso $@ $(OUT)/esp.img
 
 # What a build that changed something says at its end; two promises of the project are kept here.
-$(OUT)/report: $(OUT)/kernel.elf $(OUT)/initfs.tar.gz tools/report
-	$(Q)tools/report $(OUT)/kernel.elf $(KERNEL_LINES_MAX) $(OUT)/initfs.tar.gz $(INITFS_MAX)
+$(OUT)/report: $(OUT)/kernel.elf $(PARTS)/initfs.tar.gz tools/report
+	$(Q)tools/report $(OUT)/kernel.elf $(KERNEL_LINES_MAX) $(PARTS)/initfs.tar.gz $(INITFS_MAX)
 	$(Q)touch $@

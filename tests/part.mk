@@ -46,7 +46,7 @@ test-programs: $(TEST_BINS) $(FUZZ_BINS)
 test: all
 	$(Q)$(if $(TEST),:,$(MAKE) --no-print-directory TEST=1 all)
 	$(Q)$(if $(SAN),:,$(MAKE) --no-print-directory SAN=1 all)
-	@$(PYTHON) tools/runtests --make test-programs --host $(TEST_BINS) --fuzz $(FUZZ_BINS) --boot tests/host tests/boot
+	@FUZZ_SECONDS=$(if $(filter file,$(origin FUZZ_SECONDS)),3,$(FUZZ_SECONDS)) $(PYTHON) tools/runtests --make test-programs --host $(TEST_BINS) --fuzz $(FUZZ_BINS) --boot tests/host tests/boot
 
 # The sanitized kernel, longer than in `make test`.
 .PHONY: test-sanitized

@@ -4,6 +4,7 @@ image that other tools find nothing wrong with.
 """
 import hashlib
 import os
+import shutil
 import subprocess
 import tarfile
 
@@ -26,8 +27,12 @@ def test_reproducible(root, build, tmp_path):
     place = tmp_path / "some" / "deeper" / "folder"
     copy_tree(root, place)
     (place / "build").mkdir()
-    # The unpacked source packages are the same for both and need no network.
+    # The unpacked source packages are the same for both and need no network, and so is what is made of them, but for the folder's name in the flags.
     os.symlink(build.resolve() / "src", place / "build" / "src")
+    shutil.copytree(build / "lib", place / "build" / "lib")
+    flags = (build / "flags.lib").read_text(encoding="ascii").replace(str(root), str(place))
+    (place / "build" / "flags.lib").write_text(flags, encoding="ascii")
+    os.utime(place / "build" / "flags.lib", (0, 0))
     # The copy has no history to take the moment from.
     moment = (build / "epoch").read_text(encoding="ascii").strip()
     done = subprocess.run(["make", "-j2", f"SOURCE_DATE_EPOCH={moment}", "all"], cwd=place, env=environment, check=False,

@@ -77,7 +77,7 @@ def test_killed_in_the_middle(machine):
     """A stage that is killed ends those after it and stops those before."""
     machine.run("cat zero:// | sleep 1000 | wc -c &")
     pids = [line.split()[0] for line in machine.run("ps").splitlines() if re.search(r"\bsleep\b", line)]
-    text = machine.run(f"kill {pids[0]}") + machine.run("wait") + machine.run("")
+    text = machine.run(f"kill {pids[0]}; wait") + machine.run("")
     assert "      0 \n" in text and "sleep: killed" in text and "cat: exited with status 1" in text
 
 
