@@ -231,6 +231,9 @@ static bool tables_read(struct acpi_power *power, struct acpi_s5 *s5, bool *has_
 
 /* ---- off and reset ---- */
 
+/* In all less than initfsd lets pass before it ends an initd that accepts nothing (sbin/initfsd/keeper.c). */
+enum { MODE_MS = 1500, OFF_MS = 1000 };
+
 /* The fixed registers answer only in ACPI mode (§4.8.2.5, §16.3.1): firmware may have left legacy mode on. */
 static void acpi_mode_enter(const struct acpi_power *p)
 {
@@ -241,7 +244,7 @@ static void acpi_mode_enter(const struct acpi_power *p)
 	uint32_t enable = p->acpi_enable;
 	if (port_access(p->smi_command, 1, true, &enable) < 0)
 		return;
-	for (int i = 0; i < 300; i++) {
+	for (int i = 0; i < MODE_MS / 10; i++) {
 		if (reg_read(&p->pm1a_control, &control) && (control & PM1_SCI_EN))
 			return;
 		wait_ms(10);
@@ -283,7 +286,7 @@ void power_off(void)
 		pm1_sleep(&p.pm1a_control, s5.type_a, PM1_SLP_EN);
 		pm1_sleep(&p.pm1b_control, s5.type_b, PM1_SLP_EN);
 	}
-	wait_ms(2000);
+	wait_ms(OFF_MS);
 	log_print("power off: the machine did not follow (S5 type %u, PM1a 0x%llx)", s5.type_a,
 	          (unsigned long long)p.pm1a_control.address);
 }
