@@ -340,8 +340,16 @@ class Machine:
         self.resets.seek(0)
         return b"Triple fault" in self.resets.read()
 
+    def crashed(self):
+        """QEMU ended by a signal of its own: no guest can ask for that."""
+        try:
+            return self.process.wait(5) < 0
+        except subprocess.TimeoutExpired:
+            return False
+
     def why_ended(self):
-        return ("after a triple fault" if self.triple_fault() else "") + self.complaints()
+        crash = f"crashed, signal {-self.process.returncode}" if self.crashed() else ""
+        return crash + ("after a triple fault" if self.triple_fault() else "") + self.complaints()
 
     def close(self):
         """Ends QEMU, whatever state it is in."""
