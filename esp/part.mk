@@ -24,11 +24,10 @@ INITFS_MADE  := $(ZONES) $(FONT) $(LICENCES)
 INITFS_TREES := --tree initfs --tree $(OUT)/zones --tree $(OUT)/font --tree $(OUT)/licences
 TEST_TREE    := $(sort $(shell find tests/system/initfs -type f 2>/dev/null))
 TEST_BIN     := $(TEST_PROGRAMS:%=$(OUT)/strip/%) $(patsubst tests/foreign/%.c,$(OUT)/foreign/%.linux,$(wildcard tests/foreign/*.c))
-# The tests read the log off the serial line.
-BOOT_CFG     := $(if $(TEST),$(OUT)/boot.cfg,esp/boot.cfg)
 # With SAN=1 only the kernel is another: all else is the test build's.
 PARTS        := $(if $(SAN),build/test,$(OUT))
-BOOT_CFG     := $(if $(SAN),$(PARTS)/boot.cfg,$(BOOT_CFG))
+# The tests read the log off the serial line.
+BOOT_CFG     := $(if $(TEST),$(PARTS)/boot.cfg,esp/boot.cfg)
 ESP_FILES    := $(PARTS)/BOOTX64.EFI $(BOOT_CFG) $(OUT)/kernel.elf $(PARTS)/strip/initfsd $(PARTS)/initfs.tar.gz
 ifdef SAN
 .PHONY: parts
