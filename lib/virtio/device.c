@@ -3,6 +3,7 @@
  */
 #include "virtio.h"
 #include <abi/file.h>
+#include <abi/mmio.h>
 #include <abi/objects.h>
 #include <abi/pci.h>
 #include <gen/file.h>
@@ -63,34 +64,36 @@ static status_t map_window(handle_t device, const struct virtio_place *p, struct
 
 /* ---- registers ---- */
 
+#define REG(type, v, which, reg) MMIO(type, (v)->part[which].at + (reg))
+
 static uint8_t get8(const struct virtio *v, uint32_t reg)
 {
-	return v->part[VIRTIO_COMMON].at[reg];
+	return REG(uint8_t, v, VIRTIO_COMMON, reg);
 }
 
 static uint16_t get16(const struct virtio *v, uint32_t reg)
 {
-	return *(volatile uint16_t *)(v->part[VIRTIO_COMMON].at + reg);
+	return REG(uint16_t, v, VIRTIO_COMMON, reg);
 }
 
 static uint32_t get32(const struct virtio *v, uint32_t reg)
 {
-	return *(volatile uint32_t *)(v->part[VIRTIO_COMMON].at + reg);
+	return REG(uint32_t, v, VIRTIO_COMMON, reg);
 }
 
 static void set8(const struct virtio *v, uint32_t reg, uint8_t value)
 {
-	v->part[VIRTIO_COMMON].at[reg] = value;
+	REG(uint8_t, v, VIRTIO_COMMON, reg) = value;
 }
 
 static void set16(const struct virtio *v, uint32_t reg, uint16_t value)
 {
-	*(volatile uint16_t *)(v->part[VIRTIO_COMMON].at + reg) = value;
+	REG(uint16_t, v, VIRTIO_COMMON, reg) = value;
 }
 
 static void set32(const struct virtio *v, uint32_t reg, uint32_t value)
 {
-	*(volatile uint32_t *)(v->part[VIRTIO_COMMON].at + reg) = value;
+	REG(uint32_t, v, VIRTIO_COMMON, reg) = value;
 }
 
 /* Those of 64 bits are written as two of 32 (section 4.1.3.1). */
@@ -307,7 +310,7 @@ status_t virtio_start(struct virtio *v)
 
 void virtio_notify(const struct virtio *v, uint16_t index)
 {
-	*(volatile uint16_t *)(v->part[VIRTIO_NOTIFY].at + v->notify_at[index]) = index;
+	REG(uint16_t, v, VIRTIO_NOTIFY, v->notify_at[index]) = index;
 }
 
 bool virtio_alive(const struct virtio *v)
@@ -328,11 +331,10 @@ status_t virtio_config(const struct virtio *v, uint32_t offset, void *to, uint32
 {
 	if (!in_config(v, offset, len) || offset % 4 || len % 4)
 		return ERR_INVALID;
-	const volatile uint8_t *from = v->part[VIRTIO_CONFIG].at + offset;
 	for (uint32_t tries = 0; tries < GENERATION_TRIES; tries++) {
 		uint8_t generation = get8(v, GENERATION);
 		for (uint32_t i = 0; i < len; i += 4) {
-			uint32_t word = *(const volatile uint32_t *)(from + i);
+			uint32_t word = REG(uint32_t, v, VIRTIO_CONFIG, offset + i);
 			memcpy((char *)to + i, &word, sizeof(word));
 		}
 		if (get8(v, GENERATION) == generation)
@@ -345,6 +347,6 @@ status_t virtio_config_write(const struct virtio *v, uint32_t offset, uint32_t v
 {
 	if (!in_config(v, offset, sizeof(value)) || offset % 4)
 		return ERR_INVALID;
-	*(volatile uint32_t *)(v->part[VIRTIO_CONFIG].at + offset) = value;
+	REG(uint32_t, v, VIRTIO_CONFIG, offset) = value;
 	return OK;
 }

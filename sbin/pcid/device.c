@@ -4,6 +4,7 @@
 #include "device.h"
 #include "message.h"
 #include "reset.h"
+#include <abi/mmio.h>
 #include <abi/objects.h>
 #include <gen/errors.h>
 
@@ -155,14 +156,14 @@ static status_t msix_set(const struct device_resources *r, const struct config *
 	change(c, f, msix + MSIX_CONTROL, 0, PCI_MSIX_ON | PCI_MSIX_FUNCTION_MASKED);   /* some tables can be written only when it is on */
 	volatile uint32_t *entries = (volatile uint32_t *)(va + (base - page));
 	for (uint64_t i = 0; i < table.size / MSIX_ENTRY && !was_on; i++)
-		entries[4 * i + 3] = MSIX_ENTRY_MASKED;
+		MMIO(uint32_t, &entries[4 * i + 3]) = MSIX_ENTRY_MASKED;
 	volatile uint32_t *e = entries + 4 * number;
-	e[3] = MSIX_ENTRY_MASKED;
-	e[0] = (uint32_t)address;
-	e[1] = (uint32_t)(address >> 32);
-	e[2] = data;
-	e[3] = 0;
-	(void)e[3];                             /* it has arrived */
+	MMIO(uint32_t, &e[3]) = MSIX_ENTRY_MASKED;
+	MMIO(uint32_t, &e[0]) = (uint32_t)address;
+	MMIO(uint32_t, &e[1]) = (uint32_t)(address >> 32);
+	MMIO(uint32_t, &e[2]) = data;
+	MMIO(uint32_t, &e[3]) = 0;
+	(void)MMIO(uint32_t, &e[3]);            /* it has arrived */
 	change(c, f, msix + MSIX_CONTROL, PCI_MSIX_FUNCTION_MASKED, 0);
 	return vmem_unmap(0, va, size);
 }

@@ -2,6 +2,7 @@
  * device: see device.h.
  */
 #include "device.h"
+#include <abi/mmio.h>
 #include <abi/objects.h>
 #include <rt/ipc.h>
 #include <string.h>
@@ -23,13 +24,13 @@ static uint32_t ask(struct device *d, uint8_t select, uint8_t subselect, uint8_t
 {
 	volatile uint8_t *config = d->virtio.part[VIRTIO_CONFIG].at;
 
-	config[SELECT] = select;
-	config[SUBSELECT] = subselect;
-	uint32_t size = config[SIZE];
+	MMIO(uint8_t, config + SELECT) = select;
+	MMIO(uint8_t, config + SUBSELECT) = subselect;
+	uint32_t size = MMIO(uint8_t, config + SIZE);
 	if (size > DECODE_CONFIG)
 		return 0;
 	for (uint32_t i = 0; i < size; i += sizeof(uint32_t)) {
-		uint32_t word = *(volatile uint32_t *)(config + VALUE + i);
+		uint32_t word = MMIO(uint32_t, config + VALUE + i);
 		memcpy(value + i, &word, sizeof(word));
 	}
 	return size;

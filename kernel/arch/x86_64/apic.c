@@ -11,6 +11,7 @@
  * known to some 100 ppm) or much too early (deadlines behind the counter's range, 10 s at least, are cut
  * to it): whoever handles VECTOR_TIMER looks at the clock and sets the timer again if nothing is due.
  */
+#include <abi/mmio.h>
 #include <abi/objects.h>
 #include <kernel/acpi.h>
 #include <kernel/arch.h>
@@ -283,6 +284,7 @@ static void send(uint32_t target, uint32_t command)
 	for (uint32_t i = 0; i < ICR_POLLS && read_reg(REG_ICR) & ICR_PENDING; i++)
 		cpu_pause();
 	write_reg(REG_ICR_HIGH, target << 24);
+	mmio_apart();
 	write_reg(REG_ICR, command);
 }
 

@@ -5,6 +5,7 @@
  * window, so a lock goes around each pair of accesses; `low` remembers the lower half of every entry,
  * which saves the read when a line is masked and unmasked around each interrupt.
  */
+#include <abi/mmio.h>
 #include <abi/objects.h>
 #include <kernel/acpi.h>
 #include <kernel/arch.h>
@@ -29,16 +30,12 @@ struct ioapic {
 static struct ioapic ioapics[ACPI_IOAPICS_MAX];
 static uint32_t n_ioapics, gsi_count;
 
-static uint32_t read_locked(struct ioapic *a, uint32_t reg)
+static volatile uint32_t *window_locked(struct ioapic *a, uint32_t reg)
 {
+	mmio_apart();
 	*(volatile uint32_t *)(a->regs + SELECT) = reg;
-	return *(volatile uint32_t *)(a->regs + WINDOW);
-}
-
-static void write_locked(struct ioapic *a, uint32_t reg, uint32_t v)
-{
-	*(volatile uint32_t *)(a->regs + SELECT) = reg;
-	*(volatile uint32_t *)(a->regs + WINDOW) = v;
+	mmio_apart();
+	return (volatile uint32_t *)(a->regs + WINDOW);
 }
 
 /* NULL: no IO-APIC has this GSI. */
@@ -58,7 +55,7 @@ void ioapic_init(void)
 		if (!a->regs)
 			continue;
 		a->gsi_base = acpi.ioapics[i].gsi_base;
-		uint32_t version = read_locked(a, REG_VERSION);
+		uint32_t version = *window_locked(a, REG_VERSION);
 		if (version == UINT32_MAX || a->gsi_base > UINT32_MAX - 256) {
 			klog("ioapic: nothing answers at 0x%lx", acpi.ioapics[i].address);
 			continue;
@@ -66,8 +63,8 @@ void ioapic_init(void)
 		a->n_pins = MIN((version >> 16 & 0xff) + 1, (uint32_t)PINS_MAX);
 		for (uint32_t pin = 0; pin < a->n_pins; pin++) {
 			a->low[pin] = ENTRY_MASKED;
-			write_locked(a, REG_ENTRY + 2 * pin, ENTRY_MASKED);
-			write_locked(a, REG_ENTRY + 2 * pin + 1, 0);
+			*window_locked(a, REG_ENTRY + 2 * pin) = ENTRY_MASKED;
+			*window_locked(a, REG_ENTRY + 2 * pin + 1) = 0;
 		}
 		gsi_count = MAX(gsi_count, a->gsi_base + a->n_pins);
 		n_ioapics++;
@@ -91,10 +88,10 @@ bool ioapic_route(struct irq_pin pin, uint8_t vector, uint32_t target_apic_id)
 		return false;
 	uint32_t at = pin.gsi - a->gsi_base;
 	spin_lock(&a->lock);
-	write_locked(a, REG_ENTRY + 2 * at, ENTRY_MASKED);      /* never half a route that is live */
-	write_locked(a, REG_ENTRY + 2 * at + 1, target_apic_id << 24);
+	*window_locked(a, REG_ENTRY + 2 * at) = ENTRY_MASKED;     /* never half a route that is live */
+	*window_locked(a, REG_ENTRY + 2 * at + 1) = target_apic_id << 24;
 	a->low[at] = ENTRY_MASKED | vector | (pin.level ? ENTRY_LEVEL : 0) | (pin.active_low ? ENTRY_ACTIVE_LOW : 0);
-	write_locked(a, REG_ENTRY + 2 * at, a->low[at]);
+	*window_locked(a, REG_ENTRY + 2 * at) = a->low[at];
 	spin_unlock(&a->lock);
 	return true;
 }
@@ -108,7 +105,7 @@ void ioapic_mask(uint32_t gsi, bool masked)
 	uint32_t at = gsi - a->gsi_base;
 	spin_lock(&a->lock);
 	a->low[at] = masked ? a->low[at] | ENTRY_MASKED : a->low[at] & ~(uint32_t)ENTRY_MASKED;
-	write_locked(a, REG_ENTRY + 2 * at, a->low[at]);
+	*window_locked(a, REG_ENTRY + 2 * at) = a->low[at];
 	spin_unlock(&a->lock);
 }
 
