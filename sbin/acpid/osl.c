@@ -9,6 +9,7 @@
 #include <acpi/acpi.h>
 #include <rt/clock.h>
 #include <rt/io.h>
+#include <rt/irq.h>
 #include <rt/start.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -443,24 +444,13 @@ void acpi_os_wait_events_complete(void)
 
 /* ---- the SCI, and lines beside it ---- */
 
-static status_t try_line(uint32_t gsi, uint32_t flags, handle_t *irq)
-{
-	status_t st = ERR_DENIED;
-
-	for (uint32_t i = 0; i < os.n_line_grants && st == ERR_DENIED; i++)
-		st = irq_create(os.line_grants[i], gsi, flags, irq);
-	return st;
-}
-
 static status_t create_line(uint32_t gsi, uint32_t flags, handle_t *irq)
 {
 	static uint32_t patience = BUSY_MS;
-	status_t st;
+	status_t st = ERR_DENIED;
 
-	while ((st = try_line(gsi, flags, irq)) == ERR_BUSY && patience > 0) {
-		patience--;
-		acpi_os_sleep(1);
-	}
+	for (uint32_t i = 0; i < os.n_line_grants && st == ERR_DENIED; i++)
+		st = irq_take(os.line_grants[i], gsi, flags, &patience, irq);
 	return st;
 }
 

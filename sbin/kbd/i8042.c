@@ -2,6 +2,7 @@
  * i8042: see i8042.h.
  */
 #include <rt/ipc.h>
+#include <rt/irq.h>
 #include "i8042.h"
 
 enum {
@@ -16,7 +17,7 @@ enum {
 	NONE = -1,
 	FLUSH_MAX = 128,            /* bytes: more than any buffer on the way holds, so this many in a row is a broken bus */
 	SELF_TESTS = 3,             /* some controllers fail the first after power-on */
-	IRQ_TRIES = 100,            /* 10 ms each */
+	IRQ_PATIENCE_MS = 1000,
 };
 #define TAKE_NS         (50 * NS_PER_MS)        /* until a byte written is taken */
 #define ANSWER_NS       (100 * NS_PER_MS)       /* a keyboard has 20 ms */
@@ -196,26 +197,14 @@ bool i8042_keyboard_reset(struct i8042 *c)
 	return keyboard(c, KEYBOARD_ENABLE);
 }
 
-/* The instance before may just be on its way out and still hold the interrupt. */
-static handle_t take_irq(handle_t resource, uint32_t line)
-{
-	handle_t irq;
-	uint64_t now;
-
-	for (int tries = 0; tries < IRQ_TRIES; tries++) {
-		status_t st = irq_create(resource, line, IRQ_ISA, &irq);
-		if (st == OK)
-			return irq;
-		if (st != ERR_BUSY || clock_now(&now) < 0 || thread_sleep(now + 10 * NS_PER_MS) < 0)
-			break;
-	}
-	return 0;
-}
-
 static void take_irqs(struct i8042 *c, handle_t irq_keyboard, handle_t irq_aux)
 {
-	c->irq[0] = take_irq(irq_keyboard, IRQ_KEYBOARD);
-	c->irq[1] = c->aux ? take_irq(irq_aux, IRQ_AUX) : 0;
+	uint32_t patience = IRQ_PATIENCE_MS;
+
+	c->irq[0] = c->irq[1] = 0;
+	(void)!irq_take(irq_keyboard, IRQ_KEYBOARD, IRQ_ISA, &patience, &c->irq[0]);
+	if (c->aux)
+		(void)!irq_take(irq_aux, IRQ_AUX, IRQ_ISA, &patience, &c->irq[1]);
 }
 
 void i8042_resume(struct i8042 *c, handle_t irq_keyboard, handle_t irq_aux)

@@ -7,6 +7,7 @@
  * the transmitter drops the line (table IV).
  */
 #include <rt/ipc.h>
+#include <rt/irq.h>
 #include "uart.h"
 
 enum {
@@ -19,7 +20,7 @@ enum {
 	MCR_DTR = 1, MCR_RTS = 2, MCR_OUT2 = 8,     /* OUT2 gates the interrupt line on PCs */
 	LSR_DATA = 1, LSR_BREAK = 0x10, LSR_EMPTY = 0x20, LSR_IDLE = 0x40,
 	DIVISOR_115200 = 1,         /* of 1.8432 MHz / 16 */
-	IRQ_TRIES = 100,            /* 10 ms each */
+	IRQ_PATIENCE_MS = 1000,
 	DRAIN_NS = 20 * NS_PER_MS,  /* a full FIFO takes 1.4 ms; flow control may hold it for ever */
 };
 
@@ -58,24 +59,10 @@ static void drain(struct uart *u)
 			return;
 }
 
-/* The instance before may just be on its way out and still hold the interrupt. */
-static handle_t take_irq(handle_t resource)
-{
-	handle_t irq;
-	uint64_t now;
-
-	for (int tries = 0; tries < IRQ_TRIES; tries++) {
-		status_t st = irq_create(resource, COM1_IRQ, IRQ_ISA, &irq);
-		if (st == OK)
-			return irq;
-		if (st != ERR_BUSY || clock_now(&now) < 0 || thread_sleep(now + 10 * NS_PER_MS) < 0)
-			break;
-	}
-	return 0;
-}
-
 status_t uart_open(struct uart *u, handle_t ports_resource, handle_t irq_resource)
 {
+	uint32_t patience = IRQ_PATIENCE_MS;
+
 	*u = (struct uart){ .depth = 1 };
 	status_t st = ioports_create(ports_resource, COM1, COM1_PORTS, &u->ports);
 	if (st < 0)
@@ -86,7 +73,7 @@ status_t uart_open(struct uart *u, handle_t ports_resource, handle_t irq_resourc
 		return ERR_NOT_FOUND;
 	}
 	u->present = true;
-	u->irq = take_irq(irq_resource);
+	(void)!irq_take(irq_resource, COM1_IRQ, IRQ_ISA, &patience, &u->irq);
 
 	reg_set(u, IER, 0);
 	drain(u);

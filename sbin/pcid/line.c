@@ -3,20 +3,20 @@
  */
 #include "line.h"
 #include "node.h"
-#include "wait.h"
 #include <abi/objects.h>
 #include <gen/errors.h>
 #include <rt/io.h>
+#include <rt/irq.h>
 #include <rt/start.h>
 #include <rt/state.h>
 
-enum { STATUS_INTX = 8, UNCLAIMED_MAX = 1000, BUSY_MS = 100 /* in all: the Irq of an instance that has just ended may not be gone yet */ };
+enum { STATUS_INTX = 8, UNCLAIMED_MAX = 1000, BUSY_MS = 100 /* in all */ };
 #define USED (1ull << 63)               /* | flags << 40 | bit << 32 | gsi */
 
 /* One that was opened stays open: masked while it has no users. */
 static struct line { handle_t irq, notify; uint32_t gsi, unclaimed; } lines[LINES_MAX];
 static const struct line_keeper *lk;
-static unsigned patience = BUSY_MS;
+static uint32_t patience = BUSY_MS;
 
 static uint32_t command_of(uint16_t at)
 {
@@ -57,11 +57,7 @@ static status_t open_line(struct line *l, struct pin_line line)
 		st = svc_notify(lk->svc, lk->first_badge + (uint64_t)(l - lines), &l->notify);
 	if (st < 0)
 		return st;
-	st = irq_create(lk->irqs, line.gsi, line.flags, &l->irq);
-	for (; st == ERR_BUSY && patience > 0; patience--) {
-		sleep_ms(1);
-		st = irq_create(lk->irqs, line.gsi, line.flags, &l->irq);
-	}
+	st = irq_take(lk->irqs, line.gsi, line.flags, &patience, &l->irq);
 	if (st < 0)
 		return st;
 	st = notify_bind(l->notify, 0, l->irq);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include "fake.h"
 #include "line.c"
+#include "../../abi/rt/irq.c"
 
 enum { ONE = PCI_AT(1, 3, 0), TWO = PCI_AT(1, 7, 0), OLD = PCI_AT(1, 8, 0), BYSTANDER = PCI_AT(0, 2, 0), GSI = 18, NOTIFY = 100 };
 
