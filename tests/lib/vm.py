@@ -351,6 +351,14 @@ class Machine:
         crash = f"crashed, signal {-self.process.returncode}" if self.crashed() else ""
         return crash + ("after a triple fault" if self.triple_fault() else "") + self.complaints()
 
+    def state(self):
+        """Where each CPU is, and the IO-APIC's lines: what one wants to know of a machine that says nothing, and that will be gone."""
+        try:
+            registers, lines = self.qmp.monitor("info registers -a"), self.qmp.monitor("info pic")
+        except (MachineError, OSError, ValueError, EOFError) as e:
+            return f"its state cannot be had: {e}"
+        return "\n".join(re.findall(r"RIP=.*", registers) + re.findall(r"pin .*(?:vec=[1-9]).*", lines))
+
     def close(self):
         """Ends QEMU, whatever state it is in."""
         if self.process.poll() is None:
@@ -401,7 +409,9 @@ class Machine:
                 if self.ended:
                     raise MachineError(f"the machine ended before it said {name!r}; QEMU: {self.why_ended()}")
                 if not self.changed.wait(wait.left()) and not wait.left():
-                    raise MachineError(f"{name!r} did not come within {wait}; last: {plain(self.log[self.mark:])[-300:]!r}")
+                    late = f"{name!r} did not come within {wait}; last: {plain(self.log[self.mark:])[-300:]!r}"
+                    break
+        raise MachineError(f"{late}\n{self.state()}")
 
     def prompt(self, timeout=COMMAND_S):
         return self.expect(PROMPT, timeout)
