@@ -260,9 +260,7 @@ status_t raw_submit(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t
 		OBJ_PUT(q);
 	}
 	c->submitted = false;
-	spin_lock(&q->lock);
-	list_push_front(&q->reserve, &c->node);
-	spin_unlock(&q->lock);
+	submitted_release(c, q);
 	return st;
 }
 

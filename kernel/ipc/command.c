@@ -471,9 +471,8 @@ bool command_interrupt(struct thread *t)
 /* ---- submitted commands ---- */
 
 /* Back to the reserve it came from, or away with it. */
-static void submitted_release(struct command *c)
+void submitted_release(struct command *c, struct port *q)
 {
-	struct port *q = c->completion;
 	spin_lock(&q->lock);
 	bool keep = !q->dead;
 	if (keep)
@@ -481,7 +480,6 @@ static void submitted_release(struct command *c)
 	spin_unlock(&q->lock);
 	if (!keep)
 		command_free(c);
-	OBJ_PUT(q);
 }
 
 /* An accepted one goes on detached, and is freed when it is answered: its Port has a place less in reserve. Returns that Port. */
@@ -518,7 +516,8 @@ void command_complete(struct command *c, bool tell)
 		OBJ_PUT(q);
 	} else {
 		drop_handles(c);
-		submitted_release(c);
+		submitted_release(c, q);
+		OBJ_PUT(q);
 	}
 }
 
@@ -666,7 +665,7 @@ status_t sys_port_reserve(handle_t h, uint32_t count)
 		if (q->dead) {
 			st = ERR_GONE;
 		} else {
-			q->n_reserve++;
+			__atomic_fetch_add(&q->n_reserve, 1, __ATOMIC_RELAXED);
 			list_push_front(&q->reserve, &c->node);
 		}
 		spin_unlock(&q->lock);

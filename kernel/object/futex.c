@@ -75,9 +75,9 @@ static void add_locked(struct futex_bucket *b, struct thread *t, const struct fu
 	t->futex_bucket = b;
 	t->futex_lead = !lead;
 	if (lead) {
-		list_push_back(&lead->wait_node, &t->run);
+		list_push_back(&lead->futex_ring, &t->run);
 	} else {
-		list_init(&t->wait_node);
+		list_init(&t->futex_ring);
 		list_push_back(&b->leads, &t->run);
 	}
 }
@@ -85,12 +85,12 @@ static void add_locked(struct futex_bucket *b, struct thread *t, const struct fu
 /* The oldest of the others leads from now on. */
 static void remove_locked(struct thread *t)
 {
-	if (t->futex_lead && !list_empty(&t->wait_node)) {
-		struct thread *next = LIST_FIRST(&t->wait_node, struct thread, run);
+	if (t->futex_lead && !list_empty(&t->futex_ring)) {
+		struct thread *next = LIST_FIRST(&t->futex_ring, struct thread, run);
 		list_remove(&next->run);
 		next->futex_lead = true;
-		list_insert_before(&t->wait_node, &next->wait_node);    /* the ring with another head */
-		list_remove(&t->wait_node);
+		list_insert_before(&t->futex_ring, &next->futex_ring);    /* the ring with another head */
+		list_remove(&t->futex_ring);
 		list_insert_before(&t->run, &next->run);
 	}
 	list_remove(&t->run);

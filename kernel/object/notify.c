@@ -177,12 +177,11 @@ static void timer_fired(struct timer *t)
 	bool rests = b->period && (n->bits & bit);
 	if (rests)
 		n->resting |= bit;
-	spin_unlock(&n->lock);
-	if (rests)
-		return;
-	if (b->period)
+	else if (b->period)
 		timer_again(b);
-	notify_signal(n, bit);
+	spin_unlock(&n->lock);
+	if (!rests)
+		notify_signal(n, bit);
 }
 
 static noinline void timers_again(struct notify *n, uint64_t resting)
@@ -331,21 +330,19 @@ static status_t set_timer_locked(struct notify *n, unsigned bit, uint64_t deadli
 	spin_unlock(&n->lock);
 	if (b && __atomic_load_n(&b->source, __ATOMIC_ACQUIRE))
 		return ERR_INVALID;
+	if (deadline == FOREVER && b)
+		binding_destroy(b);
+	else if (deadline != FOREVER && !b && !(b = binding_create(n, bit, payer, &why)))
+		return why;
+	/* In one go: it may be firing on another CPU, or rest and be taken. */
 	spin_lock(&n->lock);
 	n->resting &= ~(1ull << bit);
-	spin_unlock(&n->lock);
-	if (deadline == FOREVER) {
-		if (b)
-			binding_destroy(b);
-		return OK;
+	if (deadline != FOREVER) {
+		b->watchers = NULL;
+		b->period = period;
+		timer_arm(&b->timer, deadline);
 	}
-	if (!b)
-		b = binding_create(n, bit, payer, &why);
-	if (!b)
-		return why;
-	b->watchers = NULL;
-	b->period = period;
-	timer_arm(&b->timer, deadline);
+	spin_unlock(&n->lock);
 	return OK;
 }
 

@@ -15,6 +15,9 @@
 #include <kernel/trace.h>
 
 #define STRANGERS_MAX 64
+#define DISPATCH_MAX  32                /* things handed out in one go, with interrupts off */
+
+static void port_later(struct port *p);
 
 struct port *port_create(uint32_t flags, struct budget *payer, status_t *why)
 {
@@ -306,26 +309,29 @@ bool port_wanted(struct port *p)
 	return wanted;
 }
 
+/* What a refusal leaves to do may come back here, for another Port: that one's turn, and what is too much for one go, are the reaper's. */
 void port_dispatch(struct port *p)
 {
-	for (;;) {
+	struct percpu *c = this_cpu();
+	bool nested = c->dispatching;
+	status_t took = ERR_BUSY;
+	c->dispatching = true;
+	for (unsigned work = 0; !nested && took != ERR_AGAIN && work < DISPATCH_MAX; work++) {
 		struct after f;
 		spin_lock(&p->lock);
-		if (list_empty(&p->waiters)) {
-			spin_unlock(&p->lock);
-			return;
-		}
-		struct thread *t = LIST_FIRST(&p->waiters, struct thread, run);
-		status_t took = take_locked(p, t, &f);
+		struct thread *t = list_empty(&p->waiters) ? NULL : LIST_FIRST(&p->waiters, struct thread, run);
+		f.any = false;
+		took = t ? take_locked(p, t, &f) : ERR_AGAIN;
 		if (took == OK)
 			waiter_off_locked(t);
 		spin_unlock(&p->lock);
 		if (took == OK)
 			sched_wake(t);
 		after_taking(&f);
-		if (took == ERR_AGAIN)
-			return;
 	}
+	c->dispatching = nested;
+	if (took != ERR_AGAIN)
+		port_later(p);
 }
 
 bool port_waiter_remove(struct thread *t, status_t why)
@@ -401,12 +407,12 @@ static bool drain_some(struct port *p)
 	return false;
 }
 
-/* ---- Ports without a handle: drained by the reaper, piece by piece ---- */
+/* ---- what the reaper does for Ports, piece by piece: those without a handle are drained ---- */
 
 static struct spinlock drain_lock;
 static struct port *drain_first;        /* linked by drain_next; a reference each */
 
-static void drain_later(struct port *p)
+static void port_later(struct port *p)
 {
 	spin_lock(&drain_lock);
 	bool first = !p->draining;
@@ -433,8 +439,10 @@ bool port_drain_some(void)
 	if (!p)
 		return false;
 	reap_done(REAP_URGENT);
-	if (!drain_some(p))
-		drain_later(p);
+	if (!p->dead)
+		port_dispatch(p);
+	else if (!drain_some(p))
+		port_later(p);
 	OBJ_PUT(p);
 	return true;
 }
@@ -447,7 +455,7 @@ void port_last_handle(struct object *o)
 	p->dead = true;
 	spin_unlock(&p->lock);
 	timer_disarm(&p->grace);
-	drain_later(p);
+	port_later(p);
 }
 
 unsigned port_requeue_locked(struct port *p, struct command *c)
@@ -456,7 +464,7 @@ unsigned port_requeue_locked(struct port *p, struct command *c)
 		c->priority = c->caller->priority;
 	unsigned steps = queue_add_again(p, c);
 	if (p->dead)
-		drain_later(p);
+		port_later(p);
 	return steps;
 }
 
@@ -464,7 +472,7 @@ bool port_destroy(struct object *o)
 {
 	struct port *p = (struct port *)o;
 	ASSERT(!p->pending && list_empty(&p->waiters) && list_empty(&p->strangers));
-	timer_disarm(&p->grace);
+	timer_cancel(&p->grace);        /* sys_cancel may have set it after the last handle had gone */
 	port_unattach(p);
 	return true;
 }
@@ -534,6 +542,7 @@ static status_t accept(handle_t port, struct port *p, uint64_t deadline)
 		status_t took = likely(!p->pending) ? ERR_AGAIN : take_locked(p, t, &f);
 		if (took == OK && unlikely(p->queue_mask))
 			queue_priorities(p);            /* what is left in the queue lends, also to who takes an event first */
+		bool more = took == OK && unlikely(p->pending) && !list_empty(&p->waiters);     /* a suspect kept it from them until now */
 		if (took == ERR_AGAIN && !p->dead) {
 			t->waited = true;
 			list_push_front(&p->waiters, &t->run);
@@ -545,6 +554,8 @@ static status_t accept(handle_t port, struct port *p, uint64_t deadline)
 		if (took == ERR_AGAIN)
 			return ERR_GONE;        /* another thread closed the handle just now */
 		after_taking(&f);
+		if (unlikely(more))
+			port_dispatch(p);
 		if (took == OK) {
 			cpu_work(WORK_RESTORE);
 			return STATUS_REGS;
@@ -661,8 +672,12 @@ static status_t answer(bool direct)
 	}
 	if (caller) {
 		caller_words(&caller->regs, from, result);
-		if (unlikely(minted || o[0] || o[1] || o[2] || o[3]))
+		if (unlikely(minted || o[0] || o[1] || o[2] || o[3])) {
+			for (unsigned i = 0; i < IPC_HANDLES; i++)
+				if (o[i])
+					object_handle_get(o[i]);        /* another thread may close ours: the last must not go with p locked */
 			caller_handles(caller, o, rights, minted, (uint32_t)from->r15);
+		}
 	}
 	if (unlikely(trace_on))
 		trace_event(c, TRACE_RETURNED, t, result);
@@ -682,6 +697,9 @@ static status_t answer(bool direct)
 			sched_wake(caller);
 	}
 	spin_unlock(&p->lock);
+	for (unsigned i = 0; caller && i < IPC_HANDLES; i++)
+		if (unlikely(o[i]))
+			object_handle_put(o[i]);
 	residue_drop(&r);
 	OBJ_PUT(minted);
 	return OK;

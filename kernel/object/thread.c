@@ -88,7 +88,7 @@ struct thread *thread_create(struct process *p, uint64_t entry, uint64_t stack, 
 	t->wait = WAIT_START;
 	t->queue = QUEUE_NONE;
 	t->cpu = this_cpu()->cpu;
-	t->affinity = current_thread() ? current_thread()->affinity : UINT64_MAX;
+	t->affinity = current_thread() && !p->first ? current_thread()->affinity : UINT64_MAX;
 	t->special = t->affinity == UINT64_MAX ? 0 : SPECIAL_PINNED;
 	t->timer.fire = thread_timeout;
 	list_init(&t->run);

@@ -141,7 +141,7 @@ static bool find_and_attend(struct thread *t)
 		return true;
 	}
 	for (uint32_t i = 0; i < cpu_count; i++)
-		if (percpu_all[i]->current == t) {
+		if (percpu_all[i]->current == t && t->on_cpu) {
 			cpu_kick(percpu_all[i]);
 			return true;
 		}
@@ -244,6 +244,10 @@ status_t sys_thread_suspend(handle_t h)
 	thread_special_on(t, SPECIAL_ATTEND);
 	t->regs.rax = OK;
 	sched_block_current(WAIT_SUSPENDED, FOREVER);
+	if (!__atomic_load_n(&t->suspends, __ATOMIC_SEQ_CST) && thread_claim(t, WAIT_SUSPENDED)) {      /* resumed before it waited */
+		sched_unblock_current();
+		return OK;
+	}
 	return STATUS_BLOCKED;
 }
 
@@ -285,6 +289,7 @@ status_t sys_thread_set_regs(handle_t h, const struct thread_regs *regs)
 	} else {
 		t->fs_base = regs->fs_base;
 		t->gs_base = regs->gs_base;
+		t->progress_key = 0;
 	}
 	let_go(t);
 	return st;

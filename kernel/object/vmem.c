@@ -11,6 +11,7 @@
 #include <kernel/plant.h>
 #include <kernel/sched.h>
 #include <kernel/smp.h>
+#include <kernel/socket.h>
 #include <kernel/syscall.h>
 #include <kernel/vmem.h>
 
@@ -92,7 +93,8 @@ static void mapping_free(struct vmem *vm, struct mapping *m)
 	budget_kfree(vm->obj.payer, m, sizeof(*m));
 }
 
-static void insert_locked(struct vmem *vm, uint32_t at, struct mapping *m)
+/* cut: what m is the tail of, or NULL. It ends before m in the same moment in which m is in the Frame's list, for vmem_zap. */
+static void insert_locked(struct vmem *vm, uint32_t at, struct mapping *m, struct mapping *cut)
 {
 	if (at < vm->n_maps)
 		memmove(&vm->maps[at + 1], &vm->maps[at], (vm->n_maps - at) * sizeof(void *));
@@ -104,6 +106,8 @@ static void insert_locked(struct vmem *vm, uint32_t at, struct mapping *m)
 	object_get(&m->frame->obj);
 	spin_lock(&m->frame->maps_lock);
 	list_push_back(&m->frame->maps, &m->in_frame);
+	if (cut)
+		cut->size -= m->size;
 	spin_unlock(&m->frame->maps_lock);
 	ACCOUNT_ADD(mappings, 1);
 }
@@ -139,8 +143,7 @@ static void split_locked(struct vmem *vm, uint64_t va, struct mapping **spare)
 	tail->offset = m->offset + (va - m->va);
 	list_init(&tail->in_frame);
 	vm->mapped_pages -= tail->size >> PAGE_SHIFT;
-	m->size -= tail->size;
-	insert_locked(vm, i + 1, tail);
+	insert_locked(vm, i + 1, tail, m);
 }
 
 static uint32_t crosses_locked(struct vmem *vm, uint64_t va)
@@ -190,20 +193,20 @@ static void cut_locked(struct vmem *vm, uint32_t i, uint64_t start, uint64_t sto
 {
 	struct mapping *m = vm->maps[i];
 	vm->last = NULL;
-	if (start > m->va && stop < m->va + m->size) {
+	if (start > m->va && stop < m->va + m->size)
 		split_locked(vm, stop, spare);
-		vm->mapped_pages -= (stop - start) >> PAGE_SHIFT;
-		m->size = start - m->va;
-	} else if (stop - start == m->size) {
+	if (stop - start == m->size) {
 		remove_locked(vm, i);
-	} else {
-		vm->mapped_pages -= (stop - start) >> PAGE_SHIFT;
-		m->size -= stop - start;
-		if (start == m->va) {
-			m->offset += stop - start;
-			m->va = stop;
-		}
+		return;
 	}
+	vm->mapped_pages -= (stop - start) >> PAGE_SHIFT;
+	spin_lock(&m->frame->maps_lock);
+	m->size -= stop - start;
+	if (start == m->va) {
+		m->offset += stop - start;
+		m->va = stop;
+	}
+	spin_unlock(&m->frame->maps_lock);
 }
 
 /*
@@ -224,13 +227,12 @@ static status_t unmap_piece(struct vmem *vm, uint64_t va, uint64_t end, uint64_t
 		struct mapping *m = vm->maps[i];
 		uint64_t start = MAX(va, m->va), stop = MIN(end, m->va + m->size);
 		/* A cut that begins inside may stop early, and then leaves a tail. */
-		if (start > m->va && !spare) {
-			st = make_room_locked(vm, 1);
+		if (start > m->va && ((st = make_room_locked(vm, 1)) < 0 || !spare)) {
 			spin_unlock(&vm->lock);
-			spare = st == OK ? mapping_alloc(vm) : NULL;
-			if (!spare)
-				return st < 0 ? st : ERR_NO_MEMORY;
-			continue;
+			if (st == OK && (spare = mapping_alloc(vm)))
+				continue;
+			mapping_free(vm, spare);
+			return st < 0 ? st : ERR_NO_MEMORY;
 		}
 		stop = clear_pages_locked(vm, start, stop);
 		cut_locked(vm, i, start, stop, &spare);
@@ -350,7 +352,7 @@ status_t vmem_map(struct vmem *vm, struct frame *f, uint64_t offset, uint64_t *v
 			*m = (struct mapping){ .va = at, .size = size, .frame = f, .offset = offset, .prot = (uint16_t)prot,
 				.max_prot = (uint16_t)max_prot, .inherit = (uint16_t)inherit };
 			list_init(&m->in_frame);
-			insert_locked(vm, i, m);
+			insert_locked(vm, i, m, NULL);
 			if (!(prot_flags & MAP_FIXED))
 				vm->hint = at + size;
 			if (vm->hint > USER_TOP / 2)
@@ -569,6 +571,8 @@ status_t vmem_lend(struct thread *t, bool *lent)
 	struct vmem *vm = t->vmem;
 	const struct regs *r = &t->regs;
 	bool path = IPC_META_FLAGS(r->r15) & (IPC_PATH | IPC_URI);
+	if (unlikely(t->wait_socket))
+		socket_wait_leave(t);
 	/* In the list first: who takes pages back either finds it there, or has taken them before they are looked at. */
 	spin_lock(&vm->lock);
 	list_push_back(&vm->lenders, &t->wait_node);
@@ -661,7 +665,7 @@ static status_t append(struct vmem *copy, const struct mapping *m, struct frame 
 	spin_lock(&copy->lock);
 	status_t st = make_room_locked(copy, 1);
 	if (st == OK)
-		insert_locked(copy, copy->n_maps, made);
+		insert_locked(copy, copy->n_maps, made, NULL);
 	spin_unlock(&copy->lock);
 	if (st < 0)
 		mapping_free(copy, made);

@@ -39,20 +39,22 @@ static void enqueue_locked(struct percpu *c, struct thread *t, bool front)
 {
 	t->state = THREAD_READY;
 	t->cpu = c->cpu;
-	__atomic_store_n(&t->queue, t->priority, __ATOMIC_RELEASE);     /* after t->cpu, for lock_queue_of */
+	unsigned priority = t->priority;
+	t->queue = (uint16_t)(c->cpu << 8 | priority);
 	if (front)
-		list_push_front(&c->run[t->queue], &t->run);
+		list_push_front(&c->run[priority], &t->run);
 	else
-		list_push_back(&c->run[t->queue], &t->run);
-	c->run_mask |= 1u << t->queue;
+		list_push_back(&c->run[priority], &t->run);
+	c->run_mask |= 1u << priority;
 	c->run_top = (uint8_t)(31 - __builtin_clz(c->run_mask));
 }
 
 static void dequeue_locked(struct percpu *c, struct thread *t)
 {
+	unsigned priority = t->queue & 0xff;
 	list_remove(&t->run);
-	if (list_empty(&c->run[t->queue]))
-		c->run_mask &= ~(1u << t->queue);
+	if (list_empty(&c->run[priority]))
+		c->run_mask &= ~(1u << priority);
 	t->queue = QUEUE_NONE;
 	c->run_top = c->run_mask ? (uint8_t)(31 - __builtin_clz(c->run_mask)) : 0;
 }
@@ -187,17 +189,19 @@ void sched_wake(struct thread *t)        { make_ready(t, false); }
 void sched_wake_direct(struct thread *t) { make_ready(t, true); }
 
 /*
- * Locks the run queue that t is in; NULL: it is in none. Another CPU may just be putting it into its own queue, under another lock:
- * whoever sees that t is in a queue sees whose.
+ * Locks the run queue that t is in; NULL: it is in none. Another CPU may just be putting it into its own queue, or take it out of that,
+ * under another lock: so whether and where is one word.
  */
 static struct percpu *lock_queue_of(struct thread *t)
 {
 	for (;;) {
-		struct percpu *c = percpu_all[__atomic_load_n(&t->cpu, __ATOMIC_RELAXED)];
+		uint16_t queue = __atomic_load_n(&t->queue, __ATOMIC_RELAXED);
+		struct percpu *c = percpu_all[queue != QUEUE_NONE ? queue >> 8 : t->cpu];
 		spin_lock(&c->run_lock);
-		if (__atomic_load_n(&t->queue, __ATOMIC_ACQUIRE) != QUEUE_NONE && t->cpu == c->cpu)
+		queue = __atomic_load_n(&t->queue, __ATOMIC_RELAXED);
+		if (queue != QUEUE_NONE && queue >> 8 == c->cpu)
 			return c;
-		bool moved = t->cpu != c->cpu;
+		bool moved = queue != QUEUE_NONE || t->cpu != c->cpu;
 		spin_unlock(&c->run_lock);
 		if (!moved)
 			return NULL;
@@ -380,6 +384,7 @@ always_inline void put_down(struct thread *t)
  */
 static noinline void wait_put_down(const struct thread *t)
 {
+	this_cpu()->current = NULL;     /* who was has been put down, and may run elsewhere */
 	cpu_out(true);
 	while (__atomic_load_n(&t->on_cpu, __ATOMIC_ACQUIRE))
 		cpu_relax();
@@ -495,13 +500,16 @@ static noinline struct regs *leave_slowly(struct percpu *c)
 		uint32_t work = c->work;
 		struct thread *t = c->current;
 		c->work = 0;
-		if (work & WORK_REAP) {
-			(void)reap_some();
-			work |= c->work;
+		if (work & (WORK_REAP | WORK_PRESSURE | WORK_ATTEND)) {
+			if (work & WORK_ATTEND && t && t->state == THREAD_RUNNING && t->special & SPECIAL_ATTEND)
+				thread_attend(t);
+			if (work & WORK_REAP)
+				(void)reap_some();
+			if (work & WORK_PRESSURE)
+				pressure_look();
+			work |= c->work;        /* whom they have woken */
 			c->work = 0;
 		}
-		if (unlikely(work & WORK_PRESSURE))
-			pressure_look();
 		if (t && t->dying && t->state == THREAD_RUNNING) {
 			t->state = THREAD_DEAD;
 			work |= WORK_RESCHED;

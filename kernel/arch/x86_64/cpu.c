@@ -357,6 +357,7 @@ static void idle_loop(void)
 		c->idle_since_tsc = rdtsc();
 		cpu_out(true);
 		asm volatile("sti; hlt; cli" ::: "memory");
+		cpu_out(false);         /* it may have been an NMI */
 	}
 }
 

@@ -149,6 +149,8 @@ void trap_kernel(struct regs *r)
 		interrupt(r->vector);
 		if (idle)
 			sched_idle();
+		else if (r->vector == VECTOR_RESCHED)
+			cpu_work(WORK_ATTEND);
 		return;                 /* to the idle loop */
 	}
 	if (r->vector == EXC_PF && r->rip >= (uint64_t)usercopy_start && r->rip < (uint64_t)usercopy_end) {

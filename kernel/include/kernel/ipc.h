@@ -165,6 +165,8 @@ void command_complete(struct command *c, bool tell);
 /* From a table whose memory is never given back to other uses, so that a stale id is harmless to look at. */
 struct command *command_alloc(struct budget *payer, status_t *why);
 void command_free(struct command *c);
+/* c, IDLE, back to the reserve of q that it came from; or away with it, if q is dead. */
+void submitted_release(struct command *c, struct port *q);
 struct command *command_none(void);     /* one that never is anybody's */
 /* The accepted command of this id, if the current process serves it, with its Port locked; NULL: no such. */
 struct command *command_lock(cmd_id_t id);

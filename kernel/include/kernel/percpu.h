@@ -14,7 +14,8 @@ struct vmem;
 
 enum way { CALL_SHORT, CALL_LONG, RETURN_SHORT, RETURN_LONG, WAYS };
 enum { WORK_RESCHED = 1, WORK_REAP = 2, WORK_DYING = 4, WORK_RESTORE = 8,
-	WORK_PAGE = 16 /* the system call lacks a page: pager.h; entry.S */, WORK_PRESSURE = 32 };
+	WORK_PAGE = 16 /* the system call lacks a page: pager.h; entry.S */, WORK_PRESSURE = 32,
+	WORK_ATTEND = 64 /* SPECIAL_ATTEND was told in the middle of a call */ };
 
 /* Intel SDM 3A 8.7 */
 struct packed tss {
@@ -58,6 +59,7 @@ struct percpu {
 	/* quiescence (smp.h): exits from the kernel counted */
 	uint64_t       epoch;
 	bool           out;
+	bool           dispatching;     /* port_dispatch is under way here */
 	/* page cache */
 	uint32_t       n_cached;
 	uint64_t       cached[64];

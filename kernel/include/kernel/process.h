@@ -20,7 +20,7 @@ enum thread_state { THREAD_READY, THREAD_RUNNING, THREAD_BLOCKED, THREAD_DEAD };
 enum wait_kind { WAIT_NONE, WAIT_SLEEP, WAIT_CALL, WAIT_ACCEPT, WAIT_SOCKET, WAIT_START, WAIT_SUSPENDED, WAIT_FUTEX, WAIT_PAGE };
 
 #define REGS_SYSCALL 0x100          /* regs.vector: leave by SYSRET; so always, but after an exception or interrupt until IRET */
-#define QUEUE_NONE   0xff
+#define QUEUE_NONE   0xffff
 
 #define THREAD_PATH 96
 
@@ -55,8 +55,8 @@ struct thread {
 	uint8_t         priority;       /* (f) effective */
 	uint8_t         base_priority;  /* (f) */
 	bool            waited;         /* (f) ever, in accept with nothing to accept */
-	uint8_t         queue;          /* in the run queue of `cpu`, under this priority; else QUEUE_NONE; its lock */
-	bool            futex_lead;     /* wait_node is the head of those who wait there, too; lock of the bucket */
+	bool            futex_lead;     /* futex_ring is the head of those who wait there, too; lock of the bucket */
+	uint16_t        queue;          /* in which run queue: CPU << 8 | priority; else QUEUE_NONE; its lock */
 	uint32_t        steps;          /* (f) calls since it accepted last */
 	uint32_t        cpu;            /* whose run queue; else where it ran last */
 	void           *fpu;            /* XSAVE area, NULL until first use; owned */
@@ -80,6 +80,8 @@ struct thread {
 	struct frame   *upcall_frame;   /* counted */
 	uint32_t        suspends;       /* it may not run while this is not 0; atomic */
 	uint64_t        starved;        /* since when (ns) its page faults have found no memory (trap.c); 0: they do */
+	struct list     futex_ring;     /* not wait_node: one that a Socket has woken may come here first */
+	uint64_t        progress_stack; /* its RSP */
 	struct thread_page need;
 	bool            told;           /* thread_interrupt: its upcall is to hear of it; atomic */
 };

@@ -22,13 +22,14 @@ always_inline void syscall_result(unsigned i, uint64_t v)
 }
 /*
  * Progress of long calls: loaded, and with that forgotten, first of all; used if it is of the same call on the same
- * object. (Between the pieces another thread may have put other code at this RIP, or closed the handle.)
+ * object from the same stack. (Between the pieces another thread may have put other code at this RIP, or closed the handle, or an
+ * upcall's handler calls the same.)
  */
 struct progress { uint64_t key, done; };
 always_inline struct progress progress_load(void)
 {
 	struct thread *t = current_thread();
-	struct progress p = { t->progress_key, t->progress };
+	struct progress p = { t->regs.rsp == t->progress_stack ? t->progress_key : 0, t->progress };
 	t->progress_key = 0;
 	return p;
 }
@@ -41,6 +42,7 @@ always_inline status_t progress_restart(uint32_t call, uint64_t object_id, uint6
 	struct thread *t = current_thread();
 	t->progress_key = object_id << 8 | (call & 0xff);
 	t->progress = done;
+	t->progress_stack = t->regs.rsp;
 	return STATUS_RESTART;
 }
 
