@@ -81,5 +81,5 @@ def test_storms(booted, test_image, smp):
     """Those of systest that are about several CPUs (tests/system/systest/smp.c), again and again. All of it runs on 1 and 2 (test_system.py) and on 4 (test_sanitized.py)."""
     with booted(image=test_image, smp=smp) as m:
         for _ in range(2):
-            text = m.run("systest smp.pairs smp.crowd smp.wakes smp.interrupts smp.pages smp.kills smp.exits", timeout=200)
-            assert re.search(r"^system: 7 passed, 0 failed$", text, re.M), text
+            text = m.run("systest smp.pairs smp.crowd smp.wakes smp.interrupts smp.pages smp.split smp.timers smp.suspends smp.closes smp.kills smp.exits", timeout=200)
+            assert re.search(r"^system: 11 passed, 0 failed$", text, re.M), text

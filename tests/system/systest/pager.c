@@ -839,6 +839,75 @@ static void pressure(void)
 	DONE(handle_close(n));
 }
 
+static handle_t listen_port;
+static volatile bool listens, told;
+
+static void listen(struct worker *w)
+{
+	struct event e;
+	w->result = thread_set_affinity(0, 1);
+	listens = true;
+	if (w->result == OK)
+		w->result = ipc_accept(listen_port, FOREVER, &e);
+	told = true;
+}
+
+/* What is left until half of the memory is in use, and a bit: a page fault is to be what gets there. */
+static uint64_t pages_until_half(void)
+{
+	enum { LEFT_TO_PROGRAMS = 1024, SLACK = 256 };
+	struct kstat k;
+	if (kstat(res_info, &k) < 0 || k.pages_free < k.pages_total / 2 + LEFT_TO_PROGRAMS + SLACK)
+		return 0;
+	return k.pages_free - k.pages_total / 2 - LEFT_TO_PROGRAMS - SLACK;
+}
+
+/*
+ * A page fault of a thread that is less urgent than who waits for that word of pressure, on one CPU: what is done to the other at that
+ * moment finds it woken, or on its way.
+ */
+static void pressure_wakes(void)
+{
+	enum { FAULTS = 4096, WAIT_MS = 1000 };
+	struct worker w;
+	handle_t n, f;
+	uint64_t va, done;
+	status_t st = OK;
+	listens = told = false;
+	DONE(port_create(0, &listen_port));
+	DONE(notify_create(&n));
+	DONE(notify_port(n, listen_port, 1));
+	DONE(frame_create(64ull * GiB, 0, &f));
+	DONE(vmem_map(0, 0, 0, 0, FAULTS * PAGE_SIZE, PROT_READ | PROT_WRITE, &va));
+	DONE(worker_start(&w, listen, NULL, PRIORITY_NORMAL));
+	for (unsigned i = 0; i < WAIT_MS && !listens; i++)
+		pause_ms(1);
+	worker_settle(&w);
+	uint64_t pages = pages_until_half();
+	for (uint64_t i = 0; i < pages && st == OK; i++)
+		st = frame_write(f, i * PAGE_SIZE, (const uint8_t *)"x", 1, &done);
+	DONE(thread_set_affinity(0, 1));
+	DONE(notify_pressure(n, 0, 1));
+	DONE(thread_set_priority(0, PRIORITY_NORMAL - 2));
+	for (uint64_t i = 0; i < FAULTS && !told && st == OK; i++) {
+		*(volatile char *)(va + i * PAGE_SIZE) = 1;
+		st = thread_suspend(w.thread);
+		if (st == OK)
+			st = thread_resume(w.thread);
+	}
+	bool heard = told;
+	DONE(thread_set_priority(0, PRIORITY_NORMAL));
+	DONE(notify_signal(n, 2));              /* whatever else has happened: it ends */
+	DONE(worker_join(&w));
+	DONE(vmem_unmap(0, va, FAULTS * PAGE_SIZE));
+	DONE(handle_close(f));
+	DONE(handle_close(n));
+	DONE(handle_close(listen_port));
+	DONE(st);
+	DONE(w.result);
+	CHECK(heard);
+}
+
 const struct test pager_tests[] = {
 	{ "pager-refused", refused },
 	{ "pager-pages", pages },
@@ -855,5 +924,6 @@ const struct test pager_tests[] = {
 	{ "pager-itself", itself },
 	{ "pager-no-memory", no_memory },
 	{ "pressure", pressure },
+	{ "pressure-wakes", pressure_wakes },
 	{ NULL, NULL },
 };

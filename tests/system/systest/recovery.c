@@ -170,12 +170,53 @@ static int call_77(int argc unused, char **argv unused)
 	return (int)ipc_call_words(start_handle("session"), OP_ECHO, w);
 }
 
+enum { CHAIN = 120 };
+static handle_t chain[CHAIN + 1], chain_sessions[CHAIN];
+
+static void wait_at(struct worker *w)
+{
+	struct event e;
+	w->result = ipc_accept((handle_t)(uint64_t)w->arg, FOREVER, &e);
+}
+
+/* Is sent Ports. "hold": accepts what waits there; "full": has a thread wait at each, and when all are there no room for another handle. */
+static int at_ports(int argc unused, char **argv)
+{
+	static struct worker w[CHAIN];
+	handle_t port = start_handle("port"), copy;
+	bool hold = !strcmp(argv[1], "hold");
+	for (unsigned n = 0;;) {
+		struct event e, held;
+		MUST(ipc_accept(port, FOREVER, &e));
+		if (e.kind != ACCEPT_COMMAND)
+			continue;
+		if (hold)
+			MUST(next(e.handles[0], &held));
+		else
+			MUST(worker_start(&w[n++], wait_at, (void *)(uint64_t)e.handles[0], PRIORITY_NORMAL));
+		while (n == CHAIN && handle_dup(port, RIGHT_ALL, &copy) == OK)
+			;
+		MUST(reply(e.cmd, OK));
+	}
+}
+
+static int submit_own_port(int argc unused, char **argv unused)
+{
+	handle_t port;
+	MUST(port_create(0, &port));
+	MUST(port_reserve(port, 1));
+	MUST(ipc_submit(start_handle("session"), &(struct msg){ .op = OP_HOLD, .handles = { port } }, port, 1));
+	return (int)thread_sleep(FOREVER);
+}
+
 const struct deed recovery_deeds[] = {
 	{ "call-77", call_77 },
 	{ "obey", obey },
 	{ "submit-2", submit_2 },
 	{ "serve-self", serve_self },
 	{ "call-and-wait", call_and_wait },
+	{ "at-ports", at_ports },
+	{ "submit-own-port", submit_own_port },
 	{ NULL, NULL },
 };
 
@@ -356,6 +397,73 @@ static void submit_port_dies(void)
 	EQ(ipc_submit(a.session, &(struct msg){ .op = 1 }, b.port, 3), ERR_GONE);
 	DONE(handle_close(a.session));
 	place_drop(&b);
+}
+
+/* ---- completions that cannot be delivered ---- */
+
+static void at_ports_start(struct child *c, const char *how, handle_t budget)
+{
+	struct place p;
+	place_make(&p, 0, BADGE);
+	STILL_FINE();
+	struct spawn_handle give[] = { { .name = "port", .handle = p.port }, { .name = "stderr", .handle = start_handle("stderr") } };
+	DONE(child_start(c, "at-ports", how, give, give[1].handle ? 2 : 1, budget, 0));
+	for (unsigned i = 0; i < CHAIN; i++)
+		DONE(ipc_call(p.session, &(struct msg){ .op = OP_HOLD, .handles = { chain[i] }, .deadline = now_ns() + LONG_MS * NS_PER_MS }));
+	place_drop(&p);
+	child_settle(c);
+}
+
+/*
+ * All commands of one server are refused at once, and each completion finds one who waits and has no room for the handle that comes back:
+ * the next Port of the chain. However many they are, none is delivered from within the delivery of another.
+ */
+static void refused_in_a_row(void)
+{
+	static const struct budget_limits few = { .pages = 4000, .kernel_bytes = 4 * MiB, .handles = 300, .threads = CHAIN + 8, .commands = 2 * CHAIN, .processes = 1 };
+	struct child holder, full;
+	handle_t budget, n;
+	DONE(budget_create(0, &few, &budget));
+	DONE(notify_create(&n));
+	for (unsigned i = 0; i <= CHAIN; i++) {
+		DONE(port_create(PORT_STATELESS, &chain[i]));
+		DONE(port_reserve(chain[i], 1));
+		if (i < CHAIN)
+			DONE(session_create(chain[i], i, 0, &chain_sessions[i]));
+	}
+	for (unsigned i = 0; i < CHAIN; i++)
+		DONE(ipc_submit(chain_sessions[i], &(struct msg){ .op = OP_HOLD, .handles = { n } }, chain[i + 1], i));
+	at_ports_start(&holder, "hold", 0);
+	STILL_FINE();
+	at_ports_start(&full, "full", budget);
+	DONE(child_kill(&holder));
+	STILL_FINE();
+	DONE(child_kill(&full));
+	for (unsigned i = 0; i < CHAIN; i++)
+		DONE(handle_close(chain_sessions[i]));
+	for (unsigned i = 0; i <= CHAIN; i++)
+		DONE(handle_close(chain[i]));
+	DONE(handle_close(n));
+	DONE(handle_close(budget));
+}
+
+/* A completion brings the handle of the very Port that it waits in, and the submitter dies: neither stays for the sake of the other. */
+static void holds_its_port(void)
+{
+	struct child c;
+	struct event e;
+	place_make(&a, 0, BADGE);
+	STILL_FINE();
+	struct spawn_handle give[] = { { .name = "session", .handle = a.session } };
+	DONE(child_start(&c, "submit-own-port", NULL, give, 1, 0, 0));
+	status_t st = next(a.port, &e);
+	if (st == OK) {
+		st = ipc_return(e.cmd, &(struct reply){ .handles = { e.handles[0] } });
+		DONE(handle_close(e.handles[0]));
+	}
+	DONE(child_kill(&c));
+	place_drop(&a);
+	DONE(st);
 }
 
 /* The submitter dies: its accepted command is asked back, its queued one never seen, the next hears of neither. */
@@ -1564,6 +1672,8 @@ const struct test recovery_tests[] = {
 	{ "recovery-submit", submit },
 	{ "recovery-served-itself", served_itself },
 	{ "recovery-submit-port-dies", submit_port_dies },
+	{ "recovery-refused-in-a-row", refused_in_a_row },
+	{ "recovery-holds-its-port", holds_its_port },
 	{ "recovery-submitter-dies", submitter_dies },
 	{ "recovery-cancel", cancels },
 	{ "recovery-caller-leaves", caller_leaves },

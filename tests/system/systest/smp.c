@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include "test.h"
 
-enum { PAIRS = 4, CALLS = 1500, ROUNDS = 400, OP_DOUBLE = 1, OP_QUIT = 2, KILLS = 6, BUSY_MS = 4, EXITS = 200, LEAVERS = 14 };
+enum { PAIRS = 4, CALLS = 1500, ROUNDS = 400, OP_DOUBLE = 1, OP_QUIT = 2, KILLS = 6, BUSY_MS = 4, EXITS = 200, LEAVERS = 14, STORM_MS = 700, TIMERS_MS = 300, OTHERS = 4000 };
 
 static uint32_t cpus(void)
 {
@@ -305,6 +305,163 @@ static void pages(void)
 	DONE(handle_close(other));
 }
 
+/* The tail of a mapping that is split is still one of the Frame's, at every moment: what the Frame gives back is gone from it, too. */
+static volatile uint64_t dropped;
+static volatile bool over;
+
+static void drop_last(struct worker *w)
+{
+	w->result = thread_set_affinity(0, 2);
+	while (!over && w->result == OK) {
+		w->result = frame_decommit((handle_t)(uint64_t)w->arg, 2 * PAGE_SIZE, PAGE_SIZE);
+		dropped++;
+	}
+}
+
+static void split(void)
+{
+	static uint64_t others[OTHERS];
+	struct worker w;
+	handle_t frame, other;
+	uint64_t va = 0, left = 0, back;
+	status_t st = OK;
+	if (cpus() == 1)
+		return;
+	over = false;
+	DONE(frame_create(3 * PAGE_SIZE, 0, &frame));
+	DONE(frame_create(PAGE_SIZE, 0, &other));
+	DONE(vmem_map(0, frame, 0, 0, 3 * PAGE_SIZE, PROT_READ | PROT_WRITE, &va));
+	/* All of them above it: where it is split, they make room for one more. */
+	for (unsigned i = 0; i < OTHERS; i++)
+		DONE(vmem_map(0, other, 0, va + 64 * PAGE_SIZE, PAGE_SIZE, PROT_READ | PROT_WRITE, &others[i]));
+	DONE(thread_set_affinity(0, 1));
+	DONE(worker_start(&w, drop_last, (void *)(uint64_t)frame, PRIORITY_NORMAL));
+	volatile uint64_t *last = (void *)(va + 2 * PAGE_SIZE);
+	for (uint64_t end = now_ns() + STORM_MS * NS_PER_MS; now_ns() < end && st == OK && !left && !w.done;) {
+		uint64_t before = dropped;
+		last[0] = 1;
+		st = vmem_unmap(0, va + PAGE_SIZE, PAGE_SIZE);
+		while (dropped < before + 3 && !w.done)
+			;
+		left = last[0];                         /* at least one decommit began after the last write */
+		if (st == OK)
+			st = vmem_unmap(0, va, 3 * PAGE_SIZE);
+		if (st == OK)
+			st = vmem_map(0, frame, 0, va, 3 * PAGE_SIZE, PROT_READ | PROT_WRITE | MAP_FIXED, &back);
+	}
+	over = true;
+	DONE(worker_join(&w));
+	DONE(w.result);
+	DONE(st);
+	DONE(vmem_unmap(0, va, 3 * PAGE_SIZE));
+	for (unsigned i = 0; i < OTHERS; i++)
+		DONE(vmem_unmap(0, others[i], PAGE_SIZE));
+	DONE(handle_close(frame));
+	DONE(handle_close(other));
+	EQ(left, 0);
+}
+
+/* ---- timers ---- */
+
+static handle_t alarm;
+static uint64_t other_period;
+
+static void set_period(struct worker *w)
+{
+	uint64_t bits;
+	w->result = thread_set_affinity(0, 1);
+	while (!over && w->result == OK) {
+		w->result = notify_timer(alarm, 0, 1, 10 * NS_PER_US);
+		for (volatile unsigned i = 0; i < 20; i++)
+			;
+		if (w->result == OK)
+			w->result = notify_take(alarm, &bits);
+	}
+}
+
+static void set_otherwise(struct worker *w)
+{
+	w->result = thread_set_affinity(0, 2);
+	while (!over && w->result == OK)
+		w->result = notify_timer(alarm, 0, FOREVER - 1, other_period);
+}
+
+/* A timer is set anew, to fire once or with another period, while another CPU has it fire: it is armed once, for one of the two. */
+static void timers(void)
+{
+	struct worker w[2];
+	uint64_t bits = 0;
+	if (cpus() == 1)
+		return;
+	for (unsigned round = 0; round < 2; round++) {
+		other_period = round ? 10 * NS_PER_US : 0;
+		over = false;
+		DONE(notify_create(&alarm));
+		DONE(worker_start(&w[0], set_period, NULL, PRIORITY_NORMAL - 1));
+		DONE(worker_start(&w[1], set_otherwise, NULL, PRIORITY_NORMAL - 1));
+		DONE(thread_sleep(now_ns() + TIMERS_MS * NS_PER_MS));
+		over = true;
+		for (unsigned i = 0; i < 2; i++)
+			DONE(worker_join(&w[i]));
+		for (unsigned i = 0; i < 2; i++)
+			DONE(w[i].result);
+		/* It still does what it is told. */
+		DONE(notify_timer(alarm, 0, FOREVER, 0));
+		DONE(notify_take(alarm, &bits));
+		DONE(notify_timer(alarm, 0, 1, 0));
+		for (unsigned ms = 0; ms < 1000 && (notify_take(alarm, &bits) < 0 || !bits); ms++)
+			pause_ms(1);
+		EQ(bits, 1);
+		DONE(handle_close(alarm));
+	}
+}
+
+/* ---- suspending ---- */
+
+static void suspend_itself(struct worker *w)
+{
+	w->result = thread_set_affinity(0, 2);
+	while (!w->value[1])
+		thread_yield();
+	while (!over && w->result == OK) {
+		w->result = thread_suspend((handle_t)w->value[1]);
+		w->value[0]++;
+	}
+}
+
+/* Whom another one lets go on at the very moment that he suspends himself goes on. */
+static void suspends(void)
+{
+	struct worker w;
+	uint64_t resumed = 0;
+	if (cpus() == 1)
+		return;
+	over = false;
+	DONE(worker_start(&w, suspend_itself, NULL, PRIORITY_NORMAL - 1));
+	w.value[1] = w.thread;
+	DONE(thread_set_affinity(0, 1));
+	uint64_t last = now_ns();
+	bool stuck = false;
+	for (uint64_t now = last, end = now + STORM_MS * NS_PER_MS; !w.done && !stuck && now < end; now = now_ns()) {
+		if (thread_resume(w.thread) == OK)
+			resumed++, last = now;
+		else
+			stuck = now > last + NS_PER_SEC;
+		end = MAX(end, last + NS_PER_SEC + 1);
+	}
+	over = true;
+	for (unsigned ms = 1; ms < 2000 && !w.done; ms++) {
+		/* Not suspended, and does not run: a second time lets it. */
+		if (thread_resume(w.thread) < 0 && ms % 100 == 0 && thread_suspend(w.thread) == OK)
+			stuck = true;
+		pause_ms(1);
+	}
+	DONE(worker_join(&w));
+	DONE(w.result);
+	CHECK(!stuck);
+	CHECK(resumed > 0);
+}
+
 /* ---- ends ---- */
 
 static void map_and_unmap(struct worker *w)
@@ -454,8 +611,120 @@ static void clock_reading(void)
 	DONE(handle_close(frame));
 }
 
+/* ---- the last handle of a Port ---- */
+
+enum { OP_SESSION = 3, OP_ANSWER };
+static volatile uint32_t close_turn, close_delay;
+static uint32_t close_edge;             /* how long until the answer takes the handle */
+static volatile handle_t victim;
+
+static void close_victim(struct worker *w)
+{
+	w->result = thread_set_affinity(0, 2);
+	for (uint32_t seen = 0; !over;) {
+		while (close_turn == seen && !over)
+			;
+		seen = close_turn;
+		for (volatile uint32_t i = 0; i < close_delay; i++)
+			;
+		if (victim)
+			(void)handle_close(victim);
+		victim = 0;
+	}
+}
+
+/* Asks for a Session, and calls it. */
+static int asks_again(int argc unused, char **argv unused)
+{
+	for (;;) {
+		struct msg m = { .op = OP_SESSION }, answered = { .op = OP_ANSWER };
+		MUST(ipc_call(start_handle("session"), &m));
+		(void)ipc_call(m.handles[0], &answered);
+		for (unsigned i = 0; i < IPC_HANDLES; i++)
+			if (answered.handles[i])
+				MUST(handle_close(answered.handles[i]));
+		MUST(handle_close(m.handles[0]));
+	}
+}
+
+static status_t accept_op(handle_t port, uint32_t op, struct event *e)
+{
+	status_t st;
+	do
+		st = ipc_accept(port, now_ns() + 2 * NS_PER_SEC, e);
+	while (st == OK && (e->kind != ACCEPT_COMMAND || e->op != op));
+	return st;
+}
+
+/*
+ * Answers with the Port that the command came to, and with the caller's own table, which it cannot have: what was taken is put back, and
+ * meanwhile another CPU closes the Port's last handle.
+ */
+static status_t close_round(handle_t port, handle_t never, uint32_t delay)
+{
+	handle_t p = 0, s = 0;
+	struct event e;
+	status_t st = accept_op(port, OP_SESSION, &e);
+	if (st == OK)
+		st = port_create(PORT_STATELESS, &p);
+	if (st == OK)
+		st = session_create(p, 7, 0, &s);
+	if (st == OK)
+		st = ipc_return(e.cmd, &(struct reply){ .handles = { s } });
+	if (s)
+		(void)handle_close(s);
+	if (st == OK)
+		st = accept_op(p, OP_ANSWER, &e);
+	if (st < 0)
+		return st;
+	victim = p;
+	close_delay = delay;
+	close_turn++;
+	st = ipc_return(e.cmd, &(struct reply){ .handles = { p, never } });
+	while (victim)
+		;
+	if (st == ERR_BAD_HANDLE)
+		close_edge++;
+	else if (close_edge)
+		close_edge--;
+	if (st < 0)                     /* then the caller still waits, unless the Port took it along */
+		(void)ipc_return(e.cmd, &(struct reply){ .status = OK });
+	return OK;
+}
+
+static void closes(void)
+{
+	handle_t port, session, never;
+	struct child c;
+	struct worker w;
+	status_t st = OK;
+	if (cpus() == 1)
+		return;
+	over = false;
+	close_turn = close_edge = 0;
+	victim = 0;
+	DONE(port_create(0, &port));
+	DONE(session_create(port, 1, 0, &session));
+	struct spawn_handle give[] = { { .name = "session", .handle = session } };
+	DONE(child_start(&c, "asks-again", NULL, give, 1, 0, 0));
+	DONE(process_table(c.process, &never));
+	DONE(worker_start(&w, close_victim, NULL, PRIORITY_NORMAL));
+	DONE(thread_set_affinity(0, 1));
+	uint64_t end = now_ns() + STORM_MS * NS_PER_MS;
+	for (uint32_t i = 0; st == OK && now_ns() < end; i++)
+		st = close_round(port, never, close_edge + i % 32);
+	over = true;
+	DONE(worker_join(&w));
+	DONE(child_kill(&c));
+	DONE(handle_close(never));
+	DONE(handle_close(session));
+	DONE(handle_close(port));
+	DONE(st);
+	DONE(w.result);
+}
+
 const struct test smp_tests[] = {
 	{ "smp.pairs", pairs }, { "smp.crowd", crowd }, { "smp.wakes", wakes }, { "smp.priorities", priorities }, { "smp.interrupts", interrupts },
-	{ "smp.pages", pages }, { "smp.kills", kills }, { "smp.exits", exits }, { "smp.clock", clock_reading }, { NULL, NULL },
+	{ "smp.pages", pages }, { "smp.split", split }, { "smp.timers", timers }, { "smp.suspends", suspends }, { "smp.closes", closes }, { "smp.kills", kills }, { "smp.exits", exits }, { "smp.clock", clock_reading }, { NULL, NULL },
 };
-const struct deed smp_deeds[] = { { "busy", busy }, { "exit-together", exit_together }, { NULL, NULL } };
+const struct deed smp_deeds[] = { { "busy", busy }, { "exit-together", exit_together }, { "asks-again", asks_again }, { NULL, NULL } };

@@ -848,6 +848,69 @@ static void flood(void)
 	DONE(handle_close(b));
 }
 
+static volatile uint32_t elsewhere_word;
+
+static void wait_elsewhere(struct worker *w)
+{
+	w->result = futex_wait((uint64_t)&elsewhere_word, 0, 0, in_ms(WAIT_MS));
+	w->done = true;
+	thread_exit();
+}
+
+/*
+ * A reader that was woken, but has not come back for what it was woken for, is sent somewhere else while it is suspended, and waits
+ * there: neither wait knows of the other.
+ */
+static void sent_elsewhere(void)
+{
+	handle_t a, b;
+	static struct worker w[3];
+	struct thread_regs r;
+	status_t st = ERR_BUSY;
+	uint32_t woken, again;
+	elsewhere_word = 0;
+	DONE(socket_pair(SOCKET_STREAM, &a, &b));
+	struct wait arg = { b, in_ms(WAIT_MS), 1 };
+	for (unsigned i = 0; i < 2; i++) {
+		DONE(worker_start(&w[i], read_later, &arg, PRIORITY_NORMAL));
+		worker_settle(&w[i]);
+		DONE(thread_suspend(w[i].thread));
+	}
+	EQ(put(a, "x", 1, 0), 1);
+	EQ(put(a, "y", 1, 0), 1);
+	for (unsigned ms = 0; ms < WAIT_MS && (st = thread_get_regs(w[0].thread, &r)) == ERR_BUSY; ms++)
+		pause_ms(1);
+	DONE(st);
+	r.rip = (uint64_t)wait_elsewhere;
+	r.rsp = ALIGN_DOWN(r.rsp - 1024, 16) - 8;
+	r.rdi = (uint64_t)&w[0];
+	DONE(thread_set_regs(w[0].thread, &r));
+	DONE(thread_resume(w[0].thread));
+	worker_settle(&w[0]);
+	DONE(thread_resume(w[1].thread));
+	DONE(worker_join(&w[1]));
+	/* The byte it did not fetch is there for others, and these are woken as ever. */
+	status_t left = get(b, back, 1, 0);
+	DONE(worker_start(&w[2], read_later, &arg, PRIORITY_NORMAL));
+	worker_settle(&w[2]);
+	st = put(a, "z", 1, 0);
+	DONE(worker_join(&w[2]));
+	elsewhere_word = 1;
+	DONE(futex_wake((uint64_t)&elsewhere_word, 1, 0, &woken));
+	DONE(worker_join(&w[0]));
+	DONE(futex_wake((uint64_t)&elsewhere_word, 1, 0, &again));
+	EQ(woken, 1);
+	EQ(again, 0);
+	EQ(w[0].result, OK);
+	EQ(w[1].result, 1);
+	EQ(left, 1);
+	EQ(st, 1);
+	EQ(w[2].result, 1);
+	EQ(get(b, back, 1, 0), ERR_AGAIN);
+	DONE(handle_close(a));
+	DONE(handle_close(b));
+}
+
 /* Two processes, a byte each way. */
 static void ping_pong(void)
 {
@@ -876,6 +939,7 @@ const struct test socket_tests[] = {
 	{ "sockets.waits", waits }, { "sockets.closing_wakes", closing_wakes }, { "sockets.with_handles", with_handles },
 	{ "sockets.in_sockets", sockets_in_sockets }, { "sockets.names", names }, { "sockets.many_names", many_names },
 	{ "sockets.readiness", readiness }, { "sockets.killed_while_waiting", killed_while_waiting },
+	{ "sockets.sent_elsewhere", sent_elsewhere },
 	{ "sockets.left_in_flight", left_in_flight }, { "sockets.flood", flood }, { "sockets.ping_pong", ping_pong },
 	{ NULL, NULL },
 };

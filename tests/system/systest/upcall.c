@@ -763,10 +763,75 @@ static void suspended_by_many(void)
 	EQ(w.value[0], 0);
 }
 
+/* ---- long calls ---- */
+
+enum { LONG_PAGES = 8192, LONG_MS = 700, LONG_EVENTS = 100 };
+static uint64_t page;
+static handle_t page_frame;
+static volatile uint32_t protects, still_writable;
+
+/* The same call as the one that this comes into the middle of, for another range, below. */
+static void protect_page(struct upcall_record *u, uint64_t index)
+{
+	uint64_t done = 0;
+	(void)u, (void)index;
+	if (vmem_protect(0, page, PAGE_SIZE, PROT_READ) == OK && frame_read(page_frame, 0, (void *)page, 8, &done) == OK)
+		still_writable++;
+	protects++;
+}
+
+static void protect_much(struct worker *w)
+{
+	uint64_t much = 0;
+	w->result = begin();
+	if (w->result == OK)
+		w->result = thread_set_affinity(0, 1);
+	if (w->result == OK)
+		w->result = vmem_map(0, 0, 0, page + 64 * PAGE_SIZE, LONG_PAGES * PAGE_SIZE, PROT_READ | PROT_WRITE, &much);
+	while (!go_on && w->result == OK) {
+		w->result = vmem_commit(0, much, LONG_PAGES * PAGE_SIZE);
+		if (w->result == OK)
+			w->result = vmem_protect(0, page, PAGE_SIZE, PROT_READ | PROT_WRITE);
+		if (w->result < 0)
+			break;
+		*(volatile uint64_t *)page = 1;
+		on_event = protect_page;
+		w->result = vmem_protect(0, much, LONG_PAGES * PAGE_SIZE, PROT_READ | PROT_WRITE);
+		on_event = NULL;
+	}
+	if (much)
+		(void)vmem_unmap(0, much, LONG_PAGES * PAGE_SIZE);
+	end();
+}
+
+/* A call that was interrupted half-way goes on from there, after the handler; what the handler itself calls begins at its beginning. */
+static void call_within_a_call(void)
+{
+	struct worker w;
+	go_on = 0;
+	protects = still_writable = 0;
+	DONE(frame_create(PAGE_SIZE, 0, &page_frame));
+	DONE(vmem_map(0, 0, 0, 0, PAGE_SIZE, PROT_READ | PROT_WRITE, &page));
+	DONE(thread_set_affinity(0, 1));        /* this thread's waking there is what interrupts the call */
+	DONE(worker_start(&w, protect_much, NULL, PRIORITY_NORMAL - 1));
+	uint64_t end_ns = now_ns() + LONG_MS * NS_PER_MS;
+	for (unsigned i = 0; now_ns() < end_ns && protects < LONG_EVENTS && !still_writable && !w.done; i++) {
+		(void)thread_sleep(now_ns() + (1 + i % 7) * 300 * NS_PER_US);
+		if (thread_interrupt(w.thread) < 0)
+			break;
+	}
+	go_on = 1;
+	DONE(worker_join(&w));
+	DONE(vmem_unmap(0, page, PAGE_SIZE));
+	DONE(handle_close(page_frame));
+	DONE(w.result);
+	EQ(still_writable, 0);
+}
+
 const struct test upcall_tests[] = {
 	{ "upcall-calls", calls }, { "upcall-calls-inside", calls_inside }, { "upcall-vectors", vectors }, { "upcall-exceptions", exceptions },
 	{ "upcall-lazy-memory", lazy_memory }, { "upcall-nested", nested }, { "upcall-lies", lies }, { "upcall-interrupted-program", interrupted_program },
-	{ "upcall-interrupted-handler", interrupted_handler }, { "upcall-never-lost", never_lost }, { "suspended", suspended },
+	{ "upcall-interrupted-handler", interrupted_handler }, { "upcall-call-within-a-call", call_within_a_call }, { "upcall-never-lost", never_lost }, { "suspended", suspended },
 	{ "suspended-in-a-wait", suspended_in_a_wait }, { "suspended-from-the-start", suspended_from_the_start },
 	{ "suspended-by-many", suspended_by_many }, { NULL, NULL },
 };
