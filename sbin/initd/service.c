@@ -550,8 +550,8 @@ status_t service_launch(struct service *s)
 		service_give_up(s, error_text(st));
 		return st;
 	}
-	needs_bind_others(s);
 	needs_bind_present(s);
+	needs_bind_others(s);
 	return service_start_or_wait(s);
 }
 

@@ -271,8 +271,10 @@ void services_begin(struct legacy *from, struct records *records)
 		struct service *s = &services[i];
 		if (!could_run(s))
 			continue;
-		if (!s->wired)
+		if (!s->wired) {
+			needs_bind_present(s);
 			needs_bind_others(s);
+		}
 		status_t st = s->plugged || fates[i] == FATE_REST ? OK : needs_plug(s);
 		if (st < 0)
 			log_print("%s: its Port: %s", s->m.name, error_text(st));
