@@ -15,8 +15,6 @@
 #include <supervise/reason.h>
 
 #define STOP_GRACE_NS  (500 * NS_PER_MS)
-#define CALM_NS        (500 * NS_PER_MS)
-#define CALM_FAULTS    10
 
 struct service services[SERVICES_MAX];
 uint32_t n_services;
@@ -300,20 +298,14 @@ static bool is_trouble(const struct service *s, const struct process_info *info)
 	return !s->restarting && reason_is_fault(info) && (info->exit_kind != EXIT_NORMAL || (info->exit_status != 0 && !s->m.tty[0]));
 }
 
-/*
- * How long the next instance is put off, in ns. One that had waited for something to do, and so had done all that was there, is no crash loop;
- * many in a row that lived for a moment each are: of what comes again by itself, as an interrupt or a timer does. Ten a second do no harm.
- */
+/* How long the next instance is put off, in ns. */
 static uint64_t wait_after(struct service *s, const struct process_info *info)
 {
 	uint64_t now = now_ns();
 
 	if (s->restarting || !reason_is_fault(info))
 		return 0;
-	if (!info->calm)
-		return backoff_fault(&s->backoff, s->started_ns, now);
-	s->calm_faults = now - s->started_ns < CALM_NS ? s->calm_faults + 1 : 0;
-	return s->calm_faults > CALM_FAULTS ? BACKOFF_FIRST_NS : 0;
+	return info->calm ? backoff_calm_fault(&s->backoff, s->started_ns, now) : backoff_fault(&s->backoff, s->started_ns, now);
 }
 
 /* What follows from the end of an instance. The record says so first. */

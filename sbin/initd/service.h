@@ -49,7 +49,6 @@ struct service {
 	bool     faulted;           /* the last instance ended by its own fault, unasked */
 	bool     awaited, troubled; /* its first answer has not come; people were told of it (story.h) */
 	struct backoff backoff;
-	uint32_t calm_faults;       /* in a row, each of an instance that had waited, but not lived long */
 	uint64_t pid, started_ns;   /* of the running instance */
 	uint64_t last_pid;          /* of the one before */
 	bool     plugged, wired;    /* RECORD_PLUGGED, RECORD_WIRED */

@@ -46,6 +46,17 @@ def test_one_that_faults_again_and_again(booted, test_image):
         assert re.findall(r"rngd \(pid \d+\) ended: .*", m.run("log"))[-1].endswith("starting it again")
 
 
+def test_initd_that_faults_again_and_again(booted, test_image):
+    """Neither does initfsd execute it more than ten times without a pause, though each had come up."""
+    with booted(image=test_image) as m:
+        services = m.run("svc")
+        for _ in range(5):
+            m.run("; ".join(["put killer:// initd 1 0 10 fault; sleep 0.02; cat svc://rngd >null://"] * 4), timeout=90)
+        ends = re.findall(r"initd \(pid \d+\) ended: .*; (starting it again.*)", m.run("log"))
+        assert "starting it again in 100 ms" in ends and set(ends[:8]) == {"starting it again"}, ends
+        assert m.run("svc") == services
+
+
 def test_one_that_hangs_is_replaced(booted, test_image):
     """An endless loop in a service ends by its missed heartbeat; the request that it had is answered by the next one."""
     with booted(image=test_image) as m:
