@@ -313,7 +313,8 @@ static void instance_ended(struct service *s, const struct process_info *info)
 {
 	unsigned long long pid = info->pid;
 	uint64_t wait;
-	bool trouble = is_trouble(s, info);
+	bool trouble = is_trouble(s, info), again = s->restarting || policy_says_restart(s, info);
+	bool when_used = !again && !trouble && s->m.start == START_FIRST_USE;
 
 	if (s->stopping || shut_ended) {
 		log_print("%s (pid %llu) has stopped: %s", s->m.name, pid, s->reason);
@@ -324,13 +325,14 @@ static void instance_ended(struct service *s, const struct process_info *info)
 			shut_ended();
 		return;
 	}
-	if (!s->restarting && !policy_says_restart(s, info) && s->m.start == START_FIRST_USE && !reason_is_fault(info)
-	    && service_await_use(s) >= 0) {
+	wait = again || when_used ? wait_after(s, info) : 0;
+	/* One that ends again and again although there is a command for it has the pauses of a crash loop. */
+	if (when_used && wait == 0 && service_await_use(s) >= 0) {
 		log_print("%s (pid %llu) ended: %s; it starts again when it is used", s->m.name, pid, s->reason);
 		settled(s, OK);
 		return;
 	}
-	if (!s->restarting && !policy_says_restart(s, info)) {
+	if (!again && !when_used) {
 		log_print("%s (pid %llu) ended: %s", s->m.name, pid, s->reason);
 		if (trouble)
 			story_trouble(s, true, "%s; it is not started again", s->reason);
@@ -338,7 +340,6 @@ static void instance_ended(struct service *s, const struct process_info *info)
 		settled(s, OK);
 		return;
 	}
-	wait = wait_after(s, info);
 	if (wait == 0) {
 		log_print("%s (pid %llu) ended: %s; starting it again", s->m.name, pid, s->reason);
 		if (trouble)

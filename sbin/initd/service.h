@@ -5,7 +5,7 @@
  *        RUNNING -> (it ended) -> RUNNING, at once | WAITING (back-off) -> RUNNING
  *                              -> STOPPED (on request) | ENDED (its policy says no more)
  *        STOPPED, ENDED -> RUNNING on request.
- *        UNUSED (`start = first-use`, and nobody has) -> RUNNING, when a command comes.
+ *        UNUSED (`start = first-use`, and nobody has, or not since it ended in order) -> RUNNING, when a command comes.
  *        TEMPLATE: never starts itself; services are made from it, one for each device (driver.h).
  *        FREE: the place of one whose device has left; the next takes it.
  *

@@ -197,6 +197,8 @@ static void wait_on(struct service *s)
 
 static bool begin(struct service *s, enum fate fate)
 {
+	struct record r;
+
 	if (driver_is_leaving(s) && fate != FATE_KEEP && fate != FATE_ENDED) {
 		driver_stopped(s);
 		return false;
@@ -216,7 +218,8 @@ static bool begin(struct service *s, enum fate fate)
 	case FATE_REST:
 		return false;
 	default:
-		if (s->m.start == START_FIRST_USE && s->instances == 0 && service_await_use(s) >= 0)
+		/* Whether it was already used, or only before its last end, its record says. */
+		if (s->m.start == START_FIRST_USE && record_read(s->record, &r) && r.state == RECORD_NEW && service_await_use(s) >= 0)
 			return false;
 		if (s->instances == 0 && s->m.tty[0] && story_holds(s->m.tty)) {
 			service_start_later(s, STORY_HOLD_NS);
