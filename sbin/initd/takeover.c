@@ -90,6 +90,7 @@ static void manifests_read(void)
 
 	status_t st = file_open(MANIFEST_DIR, OPEN_READ | OPEN_DIRECTORY, &dir);
 	if (st < 0) {
+		must_not_forget(st);
 		log_print("%s: %s; no service will run", MANIFEST_DIR, error_text(st));
 		(void)!log_write("", 0);        /* also in a quiet boot */
 		return;
@@ -104,8 +105,10 @@ static void manifests_read(void)
 			at += d->size;
 		}
 	}
-	if (st < 0)
+	if (st < 0) {
+		must_not_forget(st);
 		log_print("%s: %s", MANIFEST_DIR, error_text(st));
+	}
 	file_close(dir);
 	/* The archive's order means nothing; a service's index is to be the same in every boot. */
 	qsort(services, n_services, sizeof(services[0]), by_name);
