@@ -173,13 +173,24 @@ static enum fate take_over(struct service *s)
 	return fate;
 }
 
-/* One that runs goes on: we watch it again, and a request to end that we had begun is made again. */
+/*
+ * One that runs goes on: we watch it again, and a request to end that we had begun is made again. One that its Port
+ * cannot be given to yet serves nobody: it ends, and the next one comes when the Port is ready, as if it had just been started (start_instance).
+ */
 static void go_on(struct service *s)
 {
 	s->state = SERVICE_RUNNING;
 	status_t st = service_watch(s);
 	if (st >= 0)
 		st = service_attach(s);
+	if (st == ERR_BUSY) {
+		log_print("%s (pid %llu) cannot be looked after: %s", s->m.name, (unsigned long long)s->pid, error_text(st));
+		s->restarting = !s->stopping;
+		service_note_again(s);
+		st = service_end(s, false);
+		if (st >= 0)
+			return;
+	}
 	if (st < 0)
 		rt_panic("%s (pid %llu) cannot be watched: %s", s->m.name, (unsigned long long)s->pid, error_text(st));
 	if (!s->stopping && !s->restarting)
