@@ -11,6 +11,7 @@
 #include <abi/boot.h>
 #include <string.h>
 #include "acpi.h"
+#include "clock.h"
 #include "config.h"
 #include "keys.h"
 
@@ -66,7 +67,6 @@ void volume_identify(struct boot_volume *volume);       /* volume.c */
 void pci_list_roots(uint64_t roots[4]);                 /* pci.c: as in boot_info */
 void pci_list_masters(void);                            /* before the exit ... */
 uint32_t pci_masters_off(void);                         /* ... and after it */
-void clock_measure(struct boot_info *info);             /* clock.c: after the exit, interrupts off */
 void paging_build(struct boot_info *info);              /* paging.c; needs info->kernel */
 /* exit.c: the memory map as it is now, in pages for the caller to free. */
 struct boot_mem *memory_map_now(uint32_t *n);

@@ -3,6 +3,9 @@
  */
 #include "backoff.h"
 
+#define MOMENT_NS   (500 * NS_PER_MS)
+#define CALM_FAULTS 10
+
 uint64_t backoff_fault(struct backoff *b, uint64_t started, uint64_t now)
 {
 	bool third = b->known == 2 && now - b->before[1] < BACKOFF_WINDOW_NS;
@@ -18,4 +21,10 @@ uint64_t backoff_fault(struct backoff *b, uint64_t started, uint64_t now)
 	else if (third)
 		b->wait_ns = BACKOFF_FIRST_NS;
 	return b->wait_ns;
+}
+
+uint64_t backoff_calm_fault(struct backoff *b, uint64_t started, uint64_t now)
+{
+	b->calm = now - started < MOMENT_NS ? b->calm + 1 : 0;
+	return b->calm > CALM_FAULTS ? BACKOFF_FIRST_NS : 0;
 }

@@ -35,8 +35,23 @@ static void window(void **state)
 	assert_int_equal(backoff_fault(&b, 11000 * MS, 15999 * MS), 100 * MS);
 }
 
+/* Ten calm ones in a row cost nothing; one that lives for half a second ends the row. */
+static void calm(void **state)
+{
+	(void)state;
+	struct backoff b = { 0 };
+	for (uint64_t i = 0; i < 10; i++)
+		assert_int_equal(backoff_calm_fault(&b, i * 100 * MS, (i * 100 + 99) * MS), 0);
+	assert_int_equal(backoff_calm_fault(&b, 1000 * MS, 1499 * MS), 100 * MS);
+	assert_int_equal(backoff_calm_fault(&b, 2000 * MS, 2499 * MS), 100 * MS);
+	assert_int_equal(b.calm, 12);
+	assert_int_equal(backoff_calm_fault(&b, 3000 * MS, 3500 * MS), 0);
+	assert_int_equal(backoff_calm_fault(&b, 4000 * MS, 4001 * MS), 0);
+	assert_int_equal(backoff_fault(&b, 5000 * MS, 5001 * MS), 0);      /* none of them was a fault of the other kind */
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(doubles), cmocka_unit_test(window) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(doubles), cmocka_unit_test(window), cmocka_unit_test(calm) };
 	return cmocka_run_group_tests_name("backoff", tests, NULL, NULL);
 }

@@ -12,7 +12,7 @@ must_use status_t needs_make(struct service *s);
 must_use status_t needs_plug(struct service *s);
 /* In the Namespace of s: the schemes it opens of services that have a Port already (who comes later binds itself); */
 void needs_bind_present(struct service *s);
-/* and those that no service provides: initfsd's, ours, and none at all, which the log is told. */
+/* and, after them, those that no service provides: initfsd's, ours, and none at all, which the log is told. Notes that all is done. */
 void needs_bind_others(struct service *s);
 /* A scheme has one server: ours, initfsd's, and the first claim on any other stand. Who claims another's is given up. */
 void needs_check_schemes(void);

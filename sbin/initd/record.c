@@ -150,7 +150,7 @@ struct intent *intent_put(struct records *t, uint32_t command, uint32_t owner, u
 bool record_owns(const struct record *r, uint64_t pid, bool tagged)
 {
 	switch (r->state) {
-	case RECORD_NEW:     return tagged;     /* the record was lost, not the service */
+	case RECORD_NEW:     return tagged && pid != r->pid;    /* the record was lost, not the service */
 	case RECORD_DUE:     return pid != r->pid;
 	case RECORD_RUNNING: return pid == r->pid;
 	default:             return false;

@@ -15,7 +15,7 @@
 
 /* What the last step of a service's life was; what it was about to do is said before it is done. */
 enum record_state {
-	RECORD_NEW,                 /* never started */
+	RECORD_NEW,                 /* never started, or not since it ended in order and waits for its next use; `pid` is the last instance's */
 	RECORD_DUE,                 /* about to be started; `pid` is still the last instance's */
 	RECORD_RUNNING,             /* `pid` was started */
 	RECORD_WAITING,             /* a back-off, until `until_ns` */

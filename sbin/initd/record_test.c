@@ -149,6 +149,7 @@ static void whose_process(void **state)
 	r.state = RECORD_NEW;
 	assert_true(record_owns(&r, 5, true));
 	assert_false(record_owns(&r, 5, false));
+	assert_false(record_owns(&r, 30, true));        /* ended in order, and is not to start before it is used */
 	r.state = RECORD_STOPPED;
 	assert_false(record_owns(&r, 30, true));
 }

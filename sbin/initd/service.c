@@ -15,8 +15,6 @@
 #include <supervise/reason.h>
 
 #define STOP_GRACE_NS  (500 * NS_PER_MS)
-#define CALM_NS        (500 * NS_PER_MS)
-#define CALM_FAULTS    10
 
 struct service services[SERVICES_MAX];
 uint32_t n_services;
@@ -300,20 +298,14 @@ static bool is_trouble(const struct service *s, const struct process_info *info)
 	return !s->restarting && reason_is_fault(info) && (info->exit_kind != EXIT_NORMAL || (info->exit_status != 0 && !s->m.tty[0]));
 }
 
-/*
- * How long the next instance is put off, in ns. One that had waited for something to do, and so had done all that was there, is no crash loop;
- * many in a row that lived for a moment each are: of what comes again by itself, as an interrupt or a timer does. Ten a second do no harm.
- */
+/* How long the next instance is put off, in ns. */
 static uint64_t wait_after(struct service *s, const struct process_info *info)
 {
 	uint64_t now = now_ns();
 
 	if (s->restarting || !reason_is_fault(info))
 		return 0;
-	if (!info->calm)
-		return backoff_fault(&s->backoff, s->started_ns, now);
-	s->calm_faults = now - s->started_ns < CALM_NS ? s->calm_faults + 1 : 0;
-	return s->calm_faults > CALM_FAULTS ? BACKOFF_FIRST_NS : 0;
+	return info->calm ? backoff_calm_fault(&s->backoff, s->started_ns, now) : backoff_fault(&s->backoff, s->started_ns, now);
 }
 
 /* What follows from the end of an instance. The record says so first. */
@@ -321,7 +313,8 @@ static void instance_ended(struct service *s, const struct process_info *info)
 {
 	unsigned long long pid = info->pid;
 	uint64_t wait;
-	bool trouble = is_trouble(s, info);
+	bool trouble = is_trouble(s, info), again = s->restarting || policy_says_restart(s, info);
+	bool when_used = !again && !trouble && s->m.start == START_FIRST_USE;
 
 	if (s->stopping || shut_ended) {
 		log_print("%s (pid %llu) has stopped: %s", s->m.name, pid, s->reason);
@@ -332,13 +325,14 @@ static void instance_ended(struct service *s, const struct process_info *info)
 			shut_ended();
 		return;
 	}
-	if (!s->restarting && !policy_says_restart(s, info) && s->m.start == START_FIRST_USE && !reason_is_fault(info)
-	    && service_await_use(s) >= 0) {
+	wait = again || when_used ? wait_after(s, info) : 0;
+	/* One that ends again and again although there is a command for it has the pauses of a crash loop. */
+	if (when_used && wait == 0 && service_await_use(s) >= 0) {
 		log_print("%s (pid %llu) ended: %s; it starts again when it is used", s->m.name, pid, s->reason);
 		settled(s, OK);
 		return;
 	}
-	if (!s->restarting && !policy_says_restart(s, info)) {
+	if (!again && !when_used) {
 		log_print("%s (pid %llu) ended: %s", s->m.name, pid, s->reason);
 		if (trouble)
 			story_trouble(s, true, "%s; it is not started again", s->reason);
@@ -346,7 +340,6 @@ static void instance_ended(struct service *s, const struct process_info *info)
 		settled(s, OK);
 		return;
 	}
-	wait = wait_after(s, info);
 	if (wait == 0) {
 		log_print("%s (pid %llu) ended: %s; starting it again", s->m.name, pid, s->reason);
 		if (trouble)
@@ -550,8 +543,8 @@ status_t service_launch(struct service *s)
 		service_give_up(s, error_text(st));
 		return st;
 	}
-	needs_bind_others(s);
 	needs_bind_present(s);
+	needs_bind_others(s);
 	return service_start_or_wait(s);
 }
 

@@ -5,7 +5,7 @@
  *        RUNNING -> (it ended) -> RUNNING, at once | WAITING (back-off) -> RUNNING
  *                              -> STOPPED (on request) | ENDED (its policy says no more)
  *        STOPPED, ENDED -> RUNNING on request.
- *        UNUSED (`start = first-use`, and nobody has) -> RUNNING, when a command comes.
+ *        UNUSED (`start = first-use`, and nobody has, or not since it ended in order) -> RUNNING, when a command comes.
  *        TEMPLATE: never starts itself; services are made from it, one for each device (driver.h).
  *        FREE: the place of one whose device has left; the next takes it.
  *
@@ -49,7 +49,6 @@ struct service {
 	bool     faulted;           /* the last instance ended by its own fault, unasked */
 	bool     awaited, troubled; /* its first answer has not come; people were told of it (story.h) */
 	struct backoff backoff;
-	uint32_t calm_faults;       /* in a row, each of an instance that had waited, but not lived long */
 	uint64_t pid, started_ns;   /* of the running instance */
 	uint64_t last_pid;          /* of the one before */
 	bool     plugged, wired;    /* RECORD_PLUGGED, RECORD_WIRED */

@@ -90,6 +90,7 @@ static void manifests_read(void)
 
 	status_t st = file_open(MANIFEST_DIR, OPEN_READ | OPEN_DIRECTORY, &dir);
 	if (st < 0) {
+		must_not_forget(st);
 		log_print("%s: %s; no service will run", MANIFEST_DIR, error_text(st));
 		(void)!log_write("", 0);        /* also in a quiet boot */
 		return;
@@ -104,8 +105,10 @@ static void manifests_read(void)
 			at += d->size;
 		}
 	}
-	if (st < 0)
+	if (st < 0) {
+		must_not_forget(st);
 		log_print("%s: %s", MANIFEST_DIR, error_text(st));
+	}
 	file_close(dir);
 	/* The archive's order means nothing; a service's index is to be the same in every boot. */
 	qsort(services, n_services, sizeof(services[0]), by_name);
@@ -170,13 +173,24 @@ static enum fate take_over(struct service *s)
 	return fate;
 }
 
-/* One that runs goes on: we watch it again, and a request to end that we had begun is made again. */
+/*
+ * One that runs goes on: we watch it again, and a request to end that we had begun is made again. One that its Port
+ * cannot be given to yet serves nobody: it ends, and the next one comes when the Port is ready, as if it had just been started (start_instance).
+ */
 static void go_on(struct service *s)
 {
 	s->state = SERVICE_RUNNING;
 	status_t st = service_watch(s);
 	if (st >= 0)
 		st = service_attach(s);
+	if (st == ERR_BUSY) {
+		log_print("%s (pid %llu) cannot be looked after: %s", s->m.name, (unsigned long long)s->pid, error_text(st));
+		s->restarting = !s->stopping;
+		service_note_again(s);
+		st = service_end(s, false);
+		if (st >= 0)
+			return;
+	}
 	if (st < 0)
 		rt_panic("%s (pid %llu) cannot be watched: %s", s->m.name, (unsigned long long)s->pid, error_text(st));
 	if (!s->stopping && !s->restarting)
@@ -197,6 +211,8 @@ static void wait_on(struct service *s)
 
 static bool begin(struct service *s, enum fate fate)
 {
+	struct record r;
+
 	if (driver_is_leaving(s) && fate != FATE_KEEP && fate != FATE_ENDED) {
 		driver_stopped(s);
 		return false;
@@ -216,7 +232,8 @@ static bool begin(struct service *s, enum fate fate)
 	case FATE_REST:
 		return false;
 	default:
-		if (s->m.start == START_FIRST_USE && s->instances == 0 && service_await_use(s) >= 0)
+		/* Whether it was already used, or only before its last end, its record says. */
+		if (s->m.start == START_FIRST_USE && record_read(s->record, &r) && r.state == RECORD_NEW && service_await_use(s) >= 0)
 			return false;
 		if (s->instances == 0 && s->m.tty[0] && story_holds(s->m.tty)) {
 			service_start_later(s, STORY_HOLD_NS);
@@ -271,8 +288,10 @@ void services_begin(struct legacy *from, struct records *records)
 		struct service *s = &services[i];
 		if (!could_run(s))
 			continue;
-		if (!s->wired)
+		if (!s->wired) {
+			needs_bind_present(s);
 			needs_bind_others(s);
+		}
 		status_t st = s->plugged || fates[i] == FATE_REST ? OK : needs_plug(s);
 		if (st < 0)
 			log_print("%s: its Port: %s", s->m.name, error_text(st));

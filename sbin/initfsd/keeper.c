@@ -20,6 +20,8 @@
 #define INITD_PATH  "sbin/initd"
 /* So many faults, each soon after the last, and it is its table that makes it fail: away with all of it. */
 #define FAULTS_MAX  6
+/* The same of faults that came after it had accepted. More: it may only be asked for something that makes it fail. */
+#define CALM_FAULTS_MAX 100
 
 static struct {
 	struct svc        *svc;     /* borrowed */
@@ -251,12 +253,30 @@ void keeper_begin(struct svc *svc, const struct tree *tree, struct legacy *l)
  * What it finds in its table makes it fail: without the table its successor knows nothing, ends what the others
  * left running, and starts afresh.
  */
-static void forget_table(void)
+static void forget_table(uint32_t faults)
 {
-	log_print("initd has failed %u times: it starts afresh", keeper.faults);
+	log_print("initd has failed %u times: it starts afresh", faults);
 	drop(&keeper.table);
 	drop(&keeper.ns);
-	keeper.faults = 0;
+	keeper.faults = keeper.backoff.calm = 0;
+}
+
+/* How long the next one is put off, in ns, after a fault. */
+static uint64_t wait_after(const struct process_info *info, uint64_t now)
+{
+	uint64_t wait;
+
+	if (info->calm) {
+		wait = backoff_calm_fault(&keeper.backoff, info->start_time_ns, now);
+		if (keeper.backoff.calm == CALM_FAULTS_MAX)
+			forget_table(CALM_FAULTS_MAX);
+		return wait;
+	}
+	keeper.faults = now - info->start_time_ns < BACKOFF_WINDOW_NS ? keeper.faults + 1 : 1;
+	wait = backoff_fault(&keeper.backoff, info->start_time_ns, now);
+	if (keeper.faults == FAULTS_MAX)
+		forget_table(FAULTS_MAX);
+	return wait;
 }
 
 static void initd_ended(void)
@@ -272,14 +292,10 @@ static void initd_ended(void)
 	reason_text(reason, sizeof(reason), &info);
 	if (info.calm)
 		keeper.faults = 0;              /* it had come up, and had nothing left to do */
-	else if (reason_is_fault(&info)) {
-		keeper.faults = now - info.start_time_ns < BACKOFF_WINDOW_NS ? keeper.faults + 1 : 1;
-		wait = backoff_fault(&keeper.backoff, info.start_time_ns, now);
-		if (wait > 0)
-			(void)!log_write("", 0);
-		if (keeper.faults == FAULTS_MAX)
-			forget_table();
-	}
+	if (reason_is_fault(&info))
+		wait = wait_after(&info, now);
+	if (wait > 0)
+		(void)!log_write("", 0);
 	if (wait == 0) {
 		log_print("initd (pid %llu) ended: %s; starting it again", (unsigned long long)info.pid, reason);
 		start_or_wait();

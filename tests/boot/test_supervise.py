@@ -34,6 +34,21 @@ def test_unused_survives_the_supervisor(booted, test_image):
         assert state(m, "lazy") == ("running", 0)
 
 
+def test_one_that_ends_in_order(booted, test_image):
+    """It starts again when it is used, not before: for the command that it left, for the next one, and under the next initd."""
+    with booted(image=test_image) as m:
+        assert "no such path" in m.run("cat lazy://end")        # delivered again to the next instance, which answers
+        assert state(m, "lazy") == ("running", 1)
+        assert re.search(r"lazy \(pid \d+\) ended: exited with status 0; it starts again when it is used", m.run("log"))
+        m.run("cat lazy://leave")
+        for died in range(3):
+            assert state(m, "lazy") == ("unused", 1)
+            m.run("put killer:// initd 1 50 100")
+            m.run("sleep 1")
+        assert "no such path" in m.run("cat lazy://nothing")
+        assert state(m, "lazy") == ("running", 2)
+
+
 def test_one_that_faults_again_and_again(booted, test_image):
     """Though each instance has had a moment of peace: after ten in a row there are pauses, and then all is well again."""
     with booted(image=test_image) as m:
@@ -44,6 +59,17 @@ def test_one_that_faults_again_and_again(booted, test_image):
         assert m.run("hexdump -n 4 rng://").startswith("00000000  ")
         m.run("sleep 0.7; put killer:// rngd 1 0 10 fault; sleep 0.2")
         assert re.findall(r"rngd \(pid \d+\) ended: .*", m.run("log"))[-1].endswith("starting it again")
+
+
+def test_initd_that_faults_again_and_again(booted, test_image):
+    """Neither does initfsd execute it more than ten times without a pause, though each had come up."""
+    with booted(image=test_image) as m:
+        services = m.run("svc")
+        for _ in range(5):
+            m.run("; ".join(["put killer:// initd 1 0 10 fault; sleep 0.02; cat svc://rngd >null://"] * 4), timeout=90)
+        ends = re.findall(r"initd \(pid \d+\) ended: .*; (starting it again.*)", m.run("log"))
+        assert "starting it again in 100 ms" in ends and set(ends[:8]) == {"starting it again"}, ends
+        assert m.run("svc") == services
 
 
 def test_one_that_hangs_is_replaced(booted, test_image):

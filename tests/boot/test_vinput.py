@@ -10,6 +10,7 @@ import pytest
 from account import at_rest, back_to
 from test_input import heard, keys_of, let_go, listen, press, send, so_far, type_keys, typed, wait_until
 from test_kill import restarts
+from test_last_resort import pid_of
 from test_vt import type_keys as type_text, wait_cells
 from vm import Machine
 
@@ -155,6 +156,22 @@ def test_one_comes_and_goes(m):
         assert keys_of(events) == [(42, 1), (45, 1), (56, 1), (42, 0), (45, 0), (56, 0), (21, 1), (21, 0)] and typed(events) == "Xy", events
     log = m.run("log")[logged:]
     assert not re.search(r"vinputd.*(fault|status [^0]|killed)", log), log
+
+
+def test_initd_dies_as_one_comes(m):
+    """At one step after the other: the driver opens inputdev:// whoever has bound it, and nobody need start it again."""
+    for step in range(1, 100, 2):
+        first = pid_of(m, "initd")
+        m.run(f"echo die {step} >svc://")
+        m.qmp.command("device_add", driver="virtio-tablet-pci", bus="hot", id="card")
+        wait_until(m, lambda: len(sources(m)) == 4)
+        died = pid_of(m, "initd") != first
+        m.run("echo die 0 >svc://")
+        unplug(m)
+        wait_until(m, lambda: len(sources(m)) == 3 and m.run("svc").count("vinputd.") == 3)
+        if not died:
+            break
+    assert step > 10, "it did end in the middle"
 
 
 @pytest.mark.parametrize("death", [f"svc kill {FIRST}", f"put killer:// {FIRST} 1 0 10 fault"])

@@ -7,6 +7,7 @@
 #include <rt/start.h>
 #include <rt/svc.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static const char *const names[] = { "info", "ioports", "irq", "phys", "ioports1", "irq1", "dma" };
 enum { BADGE_FIRST = 0x100 };
@@ -19,6 +20,13 @@ static status_t on_open(void *self unused, struct svc_cmd *c, const struct file_
 	/* Once; delivered again it is answered. */
 	while (!__builtin_strcmp(path, "hang") && !c->redelivered)
 		__builtin_ia32_pause();
+	/* In order, before the answer or after it. */
+	if (!__builtin_strcmp(path, "end") && !c->redelivered)
+		exit(0);
+	if (!__builtin_strcmp(path, "leave")) {
+		svc_reply(c->cmd, &(struct reply){ .status = ERR_NOT_FOUND });
+		exit(0);
+	}
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (!__builtin_strcmp(path, names[i])) {
 			p->type = FILE_DEVICE;
