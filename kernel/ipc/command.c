@@ -584,6 +584,22 @@ static void bury_submitted(struct command *c, struct port *p, struct process *de
 	OBJ_PUT(q);
 }
 
+/* An answer that waits for it, and that nobody else is given: what it carries may hold the very Port where it waits. */
+static void bury_answer(struct command *c, const struct process *dead)
+{
+	struct port *q = c->completion;
+	spin_lock(&q->lock);
+	bool waits = c->state == CMD_DONE && c->completion == q && c->op == (uint32_t)dead->pid;
+	if (waits) {
+		list_remove(&c->event);
+		q->pending--;
+		c->state = CMD_IDLE;
+	}
+	spin_unlock(&q->lock);
+	if (waits)
+		command_complete(c, false);
+}
+
 static bool dispatch_some(struct process *dead, uint32_t n)
 {
 	for (unsigned work = 0; work < 512 && dead->dispatch_next < n; work++) {
@@ -608,6 +624,8 @@ bool command_bury_some(struct process *dead)
 		struct port *p = command_port_settled(c);
 		bool served = c->server == dead && c->state == CMD_ACCEPTED;
 		bool sent = c->submitted && c->sender == dead;
+		if (__atomic_load_n(&c->state, __ATOMIC_ACQUIRE) == CMD_DONE && c->op == (uint32_t)dead->pid)
+			bury_answer(c, dead);
 		if (!p || (!served && !sent))
 			continue;
 		p = command_port_lock(c);

@@ -338,8 +338,8 @@ static void split(void)
 	DONE(worker_start(&w, drop_last, (void *)(uint64_t)frame, PRIORITY_NORMAL));
 	volatile uint64_t *last = (void *)(va + 2 * PAGE_SIZE);
 	for (uint64_t end = now_ns() + STORM_MS * NS_PER_MS; now_ns() < end && st == OK && !left && !w.done;) {
+		last[0] = 1;                            /* it may take many decommits until the page is there */
 		uint64_t before = dropped;
-		last[0] = 1;
 		st = vmem_unmap(0, va + PAGE_SIZE, PAGE_SIZE);
 		while (dropped < before + 3 && !w.done)
 			;
