@@ -243,11 +243,11 @@ status_t sys_thread_suspend(handle_t h)
 	}
 	thread_special_on(t, SPECIAL_ATTEND);
 	t->regs.rax = OK;
-	sched_block_current(WAIT_SUSPENDED, FOREVER);
-	if (!__atomic_load_n(&t->suspends, __ATOMIC_SEQ_CST) && thread_claim(t, WAIT_SUSPENDED)) {      /* resumed before it waited */
-		sched_unblock_current();
+	if (!suspend(t)) {
+		t->state = THREAD_RUNNING;
 		return OK;
 	}
+	cpu_work(WORK_RESCHED);
 	return STATUS_BLOCKED;
 }
 

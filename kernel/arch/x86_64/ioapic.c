@@ -32,8 +32,7 @@ static uint32_t n_ioapics, gsi_count;
 
 static volatile uint32_t *window_locked(struct ioapic *a, uint32_t reg)
 {
-	mmio_apart();
-	*(volatile uint32_t *)(a->regs + SELECT) = reg;
+	MMIO(uint32_t, a->regs + SELECT) = reg;
 	mmio_apart();
 	return (volatile uint32_t *)(a->regs + WINDOW);
 }
